@@ -1,0 +1,255 @@
+"""The Asset: a table or view that someone relies on (crds/freshet.dev_assets.yaml describes each field)."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from freshet.api.conditions import Condition
+from freshet.api.view import Object, View
+
+__all__ = [
+    "Asset",
+    "AssetSpec",
+    "AssetStatus",
+    "Automation",
+    "Check",
+    "Checks",
+    "Consumed",
+    "Freshness",
+    "HistoryItem",
+    "Kind",
+    "LastRun",
+    "Materialize",
+    "Outcome",
+    "PolicyInForce",
+    "Retries",
+    "RowsCheck",
+    "RunInFlight",
+    "State",
+]
+
+Kind = Literal["Source", "Count", "DbtCloud", "Job", "External"]
+State = Literal["Suspended", "Updating", "Failed", "Missing", "Stale", "Aging", "Fresh"]
+Outcome = Literal["Succeeded", "Failed", "Cancelled", "Skipped", "Unchanged", "Interrupted"]
+
+
+class Freshness(View, kw_only=True):
+    """How old the data may be. Durations are strings in Go's syntax."""
+
+    maximum_lag: str | None = None
+    warn_lag: str | None = None
+    schedule: str | None = None
+    time_zone: str | None = None
+    within: str | None = None
+    maximum_unchanged: str | None = None
+    basis: str | None = None
+
+
+class Automation(View, kw_only=True):
+    """When an asset is built."""
+
+    when: str | None = None
+    schedule: str | None = None
+    time_zone: str | None = None
+    min_interval: str | None = None
+    max_wait: str | None = None
+    require_checks: bool | None = None
+    on_code_change: str | None = None
+
+
+class Retries(View, kw_only=True):
+    """Attempts after a failed one."""
+
+    limit: int | None = None
+    backoff: str | None = None
+    max_backoff: str | None = None
+
+
+class RowsCheck(View, kw_only=True):
+    """Bounds on the number of rows."""
+
+    minimum: int | None = None
+    maximum: int | None = None
+    maximum_drop_percent: float | None = None
+
+
+class Checks(View, kw_only=True):
+    """Declared checks of an asset."""
+
+    rows: RowsCheck | None = None
+
+
+class Count(View, kw_only=True):
+    """Count the rows of a relation."""
+
+    relation: str | None = None
+    data_time_column: str | None = None
+
+
+class DbtNode(View, kw_only=True):
+    """A node of the Pipeline's dbt project."""
+
+    unique_id: str
+
+
+class UserJob(View, kw_only=True):
+    """Any Job of the user's: a JobTemplateSpec."""
+
+    template: dict[str, Any]
+
+
+class Materialize(View, kw_only=True):
+    """How an asset is built: exactly one member is set."""
+
+    count: Count | None = None
+    source: dict[str, Any] | None = None
+    dbt_cloud: DbtNode | None = None
+    job: UserJob | None = None
+    external: dict[str, Any] | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Which member is set."""
+        if self.source is not None:
+            return "Source"
+        if self.count is not None:
+            return "Count"
+        if self.dbt_cloud is not None:
+            return "DbtCloud"
+        return "Job" if self.job is not None else "External"
+
+
+class AssetSpec(View, kw_only=True):
+    """``spec``: what a person, or discovery, wants."""
+
+    materialize: Materialize
+    key: str | None = None
+    pipeline: str | None = None
+    upstreams: tuple[str, ...] = ()
+    automation: Automation = Automation()
+    freshness: Freshness | None = None
+    data_time: str | None = None
+    checks: Checks | None = None
+    retries: Retries = Retries()
+    timeout: str | None = None
+    suspend: bool = False
+
+
+class Consumed(View, kw_only=True):
+    """The version of an upstream that the table is built from, and how recent that version's data was."""
+
+    version: str
+    data_time: datetime | None = None
+
+
+class RunInFlight(View, kw_only=True):
+    """The run that is under way."""
+
+    id: str = ""
+    name: str = ""
+    executor: str = "Job"
+    url: str | None = None
+    cause: str = ""
+    attempt: int = 1
+    started_at: datetime | None = None
+    versions: dict[str, str] = {}
+    trigger: str | None = None
+    tick: datetime | None = None
+    definition: str | None = None
+    message: str | None = None
+
+
+class LastRun(View, kw_only=True):
+    """The newest run that ended."""
+
+    id: str
+    url: str | None = None
+    cause: str = ""
+    attempt: int = 1
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    outcome: Outcome = "Succeeded"
+    message: str = ""
+
+
+class HistoryItem(View, kw_only=True):
+    """A run that made a version or failed."""
+
+    id: str
+    url: str | None = None
+    cause: str = ""
+    attempt: int = 1
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    outcome: Outcome = "Succeeded"
+    message: str = ""
+    version: str | None = None
+    data_time: datetime | None = None
+    rows: int | None = None
+    duration_seconds: float | None = None
+
+
+class Check(View, kw_only=True):
+    """The newest result of one check or dbt test."""
+
+    name: str
+    passed: bool
+    severity: str = "error"
+    message: str = ""
+    at: datetime | None = None
+
+
+class PolicyInForce(View, kw_only=True):
+    """What is in force after the Pipeline's and the operator's defaults."""
+
+    when: str | None = None
+    maximum_lag: str | None = None
+    warn_lag: str | None = None
+    schedule: str | None = None
+    within: str | None = None
+    min_interval: str | None = None
+    timeout: str | None = None
+
+
+class AssetStatus(View, kw_only=True):
+    """``status``: what the operator knows."""
+
+    observed_generation: int = -1
+    conditions: tuple[Condition, ...] = ()
+    state: State | None = None
+    reason: str | None = None
+    policy: PolicyInForce | None = None
+    version: str | None = None
+    relation: str | None = None
+    last_updated_at: datetime | None = None
+    last_checked_at: datetime | None = None
+    data_time: datetime | None = None
+    rows: int | None = None
+    duration_seconds: float | None = None
+    last_run: LastRun | None = None
+    consumed: dict[str, Consumed] = {}
+    considered: dict[str, str] = {}
+    run: RunInFlight | None = None
+    checks: tuple[Check, ...] = ()
+    history: tuple[HistoryItem, ...] = ()
+    last_handled_trigger: str | None = None
+    definition: str | None = None
+    failures: int = 0
+    retry_at: datetime | None = None
+    last_tick: datetime | None = None
+    level: dict[str, Any] | None = None
+
+
+class Asset(Object, kw_only=True):
+    """An Asset as the operator sees it."""
+
+    spec: AssetSpec
+    status: AssetStatus = AssetStatus()
+
+    @property
+    def kind(self) -> Kind:
+        return self.spec.materialize.kind
+
+    @property
+    def key(self) -> str:
+        """Its name in the data world."""
+        return self.spec.key or self.name.replace("-", "_")

@@ -1,0 +1,87 @@
+"""Condition types and reasons, documented once (Kubernetes API conventions, "Typical status properties").
+
+``Ready`` follows kstatus: reconciled, whatever the data's age. ``Fresh`` is apart, so that stale data never hangs a deploy.
+"""
+
+from datetime import datetime
+from typing import Final, Literal
+
+from freshet.api.view import View
+
+__all__ = ["Condition", "Status", "find"]
+
+Status = Literal["True", "False", "Unknown"]
+
+READY: Final = "Ready"
+FRESH: Final = "Fresh"
+UPDATING: Final = "Updating"
+FAILING: Final = "Failing"
+CHECKS_PASSED: Final = "ChecksPassed"
+STALLED: Final = "Stalled"
+DBT_CLOUD_READY: Final = "DbtCloudReady"
+
+# Reasons of Ready and Stalled: what a change of the spec repairs.
+RECONCILED: Final = "Reconciled"
+INVALID_SPEC: Final = "InvalidSpec"
+INVALID_SCHEDULE: Final = "InvalidSchedule"
+INVALID_TIME_ZONE: Final = "InvalidTimeZone"
+INVALID_JOB_TEMPLATE: Final = "InvalidJobTemplate"
+PIPELINE_NOT_FOUND: Final = "PipelineNotFound"
+UPSTREAM_NOT_FOUND: Final = "UpstreamNotFound"
+CYCLE_DETECTED: Final = "CycleDetected"
+NAME_CONFLICT: Final = "NameConflict"
+POLICY_CONFLICT: Final = "PolicyConflict"
+SECRET_NOT_FOUND: Final = "SecretNotFound"
+WRITE_REFUSED: Final = "WriteRefused"
+RELATION_UNKNOWN: Final = "RelationUnknown"
+
+# Reasons of Fresh.
+WITHIN_LIMIT: Final = "WithinLimit"
+NO_POLICY: Final = "NoPolicy"
+AGING: Final = "Aging"
+MISSING: Final = "Missing"
+LAG_EXCEEDED: Final = "LagExceeded"
+UPSTREAM_STALE: Final = "UpstreamStale"
+OVERDUE: Final = "Overdue"
+INPUT_UNCHANGED: Final = "InputUnchanged"
+
+# Reasons of Updating, and why something that is due waits.
+RUN_IN_FLIGHT: Final = "RunInFlight"
+POD_NOT_STARTED: Final = "PodNotStarted"
+QUEUED: Final = "Queued"
+IDLE: Final = "Idle"
+SUSPENDED: Final = "Suspended"
+NEVER_UPDATED: Final = "NeverUpdated"
+WAITING_MIN_INTERVAL: Final = "WaitingMinInterval"
+WAITING_UPSTREAM: Final = "WaitingForUpstream"
+UPSTREAM_CHECKS_FAILED: Final = "UpstreamChecksFailed"
+RETRY_SCHEDULED: Final = "RetryScheduled"
+
+# Reasons of Failing and ChecksPassed.
+RETRIES_EXHAUSTED: Final = "RetriesExhausted"
+RUNS_SUCCEED: Final = "RunsSucceed"
+CHECKS_HOLD: Final = "ChecksHold"
+CHECKS_FAILED: Final = "ChecksFailed"
+
+# Reasons of DbtCloudReady.
+REACHABLE: Final = "Reachable"
+UNREACHABLE: Final = "Unreachable"
+AUTHENTICATION_FAILED: Final = "AuthenticationFailed"
+OVERRIDE_REFUSED: Final = "OverrideRefused"
+JOB_FAILING: Final = "JobFailing"
+
+
+class Condition(View, kw_only=True):
+    """One entry of ``status.conditions``."""
+
+    type: str
+    status: Status
+    reason: str
+    message: str = ""
+    last_transition_time: datetime
+    observed_generation: int | None = None
+
+
+def find(conditions: tuple[Condition, ...], *, type: str) -> Condition | None:
+    """The condition of that type, if it is there."""
+    return next((c for c in conditions if c.type == type), None)

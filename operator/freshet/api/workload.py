@@ -1,0 +1,141 @@
+"""Jobs, CronJobs and pods as far as a run's life goes, and the result that a pod leaves (docs/contract.md)."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from freshet.api.view import Object, View
+
+__all__ = ["CronJob", "Job", "Pod", "Result", "parse_result"]
+
+
+class JobCondition(View, kw_only=True):
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+    last_transition_time: datetime | None = None
+
+
+class JobState(View, kw_only=True):
+    start_time: datetime | None = None
+    completion_time: datetime | None = None
+    active: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    conditions: tuple[JobCondition, ...] = ()
+
+
+class Job(Object, kw_only=True):
+    """A Job: its metadata and status; the template is not kept."""
+
+    status: JobState = JobState()
+
+    def condition(self, type: str) -> JobCondition | None:
+        """The true condition of that type."""
+        return next((c for c in self.status.conditions if c.type == type and c.status == "True"), None)
+
+    @property
+    def finished(self) -> bool:
+        return self.condition("Complete") is not None or self.condition("Failed") is not None
+
+
+class CronJobState(View, kw_only=True):
+    last_schedule_time: datetime | None = None
+
+
+class CronJob(Object, kw_only=True):
+    """A CronJob: whose it is, and when it last fired."""
+
+    status: CronJobState = CronJobState()
+
+
+class Terminated(View, kw_only=True):
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class Waiting(View, kw_only=True):
+    reason: str = ""
+    message: str = ""
+
+
+class ContainerState(View, kw_only=True):
+    terminated: Terminated | None = None
+    waiting: Waiting | None = None
+    running: dict[str, Any] | None = None
+
+
+class ContainerStatus(View, kw_only=True):
+    name: str
+    state: ContainerState = ContainerState()
+
+
+class PodCondition(View, kw_only=True):
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+
+
+class PodState(View, kw_only=True):
+    phase: str = "Pending"
+    reason: str = ""
+    message: str = ""
+    conditions: tuple[PodCondition, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
+
+
+class Pod(Object, kw_only=True):
+    """A pod of one of our Jobs."""
+
+    status: PodState = PodState()
+
+
+class WorkloadError(View, kw_only=True):
+    reason: str = "Error"
+    message: str = ""
+
+
+class ResultCheck(View, kw_only=True):
+    name: str
+    passed: bool
+    severity: str = "error"
+    message: str = ""
+
+
+class Result(View, kw_only=True):
+    """What a workload wrote as its termination message; every key is optional."""
+
+    kind: str = ""
+    version: str | None = None
+    changed: bool | None = None
+    data_time: datetime | None = None
+    updated_at: datetime | None = None
+    rows: int | None = None
+    rows_in: int | None = None
+    rows_loaded: int | None = None
+    rows_rejected: int | None = None
+    bytes: int | None = None
+    fingerprint: str | None = None
+    relation: str | None = None
+    seconds: float | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    checks: tuple[ResultCheck, ...] = ()
+    samples: list[dict[str, Any]] = []
+    message: str = ""
+    error: WorkloadError | None = None
+
+
+def parse_result(message: str) -> Result | None:
+    """Read a termination message; None when it is not a result (a user's own Job may write what it likes)."""
+    try:
+        return msgspec.json.decode(message, type=Result) if message.startswith("{") else None
+    except (msgspec.DecodeError, UnicodeError):
+        return None
