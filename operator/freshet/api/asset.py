@@ -32,7 +32,7 @@ State = Literal["Suspended", "Updating", "Failed", "Missing", "Stale", "Aging", 
 Outcome = Literal["Succeeded", "Failed", "Cancelled", "Skipped", "Unchanged", "Interrupted"]
 
 
-class Freshness(View, kw_only=True):
+class Freshness(View, frozen=True, kw_only=True):
     """How old the data may be. Durations are strings in Go's syntax."""
 
     maximum_lag: str | None = None
@@ -44,7 +44,7 @@ class Freshness(View, kw_only=True):
     basis: str | None = None
 
 
-class Automation(View, kw_only=True):
+class Automation(View, frozen=True, kw_only=True):
     """When an asset is built."""
 
     when: str | None = None
@@ -56,7 +56,7 @@ class Automation(View, kw_only=True):
     on_code_change: str | None = None
 
 
-class Retries(View, kw_only=True):
+class Retries(View, frozen=True, kw_only=True):
     """Attempts after a failed one."""
 
     limit: int | None = None
@@ -64,7 +64,7 @@ class Retries(View, kw_only=True):
     max_backoff: str | None = None
 
 
-class RowsCheck(View, kw_only=True):
+class RowsCheck(View, frozen=True, kw_only=True):
     """Bounds on the number of rows."""
 
     minimum: int | None = None
@@ -72,32 +72,32 @@ class RowsCheck(View, kw_only=True):
     maximum_drop_percent: float | None = None
 
 
-class Checks(View, kw_only=True):
+class Checks(View, frozen=True, kw_only=True):
     """Declared checks of an asset."""
 
     rows: RowsCheck | None = None
 
 
-class Count(View, kw_only=True):
+class Count(View, frozen=True, kw_only=True):
     """Count the rows of a relation."""
 
     relation: str | None = None
     data_time_column: str | None = None
 
 
-class DbtNode(View, kw_only=True):
+class DbtNode(View, frozen=True, kw_only=True):
     """A node of the Pipeline's dbt project."""
 
     unique_id: str
 
 
-class UserJob(View, kw_only=True):
+class UserJob(View, frozen=True, kw_only=True):
     """Any Job of the user's: a JobTemplateSpec."""
 
     template: dict[str, Any]
 
 
-class Materialize(View, kw_only=True):
+class Materialize(View, frozen=True, kw_only=True):
     """How an asset is built: exactly one member is set."""
 
     count: Count | None = None
@@ -118,7 +118,7 @@ class Materialize(View, kw_only=True):
         return "Job" if self.job is not None else "External"
 
 
-class AssetSpec(View, kw_only=True):
+class AssetSpec(View, frozen=True, kw_only=True):
     """``spec``: what a person, or discovery, wants."""
 
     materialize: Materialize
@@ -134,14 +134,14 @@ class AssetSpec(View, kw_only=True):
     suspend: bool = False
 
 
-class Consumed(View, kw_only=True):
+class Consumed(View, frozen=True, kw_only=True):
     """The version of an upstream that the table is built from, and how recent that version's data was."""
 
     version: str
     data_time: datetime | None = None
 
 
-class RunInFlight(View, kw_only=True):
+class RunInFlight(View, frozen=True, kw_only=True):
     """The run that is under way."""
 
     id: str = ""
@@ -158,7 +158,7 @@ class RunInFlight(View, kw_only=True):
     message: str | None = None
 
 
-class LastRun(View, kw_only=True):
+class LastRun(View, frozen=True, kw_only=True):
     """The newest run that ended."""
 
     id: str
@@ -171,7 +171,7 @@ class LastRun(View, kw_only=True):
     message: str = ""
 
 
-class HistoryItem(View, kw_only=True):
+class HistoryItem(View, frozen=True, kw_only=True):
     """A run that made a version or failed."""
 
     id: str
@@ -188,7 +188,7 @@ class HistoryItem(View, kw_only=True):
     duration_seconds: float | None = None
 
 
-class Check(View, kw_only=True):
+class Check(View, frozen=True, kw_only=True):
     """The newest result of one check or dbt test."""
 
     name: str
@@ -198,7 +198,7 @@ class Check(View, kw_only=True):
     at: datetime | None = None
 
 
-class PolicyInForce(View, kw_only=True):
+class PolicyInForce(View, frozen=True, kw_only=True):
     """What is in force after the Pipeline's and the operator's defaults."""
 
     when: str | None = None
@@ -210,7 +210,7 @@ class PolicyInForce(View, kw_only=True):
     timeout: str | None = None
 
 
-class AssetStatus(View, kw_only=True):
+class AssetStatus(View, frozen=True, kw_only=True):
     """``status``: what the operator knows."""
 
     observed_generation: int = -1
@@ -239,7 +239,7 @@ class AssetStatus(View, kw_only=True):
     level: dict[str, Any] | None = None
 
 
-class Asset(Object, kw_only=True):
+class Asset(Object, frozen=True, kw_only=True):
     """An Asset as the operator sees it."""
 
     spec: AssetSpec

@@ -71,7 +71,7 @@ OVERRIDE_REFUSED: Final = "OverrideRefused"
 JOB_FAILING: Final = "JobFailing"
 
 
-class Condition(View, kw_only=True):
+class Condition(View, frozen=True, kw_only=True):
     """One entry of ``status.conditions``."""
 
     type: str

@@ -22,20 +22,20 @@ __all__ = [
 ]
 
 
-class SecretRef(View, kw_only=True):
+class SecretRef(View, frozen=True, kw_only=True):
     """A Secret of the same namespace."""
 
     name: str
 
 
-class SecretKeyRef(View, kw_only=True):
+class SecretKeyRef(View, frozen=True, kw_only=True):
     """One key of a Secret of the same namespace."""
 
     name: str
     key: str = "token"
 
 
-class Databricks(View, kw_only=True):
+class Databricks(View, frozen=True, kw_only=True):
     """A Databricks SQL warehouse."""
 
     schema: str
@@ -43,14 +43,14 @@ class Databricks(View, kw_only=True):
     catalog: str | None = None
 
 
-class DuckDb(View, kw_only=True):
+class DuckDb(View, frozen=True, kw_only=True):
     """A DuckDB file on a mounted volume."""
 
     path: str
     schema: str | None = None
 
 
-class Warehouse(View, kw_only=True):
+class Warehouse(View, frozen=True, kw_only=True):
     """Exactly one member is set."""
 
     databricks: Databricks | None = None
@@ -58,7 +58,7 @@ class Warehouse(View, kw_only=True):
     dlt: dict[str, Any] | None = None
 
 
-class SourceSpec(View, kw_only=True):
+class SourceSpec(View, frozen=True, kw_only=True):
     """One source. ``csv`` and ``write`` go to the workload as they are."""
 
     asset: str
@@ -77,7 +77,7 @@ class SourceSpec(View, kw_only=True):
     checks: Checks | None = None
 
 
-class Discovery(View, kw_only=True):
+class Discovery(View, frozen=True, kw_only=True):
     """What becomes Assets by itself."""
 
     enabled: bool | None = None
@@ -87,7 +87,7 @@ class Discovery(View, kw_only=True):
     refresh_interval: str | None = None
 
 
-class DbtCloudSpec(View, kw_only=True):
+class DbtCloudSpec(View, frozen=True, kw_only=True):
     """A dbt Cloud job, and the defaults of its models."""
 
     account_id: int
@@ -108,7 +108,7 @@ class DbtCloudSpec(View, kw_only=True):
     max_models_per_day: int | None = None
 
 
-class JobDefaults(View, kw_only=True):
+class JobDefaults(View, frozen=True, kw_only=True):
     """What every pod of this Pipeline gets; values are those of the pod and container specs."""
 
     image: str | None = None
@@ -126,7 +126,7 @@ class JobDefaults(View, kw_only=True):
     backoff_limit: int | None = None
 
 
-class PipelineSpec(View, kw_only=True):
+class PipelineSpec(View, frozen=True, kw_only=True):
     """``spec``."""
 
     warehouse: Warehouse | None = None
@@ -142,7 +142,7 @@ class PipelineSpec(View, kw_only=True):
     jobs: JobDefaults = JobDefaults()
 
 
-class DbtRun(View, kw_only=True):
+class DbtRun(View, frozen=True, kw_only=True):
     """The one dbt Cloud run that is meant or under way: written before it is sent (freshet.dbtcloud.protocol)."""
 
     token: str
@@ -156,7 +156,7 @@ class DbtRun(View, kw_only=True):
     triggers: dict[str, str] = {}
 
 
-class DbtCloudStatus(View, kw_only=True):
+class DbtCloudStatus(View, frozen=True, kw_only=True):
     """``status.dbtCloud``."""
 
     cursor: str | None = None
@@ -165,7 +165,7 @@ class DbtCloudStatus(View, kw_only=True):
     retry_at: datetime | None = None
 
 
-class PipelineStatus(View, kw_only=True):
+class PipelineStatus(View, frozen=True, kw_only=True):
     """``status``."""
 
     observed_generation: int = -1
@@ -178,7 +178,7 @@ class PipelineStatus(View, kw_only=True):
     dbt_cloud: DbtCloudStatus = DbtCloudStatus()
 
 
-class Pipeline(Object, kw_only=True):
+class Pipeline(Object, frozen=True, kw_only=True):
     """A Pipeline as the operator sees it."""
 
     spec: PipelineSpec

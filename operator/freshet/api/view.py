@@ -1,6 +1,7 @@
 """The base of every typed view, and the metadata that all of them share.
 
-Views are parsed once, at the edge, and never changed. They hold only what decisions need: ten thousand of them must be cheap.
+Views are parsed once, at the edge, and never changed. They hold only what decisions need: ten
+thousand of them must be cheap.
 """
 
 from datetime import datetime
@@ -28,7 +29,7 @@ class Key(msgspec.Struct, frozen=True, order=True):
         return f"{self.kind} {self.namespace}/{self.name}"
 
 
-class OwnerReference(View, kw_only=True):
+class OwnerReference(View, frozen=True, kw_only=True):
     """``metadata.ownerReferences[]``, as far as ownership goes."""
 
     kind: str
@@ -37,7 +38,7 @@ class OwnerReference(View, kw_only=True):
     controller: bool = False
 
 
-class Meta(View, kw_only=True):
+class Meta(View, frozen=True, kw_only=True):
     """``metadata``, without what nobody reads (managedFields, foreign annotations)."""
 
     name: str
@@ -52,7 +53,7 @@ class Meta(View, kw_only=True):
     owner_references: tuple[OwnerReference, ...] = ()
 
 
-class Object(View, kw_only=True):
+class Object(View, frozen=True, kw_only=True):
     """Anything with metadata."""
 
     metadata: Meta

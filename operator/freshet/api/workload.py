@@ -10,7 +10,7 @@ from freshet.api.view import Object, View
 __all__ = ["CronJob", "Job", "Pod", "Result", "parse_result"]
 
 
-class JobCondition(View, kw_only=True):
+class JobCondition(View, frozen=True, kw_only=True):
     type: str
     status: str
     reason: str = ""
@@ -18,7 +18,7 @@ class JobCondition(View, kw_only=True):
     last_transition_time: datetime | None = None
 
 
-class JobState(View, kw_only=True):
+class JobState(View, frozen=True, kw_only=True):
     start_time: datetime | None = None
     completion_time: datetime | None = None
     active: int = 0
@@ -27,7 +27,7 @@ class JobState(View, kw_only=True):
     conditions: tuple[JobCondition, ...] = ()
 
 
-class Job(Object, kw_only=True):
+class Job(Object, frozen=True, kw_only=True):
     """A Job: its metadata and status; the template is not kept."""
 
     status: JobState = JobState()
@@ -41,17 +41,17 @@ class Job(Object, kw_only=True):
         return self.condition("Complete") is not None or self.condition("Failed") is not None
 
 
-class CronJobState(View, kw_only=True):
+class CronJobState(View, frozen=True, kw_only=True):
     last_schedule_time: datetime | None = None
 
 
-class CronJob(Object, kw_only=True):
+class CronJob(Object, frozen=True, kw_only=True):
     """A CronJob: whose it is, and when it last fired."""
 
     status: CronJobState = CronJobState()
 
 
-class Terminated(View, kw_only=True):
+class Terminated(View, frozen=True, kw_only=True):
     exit_code: int = 0
     reason: str = ""
     message: str = ""
@@ -59,30 +59,30 @@ class Terminated(View, kw_only=True):
     finished_at: datetime | None = None
 
 
-class Waiting(View, kw_only=True):
+class Waiting(View, frozen=True, kw_only=True):
     reason: str = ""
     message: str = ""
 
 
-class ContainerState(View, kw_only=True):
+class ContainerState(View, frozen=True, kw_only=True):
     terminated: Terminated | None = None
     waiting: Waiting | None = None
     running: dict[str, Any] | None = None
 
 
-class ContainerStatus(View, kw_only=True):
+class ContainerStatus(View, frozen=True, kw_only=True):
     name: str
     state: ContainerState = ContainerState()
 
 
-class PodCondition(View, kw_only=True):
+class PodCondition(View, frozen=True, kw_only=True):
     type: str
     status: str
     reason: str = ""
     message: str = ""
 
 
-class PodState(View, kw_only=True):
+class PodState(View, frozen=True, kw_only=True):
     phase: str = "Pending"
     reason: str = ""
     message: str = ""
@@ -91,25 +91,25 @@ class PodState(View, kw_only=True):
     init_container_statuses: tuple[ContainerStatus, ...] = ()
 
 
-class Pod(Object, kw_only=True):
+class Pod(Object, frozen=True, kw_only=True):
     """A pod of one of our Jobs."""
 
     status: PodState = PodState()
 
 
-class WorkloadError(View, kw_only=True):
+class WorkloadError(View, frozen=True, kw_only=True):
     reason: str = "Error"
     message: str = ""
 
 
-class ResultCheck(View, kw_only=True):
+class ResultCheck(View, frozen=True, kw_only=True):
     name: str
     passed: bool
     severity: str = "error"
     message: str = ""
 
 
-class Result(View, kw_only=True):
+class Result(View, frozen=True, kw_only=True):
     """What a workload wrote as its termination message; every key is optional."""
 
     kind: str = ""
