@@ -1,0 +1,111 @@
+"""``freshet local …``: a Kubernetes cluster on this machine and what runs beside it.
+
+Commands of other parts are imported when they are asked for.
+"""
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+__all__ = ["local"]
+
+LAZY = {
+    "node": "freshet.local.node.cli:node",
+    "dbt-cloud": "freshet.local.dbtcloud.cli:dbt_cloud",
+}
+
+
+class LazyGroup(click.Group):
+    """A group some of whose commands are imported by name when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *LAZY})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in LAZY:
+            return super().get_command(ctx, cmd_name)
+        module, attribute = LAZY[cmd_name].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup)
+def local() -> None:
+    """A Kubernetes cluster on this machine, without Docker, root or an account."""
+
+
+named = click.option("--name", default="default", show_default=True, help="Name of the cluster; several may run.")
+placed = click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of its data and kubeconfig; default: below the cache folder, by name.",
+)
+
+
+@local.command()
+@named
+@placed
+@click.option("--keep", is_flag=True, help="Data survives `down` and a crash of this machine.")
+@click.option("--context", help="Use this context of your kubeconfig instead of starting a cluster.")
+def up(*, name: str, folder: Path | None, keep: bool, context: str | None) -> None:
+    """Start a cluster and return when it is ready; `freshet local down` ends it."""
+    from freshet.local.cluster_commands import adopt, launch
+    from freshet.local.controlplane import build, progress_bar
+
+    place = _place(name=name, folder=folder)
+    with _told():
+        with progress_bar() as progress:
+            binary = build(progress=progress)
+        if context:
+            state = adopt(context=context, folder=place, kubectl=binary.with_name("kubectl"))
+        else:
+            state = launch(folder=place, keep=keep, binary=binary)
+    click.echo(f"# Kubernetes answers at {state.server}", err=True)
+    click.echo(f"export KUBECONFIG={state.kubeconfig}")
+    click.echo(f"export PATH={Path(state.kubectl).parent}:$PATH")
+
+
+@local.command()
+@named
+@placed
+def down(*, name: str, folder: Path | None) -> None:
+    """End a cluster and remove its data, unless it was started with --keep."""
+    from freshet.local.cluster_commands import end
+
+    place = _place(name=name, folder=folder)
+    with _told():
+        ended = end(folder=place)
+    click.echo(f"Ended the cluster in {place}" if ended else f"No cluster runs in {place}")
+
+
+@local.command()
+def status() -> None:
+    """List the named clusters that run."""
+    from freshet.local.cluster_commands import known
+
+    clusters = known()
+    for name, state in clusters:
+        click.echo(f"{name}\t{state.server}\tKUBECONFIG={state.kubeconfig}")
+    if not clusters:
+        click.echo("No cluster runs. Start one: freshet local up", err=True)
+
+
+def _place(*, name: str, folder: Path | None) -> Path:
+    from freshet.local.paths import clusters_folder
+
+    return (folder or clusters_folder() / name).absolute()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors become one sentence."""
+    from freshet.local.controlplane import BuildError, ClusterError
+
+    try:
+        yield
+    except (BuildError, ClusterError) as error:
+        raise click.ClickException(str(error)) from error
