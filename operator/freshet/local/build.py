@@ -123,9 +123,9 @@ def _compile(go: Path, *, sources: Path, output: Path, progress: Progress) -> No
     if listing.returncode:
         raise _failure("The Go modules of the control plane could not be fetched", listing.stderr)
     total = len(listing.stdout.splitlines())
-    command = [go, "build", "-v", "-buildvcs=false", "-ldflags", _stamp(kubernetes_version(sources=sources))]
+    command = [str(go), "build", "-v", "-buildvcs=false", "-ldflags", _stamp(kubernetes_version(sources=sources))]
     with subprocess.Popen(
-        [*command, "-o", output, "."], cwd=sources, env=Go.environment(), stderr=subprocess.PIPE, text=True
+        [*command, "-o", str(output), "."], cwd=sources, env=Go.environment(), stderr=subprocess.PIPE, text=True
     ) as process:
         lines = _followed(process, total=total, progress=progress)
     if process.returncode:

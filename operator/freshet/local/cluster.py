@@ -6,13 +6,17 @@ ServiceAccount exists. Stop: in the opposite order, since an API server whose et
 """
 
 import datetime
+import json
 import shutil
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import httpx
 
 from freshet.local import cluster_parts
 from freshet.local.build import build
@@ -25,8 +29,10 @@ __all__ = ["ClusterError", "LocalCluster"]
 READY_SECONDS = 60
 GRACE_SECONDS = 5
 PORT_ATTEMPTS = 3
-MADE = ("etcd", "pki", "logs", "kubeconfigs", "kubectl-cache")
-"""What a cluster makes in its folder, apart from files at its top."""
+PORT_TAKEN = "address already in use"
+MARK = ".freshet-cluster"
+MADE = ("etcd", "etcd.sock", "etcd-peer.sock", "pki", "logs", "kubeconfig", "kubeconfigs", "kubectl-cache")
+"""What a cluster makes in its folder."""
 
 
 class LocalCluster:
@@ -44,6 +50,7 @@ class LocalCluster:
         self._lifeline = Lifeline()
         self._parts: list[Part] = []
         self._keys = Keys(folder=self.folder / "pki")
+        self._client: Client
 
     @classmethod
     def start(cls, *, folder: Path, keep: bool = False, binary: Path | None = None) -> Self:
@@ -98,8 +105,9 @@ class LocalCluster:
         return Kubectl(binary=self._binary, kubeconfig=self.kubeconfig, cache=self.folder / "kubectl-cache")
 
     @property
-    def _client(self) -> Client:
-        return Client(server=self.server, authority=self._keys.authority, token=self._keys.admin_token)
+    def http(self) -> httpx.Client:
+        """Requests to the API as cluster admin, by path: ``cluster.http.get("/version")``."""
+        return self._client.http
 
     def __enter__(self) -> Self:
         return self
@@ -110,9 +118,10 @@ class LocalCluster:
         self.stop()
 
     def _start(self) -> None:
+        claim(self.folder)
         if not self._keep:
             clean(self.folder)
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            claim(self.folder)
         self._keys = make_keys(folder=self.folder / "pki", now=datetime.datetime.now(datetime.UTC))
         self._run(cluster_parts.etcd(keep=self._keep))
         self._start_api_server()
@@ -121,20 +130,24 @@ class LocalCluster:
 
     def _start_api_server(self) -> None:
         """On a free port; another process may take it first, so there is more than one attempt."""
-        for attempt in range(1, PORT_ATTEMPTS + 1):
-            port = free_port()
-            self.server = f"https://127.0.0.1:{port}"
-            write_kubeconfig(
-                self.kubeconfig, server=self.server, authority=self._keys.authority, token=self._keys.admin_token
-            )
-            part = self._run(cluster_parts.api_server(port=port, keys=self._keys))
+        for _ in range(PORT_ATTEMPTS):
+            part = self._run_api_server(port=free_port(preferred=last_port(self.kubeconfig)))
             try:
-                return self._wait_until(self._client.ready, "the API server is not ready")
+                self._wait_until(self._client.ready, "the API server is not ready")
             except ClusterError:
-                if attempt == PORT_ATTEMPTS or "address already in use" not in part.log.read_text(errors="replace"):
+                if PORT_TAKEN not in part.log.read_text(errors="replace"):
                     raise
                 self._parts.remove(part)
-        return None
+            else:
+                return
+        raise ClusterError(f"{PORT_ATTEMPTS} free ports of 127.0.0.1 were taken by others at once: try again")
+
+    def _run_api_server(self, *, port: int) -> Part:
+        token, authority = self._keys.admin_token, self._keys.authority
+        self.server = f"https://127.0.0.1:{port}"
+        self._client = Client(server=self.server, authority=authority, token=token)
+        write_kubeconfig(self.kubeconfig, server=self.server, authority=authority, token=token)
+        return self._run(cluster_parts.api_server(port=port, keys=self._keys))
 
     def _run(self, arguments: cluster_parts.Arguments) -> Part:
         part = Part(binary=self._binary, arguments=arguments, folder=self.folder, lifeline=self._lifeline)
@@ -150,19 +163,44 @@ class LocalCluster:
             time.sleep(0.05)
 
 
+def claim(folder: Path) -> None:
+    """Mark ``folder`` as a cluster's, for ``clean`` to believe. ClusterError when it has somebody's files."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    foreign = [name for name in MADE if (folder / name).exists()]
+    if foreign and not (folder / MARK).exists():
+        raise ClusterError(f"{folder} has a {foreign[0]} that no cluster made: give an empty folder")
+    (folder / MARK).touch()
+
+
 def clean(folder: Path) -> None:
-    """Remove what a cluster made in ``folder``, and the folder if it is empty then; a user's own files stay."""
+    """Remove what a cluster made in ``folder``, and the folder if it is empty then; other files stay."""
+    if not (folder / MARK).exists():
+        return
     for name in MADE:
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("kubeconfig", "etcd.sock", "etcd-peer.sock"):
-        (folder / name).unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name, ignore_errors=True)
+        else:
+            (folder / name).unlink(missing_ok=True)
+    (folder / MARK).unlink()
+    if not any(folder.iterdir()):
         folder.rmdir()
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def last_port(kubeconfig: Path) -> int:
+    """The port that a kept cluster had, 0 if there was none: its kubeconfigs stay good when it gets that again."""
+    try:
+        server: str = json.loads(kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
+    except (OSError, ValueError):
+        return 0
+    return int(server.rpartition(":")[2])
+
+
+def free_port(*, preferred: int = 0) -> int:
+    """A port of loopback that nobody listens on now: the preferred one if it is free."""
+    for wanted in (preferred, 0):
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", wanted))
+            port: int = probe.getsockname()[1]
+            return port
+    raise ClusterError("No port of 127.0.0.1 is free")

@@ -54,7 +54,8 @@ class Client:
         self._server, self._authority, self._token = server, authority, token
 
     @cached_property
-    def _http(self) -> httpx.Client:
+    def http(self) -> httpx.Client:
+        """Requests to the API as cluster admin; thread-safe."""
         return httpx.Client(
             base_url=self._server,
             headers={"Authorization": f"Bearer {self._token}"},
@@ -79,7 +80,7 @@ class Client:
             "kind": "TokenRequest",
             "spec": {"expirationSeconds": TOKEN_SECONDS},
         }
-        response = self._http.post(path, json=body)
+        response = self.http.post(path, json=body)
         if response.status_code != 201:
             message = response.json().get("message", response.text)
             raise ClusterError(f"No token for ServiceAccount {namespace}/{service_account}: {message}")
@@ -87,6 +88,6 @@ class Client:
 
     def _status(self, path: str) -> int:
         try:
-            return self._http.get(path).status_code
+            return self.http.get(path).status_code
         except httpx.TransportError:
             return 0

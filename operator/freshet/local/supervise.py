@@ -4,8 +4,8 @@ Whether a cluster runs is told by a lock on its folder, which the kernel frees h
 in a file alone would be believed after the process is gone. Until it is ready the supervisor also ends when the
 command that started it does: that is Ctrl-C during the start.
 
-Run as ``python -m freshet.local.supervise FOLDER keep|throw-away``: it reads one line from its standard input once
-it is ready (the command's ``stay``) and answers on its standard output.
+Run as ``python -m freshet.local.supervise FOLDER keep|throw-away BINARY``: it prints ``ready`` or ``failed: why``, and
+then waits for the line ``stay`` on its standard input.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 from freshet.local.cluster import ClusterError, LocalCluster
 from freshet.local.paths import write_private
@@ -29,6 +29,7 @@ STATE = "cluster.json"
 LOCK = "lock"
 CHECK_SECONDS = 0.5
 STAY = b"stay\n"
+_lock: IO[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,25 +55,29 @@ def read_state(folder: Path) -> State | None:
 def running(folder: Path) -> bool:
     """Whether a supervisor owns the folder now."""
     try:
-        with own(folder):
-            return False
+        own(folder).close()
     except ClusterError:
         return True
     except FileNotFoundError:
-        return False
+        pass
+    return False
 
 
-@contextlib.contextmanager
-def own(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock. Raises ClusterError when someone else does, FileNotFoundError without the folder."""
-    with (folder / LOCK).open("a") as file:
+def own(folder: Path) -> IO[str]:
+    """Take the folder's lock, which is held until the file that is returned is closed.
+
+    Raises ClusterError when someone else holds it, FileNotFoundError without the folder.
+    """
+    with contextlib.ExitStack() as undo:
+        file = undo.enter_context((folder / LOCK).open("a"))
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ClusterError(
                 f"A cluster runs in {folder}: end it with `freshet local down --folder {folder}`"
             ) from error
-        yield
+        undo.pop_all()
+    return file
 
 
 def supervise(*, folder: Path, keep: bool, binary: Path) -> None:
@@ -80,7 +85,9 @@ def supervise(*, folder: Path, keep: bool, binary: Path) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stopped.set())
-    with own(folder), LocalCluster.start(folder=folder, keep=keep, binary=binary) as cluster:
+    global _lock  # held until this process is gone, and not only the cluster
+    _lock = own(folder)
+    with LocalCluster.start(folder=folder, keep=keep, binary=binary) as cluster:
         state = State(
             folder=str(cluster.folder),
             kubeconfig=str(cluster.kubeconfig),

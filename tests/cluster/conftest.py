@@ -1,0 +1,82 @@
+"""A real cluster for the whole session, a namespace for each test, and the processes that act in it."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.kube import get_object
+from tests.support.node import NodeProcess
+from tests.support.operator import OperatorProcess
+from tests.support.waiting import wait_for
+
+from freshet.local.cluster_install import apply_crds, apply_rbac
+from freshet.local.controlplane import LocalCluster, build, progress_bar
+
+OperatorFactory = Callable[..., OperatorProcess]
+
+
+@pytest.fixture(scope="session")
+def controlplane() -> Path:
+    """The control plane's binary."""
+    with progress_bar() as progress:
+        return build(progress=progress)
+
+
+@pytest.fixture(scope="session")
+def cluster(controlplane: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """A running cluster with freshet's resources defined."""
+    with LocalCluster.start(folder=tmp_path_factory.mktemp("cluster"), binary=controlplane) as started:
+        apply_crds(started)
+        yield started
+
+
+@pytest.fixture
+def namespace(cluster: LocalCluster) -> Iterator[str]:
+    """A fresh namespace whose pods can start; deleted in the background."""
+    name = f"test-{uuid.uuid4().hex[:10]}"
+    cluster.http.post("/api/v1/namespaces", json={"metadata": {"name": name}}).raise_for_status()
+
+    def account() -> Any:
+        return get_object(cluster, "serviceaccounts", namespace=name, name="default")
+
+    wait_for(account, what=f"ServiceAccount default in {name}")
+    yield name
+    cluster.http.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="session")
+def node(cluster: LocalCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    """The node agent: pods of the cluster run as processes of this machine."""
+    agent = NodeProcess(kubeconfig=cluster.kubeconfig, folder=tmp_path_factory.mktemp("node"))
+    yield agent.start()
+    agent.stop()
+
+
+@pytest.fixture(scope="session")
+def operator_kubeconfig(cluster: LocalCluster) -> Path:
+    """What the operator of manifests/base may do, and nothing else."""
+    return apply_rbac(cluster)
+
+
+@pytest.fixture
+def operator_factory(operator_kubeconfig: Path, namespace: str, tmp_path: Path) -> Iterator[OperatorFactory]:
+    """Makes operators that are not started yet, of the test's namespace unless told otherwise; ends them all."""
+    made: list[OperatorProcess] = []
+
+    def make(**options: Any) -> OperatorProcess:
+        folder = tmp_path / f"operator-{len(made)}"
+        settings: dict[str, Any] = {"kubeconfig": operator_kubeconfig, "folder": folder, "namespaces": [namespace]}
+        made.append(OperatorProcess(**{**settings, **options}))
+        return made[-1]
+
+    yield make
+    for process in made:
+        process.kill()
+
+
+@pytest.fixture
+def operator(operator_factory: OperatorFactory) -> OperatorProcess:
+    """A running operator that watches the test's namespace."""
+    return operator_factory().start()

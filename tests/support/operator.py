@@ -1,0 +1,68 @@
+"""The operator as its own process, under the ServiceAccount of manifests/base, so that tests may kill -9 it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+from tests.support.process import FreshetProcess
+from tests.support.waiting import wait_for
+
+__all__ = ["OperatorProcess"]
+
+READY_SECONDS = 60
+
+
+class OperatorProcess(FreshetProcess):
+    """``freshet operator``. ``namespaces``: those it watches, all when empty. ``folder``: of its log and port file."""
+
+    def __init__(
+        self,
+        *,
+        kubeconfig: Path,
+        folder: Path,
+        namespaces: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port_file = folder / "port"
+        watched = [f"--namespace={namespace}" for namespace in namespaces]
+        command = ["operator", f"--kubeconfig={kubeconfig}", "--port=0", f"--port-file={self.port_file}"]
+        super().__init__(arguments=[*command, *watched, *arguments], log_file=folder / "log", env=env)
+
+    def start(self, *, wait: bool = True) -> "OperatorProcess":
+        """Start it, also again after ``stop`` or ``kill``; returns when /readyz says so, unless told not to wait."""
+        self.port_file.unlink(missing_ok=True)
+        self.launch()
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self, *, timeout: float = READY_SECONDS) -> None:
+        """Wait for /readyz; AssertionError with the log when the process ends instead."""
+        wait_for(self.ready, timeout=timeout, what=f"the operator is ready\n{self.log()[-4000:]}")
+
+    def ready(self) -> bool:
+        """Whether /readyz answers 200 now."""
+        self.assert_running()
+        try:
+            return self.get("/readyz").status_code == 200
+        except (OSError, ValueError, httpx.TransportError):
+            return False
+
+    def get(self, path: str) -> httpx.Response:
+        """An HTTP answer of the operator's own port. OSError or ValueError while the port is not known yet."""
+        port = int(self.port_file.read_text())
+        return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=10, trust_env=False)
+
+    def metrics(self) -> str:
+        """The whole exposition."""
+        return self.get("/metrics").raise_for_status().text
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        """The sum of the samples of that name which have these labels, None when there is none."""
+        families = text_string_to_metric_families(self.metrics())
+        samples = (sample for family in families for sample in family.samples if sample.name == name)
+        values = [s.value for s in samples if labels.items() <= s.labels.items()]
+        return sum(values) if values else None
