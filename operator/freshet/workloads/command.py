@@ -1,0 +1,70 @@
+"""What both commands share: exactly one result, one sentence on failure, one exit code (docs/contract.md)."""
+
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any
+
+from freshet.workloads.errors import Unavailable, WorkloadError
+from freshet.workloads.log import LOG, set_up
+from freshet.workloads.result import rfc3339, write_result
+
+__all__ = ["now", "run"]
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def run(kind: str, work: Callable[[datetime], Mapping[str, Any]], *, debug: bool) -> None:
+    """Do ``work`` (given the start), leave its result or its error, and exit."""
+    set_up(debug=debug)
+    signal.signal(signal.SIGTERM, _terminated)
+    started, code = now(), 0
+    found: Mapping[str, Any] = {}
+    try:
+        found = work(started)
+        LOG.info("%s", found.get("message", ""))
+    except WorkloadError as error:
+        code, found = error.exit_code, failure(error)
+    except Exception as error:
+        LOG.debug("The traceback:", exc_info=True)
+        code, found = 1, failure(_unexpected(error))
+    if code:
+        LOG.error("%s", found["message"])
+    finished = now()
+    times = {
+        "startedAt": rfc3339(started),
+        "finishedAt": rfc3339(finished),
+        "seconds": round((finished - started).total_seconds(), 3),
+    }
+    write_result({"kind": kind, **found, **times})
+    sys.exit(code)
+
+
+def failure(error: WorkloadError) -> dict[str, Any]:
+    samples = [{key: value for key, value in asdict(one).items() if value is not None} for one in error.samples[:3]]
+    return {
+        "error": {"reason": error.reason, "message": error.message},
+        "message": error.message,
+        "rowsIn": error.rows_in,
+        "rowsRejected": error.rows_rejected,
+        "samples": samples or None,
+    }
+
+
+def _unexpected(error: Exception) -> WorkloadError:
+    return WorkloadError(
+        "Unexpected",
+        f"freshet stumbled over something it does not know ({type(error).__name__}): run it with --debug and "
+        "report what it shows.",
+    )
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    raise Unavailable(
+        "Terminated", "The pod was told to stop before the work was done: nothing was published; it is tried again."
+    )

@@ -1,0 +1,59 @@
+"""A count in a DuckDB file: read only, so that several may run at once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from freshet.workloads.duckdb_file import connect, warehouse_error
+from freshet.workloads.errors import ConfigError, InputError
+from freshet.workloads.spec import DuckDb
+from freshet.workloads.sql import identifier, qualified
+
+__all__ = ["ask_duckdb"]
+
+
+def ask_duckdb(where: DuckDb, *, parts: Sequence[str], column: str | None) -> tuple[int, object]:
+    """(rows, newest value of ``column``). Raises WorkloadError."""
+    import duckdb
+
+    if Path(where.path).parent.is_dir() and not Path(where.path).exists():
+        raise InputError(
+            "WarehouseMissing", f"The warehouse {where.path} does not exist yet: it is made by the first load."
+        )
+    with connect(where, read_only=True) as con:
+        try:
+            _expect(con, parts, column)
+            newest = f", max({identifier(column)})" if column else ", NULL"
+            rows, found = con.execute(f"SELECT count(*){newest} FROM {qualified(parts)}").fetchone()
+        except duckdb.CatalogException as error:
+            raise ConfigError(
+                "RelationBroken", f"{'.'.join(parts)} cannot be read: what it is built from is missing; build it first."
+            ) from error
+        except duckdb.Error as error:
+            raise warehouse_error(error, path=where.path) from error
+    return int(rows), found
+
+
+def _expect(con: Any, parts: Sequence[str], column: str | None) -> None:
+    columns = _columns(con, parts)
+    relation = ".".join(parts)
+    if not columns:
+        raise InputError(
+            "RelationMissing",
+            f"There is no table or view {relation} in the warehouse: build it first, or mend "
+            "materialize.count.relation.",
+        )
+    if column is not None and column.lower() not in columns:
+        raise ConfigError(
+            "DataTimeColumnMissing", f"dataTimeColumn {column} is not in {relation}, which has {', '.join(columns)}."
+        )
+
+
+def _columns(con: Any, parts: Sequence[str]) -> list[str]:
+    rows = con.execute(
+        "SELECT lower(column_name) FROM information_schema.columns WHERE lower(table_schema) = lower(?) AND "
+        "lower(table_name) = lower(?)"
+        " AND lower(table_catalog) = lower(coalesce(?, current_database())) ORDER BY ordinal_position",
+        [parts[-2], parts[-1], parts[0] if len(parts) == 3 else None],
+    ).fetchall()
+    return [row[0] for row in rows]

@@ -1,0 +1,74 @@
+"""dlt carries a parquet file into a table of DuckDB, under its own load id and ``_dlt_loads``.
+
+The pipeline's folder is fresh each time and lies in the pod's own temp: no pending package of an earlier run
+can swallow new data, and nothing
+is restored from the destination. The file is handed over as it is (``with_file_import``), so that the
+normalizer never opens a row. The table is
+made beforehand with the exact types; dlt's own view of them is coarse.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from freshet.workloads.columns import Column
+
+__all__ = ["load_parquet", "prepare"]
+
+_SETTINGS = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "RUNTIME__LOG_LEVEL": "CRITICAL",
+    "NORMALIZE__WORKERS": "1",
+    "LOAD__WORKERS": "1",
+    "SCHEMA__NAMING": "direct",
+    "LOAD__RAISE_ON_MAX_RETRIES": "1",
+}
+_KINDS = {
+    "BIGINT": "bigint",
+    "DOUBLE": "double",
+    "BOOLEAN": "bool",
+    "DATE": "date",
+}
+
+
+def prepare(folder: Path) -> None:
+    """Settings by environment, before dlt is imported for the first time."""
+    os.environ.update(_SETTINGS)
+    for name in ("DLT_DATA_DIR", "DLT_PROJECT_DIR"):
+        os.environ[name] = str(folder / "dlt")
+    (folder / "dlt").mkdir(exist_ok=True)
+
+
+def warm_up() -> None:
+    """Import dlt, which takes a second of CPU: done beside the parsing, which mostly runs outside of Python."""
+    import dlt  # noqa: F401
+    from dlt.destinations.impl.duckdb import duck  # noqa: F401
+    from dlt.load import load  # noqa: F401
+    from dlt.normalize import normalize  # noqa: F401
+
+
+def load_parquet(
+    con: Any, *, path: Path, rows: int, columns: Sequence[Column], schema: str, table: str, name: str, folder: Path
+) -> str:
+    """Append the file to ``schema.table``, which exists, on the open connection ``con``. Returns dlt's load id.
+
+    ``name``: of the pipeline and its dlt schema. Raises what dlt raises.
+    """
+    import dlt
+
+    destination = dlt.destinations.duckdb(con, create_indexes=False)
+    pipeline = dlt.pipeline(
+        name, pipelines_dir=str(folder / "dlt" / "pipelines"), destination=destination, dataset_name=schema
+    )
+    pipeline.config.restore_from_destination = False
+    hints = {
+        column.name: {"name": column.name, "data_type": _KINDS.get(column.type, "text"), "nullable": True}
+        for column in columns
+    }
+    item = dlt.mark.with_file_import(str(path), "parquet", rows)
+    resource = dlt.resource([item], name=table, write_disposition="append", columns=hints)
+    source = dlt.source(lambda: resource, name=name, max_table_nesting=0)()
+    info = pipeline.run(source)
+    info.raise_on_failed_jobs()
+    return str(info.loads_ids[-1])

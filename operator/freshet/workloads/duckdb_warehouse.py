@@ -1,0 +1,231 @@
+"""Loads into a DuckDB file: dlt writes an incoming table, one transaction publishes it together with its record.
+
+The file's own lock is held from the second look to the end, which serializes loads, and a killed one leaves at
+most an incoming table that the
+next one drops.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from freshet.workloads import ledger, publish
+from freshet.workloads.columns import Column, snake
+from freshet.workloads.dlt_load import load_parquet
+from freshet.workloads.duckdb_file import connect, warehouse_error
+from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
+from freshet.workloads.parse import Refused
+from freshet.workloads.spec import DuckDb, IngestSpec
+from freshet.workloads.sql import identifier, qualified
+from freshet.workloads.warehouse import Batch, Level, Outcome, TableMoved, TableState
+
+__all__ = ["DuckDbWarehouse"]
+
+
+class DuckDbWarehouse:
+    """One table of one DuckDB file (``warehouse.Warehouse``)."""
+
+    def __init__(self, *, spec: IngestSpec, where: DuckDb) -> None:
+        self._spec = spec
+        self._where = where
+        self._schema = where.schema
+        self._target = (where.schema, spec.table)
+        self._incoming = (where.schema, f"_freshet_incoming_{spec.table}")
+
+    @property
+    def relation(self) -> str:
+        return f"{self._schema}.{self._spec.table}"
+
+    def inspect(self) -> TableState:
+        import duckdb
+
+        if not Path(self._where.path).exists():
+            return TableState(columns=None, level=None, rows=0)
+        with connect(self._where, read_only=True) as con:
+            try:
+                return self._state(con)
+            except duckdb.Error as error:
+                raise warehouse_error(error, path=self._where.path) from error
+
+    def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
+        import duckdb
+
+        with connect(self._where, read_only=False, spill=folder / "spill") as con:
+            try:
+                return self._load(con, batch, expected, folder)
+            except (WorkloadError, TableMoved):
+                raise
+            except duckdb.Error as error:
+                raise warehouse_error(error, path=self._where.path) from error
+
+    def _load(self, con: Any, batch: Batch, expected: TableState, folder: Path) -> Outcome:
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(self._schema)}")
+        ledger.make_ledger(con, self._schema)
+        before = self._state(con)
+        if _token(before) != _token(expected):
+            raise TableMoved
+        load_id = self._bring(con, batch, folder)
+        con.execute("BEGIN TRANSACTION")
+        written = self._publish(con, batch, before)
+        level = self._record(con, batch, before, load_id=load_id, written=written)
+        con.execute("COMMIT")
+        return Outcome(level=level, changed=written > 0 or before.columns is None, written=written)
+
+    def _state(self, con: Any) -> TableState:
+        columns = self._columns(con)
+        if not self._exists(con, ledger.LOADS):
+            level, taken = None, {}
+        else:
+            level = ledger.level_of(con, self._schema, self._spec.table)
+            taken = ledger.taken_by(con, self._schema, self._spec.table)
+        rows = publish.count_rows(con, self._target) if columns is not None else 0
+        return TableState(columns=columns, level=level, rows=rows, taken=taken if columns is not None else {})
+
+    def _exists(self, con: Any, table: str) -> str | None:
+        row = con.execute(
+            "SELECT table_type FROM information_schema.tables WHERE table_catalog = current_database()"
+            " AND lower(table_schema) = lower(?) AND lower(table_name) = lower(?)",
+            [self._schema, table],
+        ).fetchone()
+        return str(row[0]) if row else None
+
+    def _columns(self, con: Any) -> tuple[Column, ...] | None:
+        kind = self._exists(con, self._spec.table)
+        if kind is None:
+            return None
+        if kind != "BASE TABLE":
+            raise InputError(
+                "NotATable",
+                f"{self.relation} is a {kind.lower()}, not a table: give the source another table, or drop it.",
+            )
+        rows = con.execute(
+            "SELECT column_name, data_type FROM information_schema.columns WHERE table_catalog = current_database()"
+            " AND lower(table_schema) = lower(?) AND lower(table_name) = lower(?) ORDER BY ordinal_position",
+            list(self._target),
+        ).fetchall()
+        return tuple(Column(name=name, type=kind) for name, kind in rows)
+
+    def _bring(self, con: Any, batch: Batch, folder: Path) -> str:
+        """The rows into the incoming table, by dlt, and counted there."""
+        self._make_incoming(con, batch)
+        try:
+            load_id = load_parquet(
+                con,
+                path=batch.path,
+                rows=batch.rows,
+                columns=batch.columns,
+                schema=self._schema,
+                table=self._incoming[-1],
+                name=f"freshet_{snake(self._spec.asset or self._spec.table)}",
+                folder=folder / str(time.monotonic_ns()),
+            )
+        except Exception as error:
+            raise _dlt_failed(error, self._where.path) from error
+        arrived = publish.count_rows(con, self._incoming)
+        if arrived != batch.rows:
+            raise Unavailable(
+                "LoadIncomplete",
+                f"{arrived:,} of {batch.rows:,} rows arrived in {self.relation}: nothing was published; it is "
+                "tried again.",
+            )
+        return load_id
+
+    def _make_incoming(self, con: Any, batch: Batch) -> None:
+        columns = ", ".join(f"{identifier(column.name)} {column.type}" for column in batch.columns)
+        con.execute(f"CREATE OR REPLACE TABLE {qualified(self._incoming)} ({columns})")
+
+    def _publish(self, con: Any, batch: Batch, before: TableState) -> int:
+        disposition = self._spec.write.disposition
+        if before.columns is None or disposition == "replace":
+            ledger.forget(con, self._schema, self._spec.table)
+            return publish.rename_into(con, self._incoming, self._target)
+        held = {column.name for column in before.columns}
+        publish.add_columns(con, self._target, [column for column in batch.columns if column.name not in held])
+        if disposition == "append":
+            return publish.append(con, self._incoming, self._target)
+        names = [column.name for column in batch.columns]
+        return publish.merge(con, self._incoming, self._target, columns=names, key=batch.key)
+
+    def _record(self, con: Any, batch: Batch, before: TableState, *, load_id: str, written: int) -> Level:
+        now = datetime.now(UTC)
+        old = before.level if before.columns is not None else None
+        kept = old if old is not None and written == 0 else None
+        values = {
+            "load_id": load_id,
+            "asset": self._spec.asset,
+            "fingerprint": batch.fingerprint,
+            "version": kept.version if kept else load_id,
+            "changed": kept is None,
+            "updated_at": kept.updated_at if kept else now,
+            "data_time": self._data_time(con),
+            "rows": publish.count_rows(con, self._target),
+            "previous_rows": kept.previous_rows if kept else old and before.rows,
+            "rows_in": batch.rows_in,
+            "rows_loaded": written,
+            "rows_rejected": batch.rejected,
+            "bytes": sum(file.size for file in batch.files),
+            "finished_at": now,
+        }
+        files = batch.files if self._spec.write.disposition == "append" else ()
+        ledger.record(con, self._schema, table=self._spec.table, values=values, files=files)
+        self._quarantine(con, batch.refused, load_id)
+        level = ledger.level_of(con, self._schema, self._spec.table)
+        assert level is not None
+        return level
+
+    def _data_time(self, con: Any) -> datetime | None:
+        column = self._spec.data_time_column
+        if column is None:
+            return None
+        names = [found.name for found in self._columns(con) or ()]
+        if snake(column) not in names:
+            raise ConfigError(
+                "DataTimeColumnMissing",
+                f"dataTimeColumn {column} is not in {self.relation}, which has {', '.join(names)}.",
+            )
+        return _max_time(con, self._target, snake(column), relation=self.relation)
+
+    def _quarantine(self, con: Any, refused: Sequence[Refused], load_id: str) -> None:
+        if not refused:
+            return
+        table = qualified([self._schema, f"{self._spec.table}__rejected"])
+        con.execute(
+            f'CREATE TABLE IF NOT EXISTS {table} (load_id VARCHAR, path VARCHAR, line BIGINT, "column" VARCHAR, '
+            "reason VARCHAR, raw VARCHAR)"
+        )
+        rows = [[load_id, one.path, one.line, one.column, one.reason, one.raw] for one in refused]
+        con.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def _max_time(con: Any, target: Sequence[str], column: str, *, relation: str) -> datetime | None:
+    import duckdb
+
+    try:
+        row = con.execute(f"SELECT max({identifier(column)})::TIMESTAMPTZ FROM {qualified(target)}").fetchone()
+    except duckdb.Error as error:
+        raise ConfigError(
+            "DataTimeColumnType",
+            f"dataTimeColumn {column} of {relation} holds no times: name a column of type DATE or TIMESTAMP.",
+        ) from error
+    found = row[0] if row else None
+    return found if isinstance(found, datetime) else None
+
+
+def _token(state: TableState) -> tuple[object, ...]:
+    return (state.level.load_id if state.level else None, state.columns, state.rows)
+
+
+def _dlt_failed(error: Exception, path: str) -> WorkloadError:
+    cause: BaseException = error
+    while (deeper := cause.__cause__ or cause.__context__) is not None:
+        cause = deeper
+    known = warehouse_error(Exception(str(cause)), path=path)
+    if known.reason != "WarehouseFailed":
+        return known
+    return Unavailable(
+        "LoadFailed",
+        f"dlt could not load into {path} ({type(cause).__name__}): nothing was published; it is tried again; "
+        "--debug shows the details.",
+    )

@@ -1,0 +1,60 @@
+"""What can go wrong in a workload, as sentences for people.
+
+WorkloadError
+├── ConfigError        2  the spec asks for something that cannot be
+├── InputError         2  a file, folder or table that a person must mend
+├── DataRefused        3  bad rows, duplicate keys
+└── Unavailable        4  a warehouse that cannot be reached or stayed locked: trying again may help
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["ConfigError", "DataRefused", "InputError", "Sample", "Unavailable", "WorkloadError"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One refused row: where and why, never what it held."""
+
+    line: int
+    column: str | None
+    reason: str
+
+
+class WorkloadError(Exception):
+    """A failure with a PascalCase ``reason``, one sentence (what, where, what to do) and an exit code."""
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        reason: str,
+        message: str,
+        *,
+        samples: Sequence[Sample] = (),
+        rows_in: int | None = None,
+        rows_rejected: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.samples = tuple(samples)
+        self.rows_in = rows_in
+        self.rows_rejected = rows_rejected
+
+
+class ConfigError(WorkloadError):
+    exit_code = 2
+
+
+class InputError(WorkloadError):
+    exit_code = 2
+
+
+class DataRefused(WorkloadError):
+    exit_code = 3
+
+
+class Unavailable(WorkloadError):
+    exit_code = 4

@@ -1,0 +1,101 @@
+"""Which files a load reads, and their fingerprint.
+
+Content decides, always: a hash of 1 GB takes about a second, and modification times lie (rsync -t, cp -p, a
+mounted bucket), so there is no
+short-cut by size and time. What shapes the load (columns, dialect, key, target) is part of the fingerprint too:
+changing it loads again.
+"""
+
+import glob
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from freshet.workloads.errors import ConfigError, InputError
+from freshet.workloads.spec import IngestSpec
+
+__all__ = ["InputFile", "Stamp", "find_files", "fingerprint", "hash_files", "stamps"]
+
+_HINT = "check csv.path and the volume that is mounted there"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputFile:
+    """One file as it was hashed: ``sha256`` over its bytes as they lie on disk."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+Stamp = tuple[str, int, int, int]
+"""(path, inode, size, mtime in ns): differs when a file was written to while it was read."""
+
+
+def find_files(path: str) -> tuple[str, ...]:
+    """The files that ``path`` (a file or a glob) names, sorted. Raises InputError or ConfigError with a sentence."""
+    if "://" in path:
+        raise ConfigError(
+            "UnsupportedUrl",
+            f"csv.path {path} is a URL: only files and globs on mounted volumes can be read by this version.",
+        )
+    if glob.has_magic(path) and not os.path.exists(path):
+        found = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
+        if not found:
+            raise InputError("NoFilesMatch", f"No file matches {path}: {_HINT}.")
+        return tuple(found)
+    _expect_file(path)
+    return (path,)
+
+
+def _expect_file(path: str) -> None:
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise InputError("FolderMissing", f"The folder {folder} does not exist: {_HINT}.")
+    if not os.path.exists(path):
+        raise InputError("FileMissing", f"The file {path} does not exist: {_HINT}.")
+    if not os.path.isfile(path):
+        raise InputError("NotAFile", f"{path} is a folder, not a file: give a file or a glob such as {path}/*.csv.")
+
+
+def stamps(paths: Sequence[str]) -> tuple[Stamp, ...]:
+    """Raises InputError where a file is gone."""
+    try:
+        found = [(path, os.stat(path)) for path in paths]
+    except OSError as error:
+        raise InputError("FileMissing", f"The file {error.filename} went away while it was read: {_HINT}.") from error
+    return tuple((path, info.st_ino, info.st_size, info.st_mtime_ns) for path, info in found)
+
+
+def hash_files(paths: Sequence[str]) -> tuple[InputFile, ...]:
+    return tuple(_hash(path) for path in paths)
+
+
+def _hash(path: str) -> InputFile:
+    try:
+        with Path(path).open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            size = stream.tell()
+    except OSError as error:
+        raise InputError(
+            "FileUnreadable", f"The file {path} cannot be read: {error.strerror}; mend its permissions or the volume."
+        ) from error
+    if size == 0:
+        raise InputError("EmptyFile", f"The file {path} is empty (0 bytes): see whether its export failed.")
+    return InputFile(path=path, sha256=digest, size=size)
+
+
+def fingerprint(*, spec: IngestSpec, files: Sequence[InputFile]) -> str:
+    """Equal input, equal fingerprint. Paths count only for ``append``, which takes a path + content once."""
+    named = spec.write.disposition == "append"
+    content = [[file.path if named else "", file.sha256] for file in files]
+    shape = msgspec.to_builtins(
+        [spec.warehouse, spec.table, spec.write, spec.csv, spec.on_bad_rows, spec.data_time_column]
+    )
+    text = json.dumps([1, shape, content], sort_keys=True)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

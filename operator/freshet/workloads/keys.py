@@ -1,0 +1,90 @@
+"""Primary keys of one load: none may be null, none may come twice (unless the last one wins)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from freshet.workloads.errors import DataRefused, Sample
+from freshet.workloads.lines import lines_of_rows
+from freshet.workloads.parse import Parsed
+from freshet.workloads.spec import Csv
+from freshet.workloads.sql import identifier, literal
+
+__all__ = ["check_keys", "keep_last"]
+
+_SHOWN = 3
+
+
+def check_keys(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, keep: bool) -> int:
+    """How many rows repeat an earlier key; above 0 only with ``keep``. Raises DataRefused, naming the columns
+    and first lines.
+    """
+    names = ", ".join(map(identifier, key))
+    source = f"read_parquet({literal(str(parsed.path))}, file_row_number=true)"
+    _no_nulls(con, parsed=parsed, key=key, csv=csv, source=source)
+    groups = f"SELECT {names} FROM {source} GROUP BY ALL HAVING count(*) > 1"
+    extra = con.execute(
+        f"SELECT coalesce(sum(n - 1), 0)::BIGINT FROM (SELECT count(*) AS n FROM {source} GROUP BY {names} "
+        "HAVING n > 1)"
+    ).fetchone()[0]
+    if not extra or keep:
+        return int(extra)
+    query = f"SELECT file_row_number FROM {source} SEMI JOIN ({groups}) USING ({names}) ORDER BY 1 LIMIT {_SHOWN}"
+    samples = _samples(
+        parsed, csv, [row[0] for row in con.execute(query).fetchall()], ", ".join(key), "the key comes more than once"
+    )
+    lines = ", ".join(str(sample.line) for sample in samples)
+    raise DataRefused(
+        "DuplicateKeys",
+        f"{extra:,} rows repeat the primary key ({', '.join(key)}) of another row of this load, first seen in "
+        f"lines {lines}:"
+        " mend the export, the key, or set write.onDuplicateKey to keepLast.",
+        samples=samples,
+        rows_in=parsed.rows + parsed.rejected,
+    )
+
+
+def _no_nulls(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, source: str) -> None:
+    condition = " OR ".join(f"{identifier(name)} IS NULL" for name in key)
+    total, first = con.execute(f"SELECT count(*), min(file_row_number) FROM {source} WHERE {condition}").fetchone()
+    if not total:
+        return
+    samples = _samples(parsed, csv, [first], ", ".join(key), "the key is empty")
+    raise DataRefused(
+        "KeyMissing",
+        f"{total:,} rows have no value in the primary key ({', '.join(key)}), first in line {samples[0].line}: "
+        "mend the export or write.primaryKey.",
+        samples=samples,
+        rows_in=parsed.rows + parsed.rejected,
+    )
+
+
+def _samples(parsed: Parsed, csv: Csv, rows: Sequence[int], column: str, reason: str) -> list[Sample]:
+    found = []
+    for row in rows:
+        path, own = _own_row(parsed, row)
+        refused = {one.line for one in parsed.refused if one.path == path}
+        lines = lines_of_rows(path, csv, [own], skipped=refused)
+        found.append(Sample(line=lines.get(own, (0, ""))[0], column=column, reason=reason))
+    return found
+
+
+def _own_row(parsed: Parsed, row: int) -> tuple[str, int]:
+    for path, count in parsed.counts.items():
+        if row < count:
+            return path, row
+        row -= count
+    raise IndexError(row)
+
+
+def keep_last(con: Any, *, parsed: Parsed, key: Sequence[str], folder: Path) -> Path:
+    """A parquet file with the last row of each key, in the input's order."""
+    names, target = ", ".join(map(identifier, key)), folder / "unique.parquet"
+    columns = ", ".join(identifier(column.name) for column in parsed.columns)
+    source = f"read_parquet({literal(str(parsed.path))}, file_row_number=true)"
+    con.execute(
+        f"COPY (SELECT {columns} FROM {source} QUALIFY row_number() OVER (PARTITION BY {names} ORDER BY "
+        "file_row_number DESC) = 1"
+        f" ORDER BY file_row_number) TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4_raw)"
+    )
+    return target

@@ -1,0 +1,72 @@
+"""freshet's own record in the warehouse: which load left what, beside the data and written in the same transaction.
+
+``_freshet_loads`` has a row per load that ran, ``_freshet_files`` one per file that ``append`` has taken. They
+make a load idempotent wherever it
+starts from: a pod's folder, the operator's memory and dlt's packages may all be lost.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from freshet.workloads.inputs import InputFile
+from freshet.workloads.sql import qualified
+from freshet.workloads.warehouse import Level
+
+__all__ = ["FILES", "LOADS", "forget", "level_of", "make_ledger", "record", "taken_by"]
+
+LOADS = "_freshet_loads"
+FILES = "_freshet_files"
+
+
+def make_ledger(con: Any, schema: str) -> None:
+    con.execute(
+        f"""CREATE TABLE IF NOT EXISTS {qualified([schema, LOADS])} (
+            seq BIGINT, load_id VARCHAR, asset VARCHAR, table_name VARCHAR, fingerprint VARCHAR,
+            version VARCHAR, changed BOOLEAN,
+            updated_at TIMESTAMPTZ, data_time TIMESTAMPTZ, rows BIGINT, previous_rows BIGINT, rows_in BIGINT,
+            rows_loaded BIGINT,
+            rows_rejected BIGINT, bytes BIGINT, finished_at TIMESTAMPTZ)"""
+    )
+    con.execute(
+        f"""CREATE TABLE IF NOT EXISTS {qualified([schema, FILES])} (
+            table_name VARCHAR, path VARCHAR, sha256 VARCHAR, bytes BIGINT, load_id VARCHAR)"""
+    )
+
+
+def level_of(con: Any, schema: str, table: str) -> Level | None:
+    row = con.execute(
+        "SELECT load_id, version, fingerprint, updated_at, data_time, rows, previous_rows"
+        f" FROM {qualified([schema, LOADS])} WHERE table_name = ? ORDER BY seq DESC LIMIT 1",
+        [table],
+    ).fetchone()
+    if row is None:
+        return None
+    names = ("load_id", "version", "fingerprint", "updated_at", "data_time", "rows", "previous_rows")
+    return Level(**dict(zip(names, row, strict=True)))
+
+
+def taken_by(con: Any, schema: str, table: str) -> dict[str, str]:
+    rows = con.execute(
+        f"SELECT path, sha256 FROM {qualified([schema, FILES])} WHERE table_name = ?", [table]
+    ).fetchall()
+    return dict(rows)
+
+
+def forget(con: Any, schema: str, table: str) -> None:
+    """The table is gone or replaced: files that it took may come again."""
+    con.execute(f"DELETE FROM {qualified([schema, FILES])} WHERE table_name = ?", [table])
+
+
+def record(con: Any, schema: str, *, table: str, values: Mapping[str, Any], files: Sequence[InputFile]) -> None:
+    loads = qualified([schema, LOADS])
+    names = ", ".join(values)
+    marks = ", ".join("?" for _ in values)
+    con.execute(
+        f"INSERT INTO {loads} (seq, table_name, {names}) SELECT coalesce(max(seq), 0) + 1, ?, {marks} FROM {loads}",
+        [table, *values.values()],
+    )
+    for file in files:
+        con.execute(
+            f"INSERT INTO {qualified([schema, FILES])} VALUES (?, ?, ?, ?, ?)",
+            [table, file.path, file.sha256, file.size, values["load_id"]],
+        )

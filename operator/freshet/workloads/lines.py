@@ -1,0 +1,81 @@
+"""From a byte or a row to the physical line in a file: only on the way to an error, so speed matters little."""
+
+import csv as csvlib
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from freshet.workloads.header import dialect, open_text
+from freshet.workloads.spec import Csv
+
+__all__ = ["lines_of_bytes", "lines_of_rows"]
+
+_CHUNK = 1 << 20
+
+
+def lines_of_bytes(path: str, csv: Csv, positions: Collection[int]) -> dict[int, int]:
+    """Byte position (in the unpacked UTF-8 text) → physical line, counted from 1. One pass."""
+    found: dict[int, int] = {}
+    waiting = sorted(set(positions), reverse=True)
+    line, at = 1, 0
+    for chunk in _chunks(path, csv):
+        while waiting and waiting[-1] < at + len(chunk):
+            position = waiting.pop()
+            found[position] = line + chunk.count(b"\n", 0, max(0, position - at))
+        if not waiting:
+            return found
+        line, at = line + chunk.count(b"\n"), at + len(chunk)
+    return found | dict.fromkeys(waiting, line)
+
+
+def _chunks(path: str, csv: Csv) -> Iterator[bytes]:
+    if csv.encoding.lower() in ("utf-8", "utf8"):
+        with open_text(path, csv) as stream:
+            raw = stream.buffer
+            while chunk := raw.read(_CHUNK):
+                yield chunk
+        return
+    with open_text(path, csv) as stream:
+        while text := stream.read(_CHUNK):
+            yield text.encode()
+
+
+def lines_of_rows(path: str, csv: Csv, rows: Sequence[int], *, skipped: Collection[int]) -> dict[int, tuple[int, str]]:
+    """Row (counted from 0 over rows that DuckDB accepted) → physical line and text.
+
+    ``skipped``: lines of the rows that it refused.
+    """
+    found: dict[int, tuple[int, str]] = {}
+    last = max(rows, default=-1)
+    wanted = set(rows)
+    with open_text(path, csv) as stream:
+        row = -1 if not csv.header else -2
+        for line, record in _records(csvlib.reader(_tolerant(stream), **dialect(csv))):
+            if not record or line in skipped:
+                continue
+            row += 1
+            if row in wanted:
+                found[row] = (line, csv.delimiter.join(record))
+            if row >= last:
+                break
+    return found
+
+
+def _tolerant(stream: Iterator[str]) -> Iterator[str]:
+    while True:
+        try:
+            yield next(stream)
+        except StopIteration:
+            return
+        except UnicodeDecodeError:
+            yield "\n"
+
+
+def _records(reader: Any) -> Iterator[tuple[int, list[str]]]:
+    while True:
+        line = reader.line_num + 1
+        try:
+            yield line, next(reader)
+        except StopIteration:
+            return
+        except csvlib.Error:
+            yield line, []

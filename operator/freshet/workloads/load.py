@@ -1,0 +1,227 @@
+"""One load, from its spec to its result: find, fingerprint, compare, parse, check, write.
+
+Every step can be repeated: what was done before is known from the warehouse, never from this pod.
+"""
+
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from freshet.workloads import checks
+from freshet.workloads.errors import ConfigError, InputError
+from freshet.workloads.inputs import InputFile, find_files, fingerprint, hash_files, stamps
+from freshet.workloads.log import LOG
+from freshet.workloads.result import rfc3339
+from freshet.workloads.spec import IngestSpec
+from freshet.workloads.warehouse import Batch, Level, Outcome, TableMoved, TableState, Warehouse, open_warehouse
+
+__all__ = ["load"]
+
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Input:
+    paths: tuple[str, ...]
+    files: tuple[InputFile, ...]
+    fingerprint: str
+    stamps: tuple[object, ...]
+
+
+class _InputMoved(Exception):
+    """A file was written to while it was read."""
+
+
+def load(*, spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dict[str, Any]:
+    """The result of one load (docs/contract.md). ``last``: the newest recorded result. Raises WorkloadError."""
+    for round_ in range(_ROUNDS):
+        try:
+            return _once(spec, last, started)
+        except _InputMoved:
+            LOG.info("The input changed while it was read: reading it again.")
+            time.sleep(min(0.2 * 2**round_, 2.0))
+        except TableMoved:
+            LOG.info("Another load changed the table meanwhile: looking again.")
+    raise InputError(
+        "InputChanging",
+        f"{spec.csv.path} or its table kept changing while it was loaded: write files under another name and "
+        "rename them when they are whole.",
+    )
+
+
+def _once(spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dict[str, Any]:
+    found = _look(spec)
+    if _same_as_last(last, found.fingerprint):
+        return _repeated(spec, last, started, found)
+    warehouse = open_warehouse(spec)
+    state = warehouse.inspect()
+    if state.columns is not None and state.level is not None and state.level.fingerprint == found.fingerprint:
+        return _unchanged(spec, warehouse, state, state.level, started, found)
+    _expect_ours(spec, warehouse, state)
+    files = _new_files(spec, state, found.files)
+    if not files:
+        assert state.level is not None
+        return _unchanged(spec, warehouse, state, state.level, started, found)
+    with tempfile.TemporaryDirectory(prefix="freshet-") as folder:
+        return _write(spec, warehouse, state, started, found, files, Path(folder))
+
+
+def _look(spec: IngestSpec) -> _Input:
+    paths = find_files(spec.csv.path)
+    before = stamps(paths)
+    files = hash_files(paths)
+    return _Input(paths=paths, files=files, fingerprint=fingerprint(spec=spec, files=files), stamps=before)
+
+
+def _expect_ours(spec: IngestSpec, warehouse: Warehouse, state: TableState) -> None:
+    if state.columns is not None and state.level is None and not spec.write.adopt:
+        raise ConfigError(
+            "TableNotOurs",
+            f"The table {warehouse.relation} exists, but freshet did not make it: give the source another "
+            "table, or set write.adopt to load into this one.",
+        )
+
+
+def _new_files(spec: IngestSpec, state: TableState, files: Sequence[InputFile]) -> tuple[InputFile, ...]:
+    """All files, or for ``append`` those not taken yet. Raises InputError where a taken one has changed."""
+    if spec.write.disposition != "append":
+        return tuple(files)
+    changed = [file.path for file in files if state.taken.get(file.path, file.sha256) != file.sha256]
+    if changed:
+        raise InputError(
+            "FileChanged",
+            f"The file {changed[0]} was appended before and has changed since: append takes a file once; write "
+            "new rows to a new file, or use merge or replace.",
+        )
+    return tuple(file for file in files if file.path not in state.taken)
+
+
+def _write(
+    spec: IngestSpec,
+    warehouse: Warehouse,
+    state: TableState,
+    started: datetime,
+    found: _Input,
+    files: Sequence[InputFile],
+    folder: Path,
+) -> dict[str, Any]:
+    from freshet.workloads import dlt_load
+    from freshet.workloads.prepare import prepare
+
+    dlt_load.prepare(folder)
+    warm = threading.Thread(target=dlt_load.warm_up, daemon=True)
+    warm.start()
+    try:
+        ready = prepare(spec=spec, state=state, paths=[file.path for file in files], folder=folder)
+    finally:
+        moved = stamps(found.paths) != found.stamps
+        warm.join()
+    if moved:
+        raise _InputMoved
+    parsed = ready.parsed
+    refused = parsed.refused if spec.on_bad_rows == "quarantine" else []
+    batch = Batch(
+        path=ready.path,
+        rows=ready.rows,
+        rows_in=parsed.rows + parsed.rejected,
+        columns=parsed.columns,
+        key=ready.key,
+        fingerprint=found.fingerprint,
+        files=files,
+        refused=refused,
+        rejected=parsed.rejected,
+        started_at=started,
+    )
+    LOG.info("Loading %s rows into %s.", f"{batch.rows:,}", warehouse.relation)
+    outcome = warehouse.load(batch=batch, expected=state, folder=folder)
+    samples = [{"line": one.line, "column": one.column, "reason": one.reason} for one in parsed.refused[:3]]
+    return _loaded(spec, warehouse, outcome, started, batch, samples)
+
+
+def _loaded(
+    spec: IngestSpec,
+    warehouse: Warehouse,
+    outcome: Outcome,
+    started: datetime,
+    batch: Batch,
+    samples: list[dict[str, Any]],
+) -> dict[str, Any]:
+    level = outcome.level
+    aside = (
+        f", {batch.rejected:,} bad rows {'set aside' if spec.on_bad_rows == 'quarantine' else 'dropped'}"
+        if batch.rejected
+        else ""
+    )
+    done = f"{outcome.written:,} rows written" if outcome.changed else "nothing in them is new"
+    return {
+        **_level(spec, warehouse, level, started, rows=level.rows),
+        "changed": outcome.changed,
+        "rowsIn": batch.rows_in,
+        "rowsLoaded": outcome.written,
+        "rowsRejected": batch.rejected,
+        "bytes": sum(file.size for file in batch.files),
+        "fingerprint": batch.fingerprint,
+        "samples": samples or None,
+        "message": f"{batch.rows_in:,} rows read, {done}{aside}: {warehouse.relation} holds {level.rows:,} rows.",
+    }
+
+
+def _unchanged(
+    spec: IngestSpec, warehouse: Warehouse, state: TableState, level: Level, started: datetime, found: _Input
+) -> dict[str, Any]:
+    by_hand = f", though {level.rows:,} were left there: it was changed by hand" if state.rows != level.rows else ""
+    return {
+        **_level(spec, warehouse, level, started, rows=state.rows),
+        **_nothing(found),
+        "message": f"The input is unchanged: {warehouse.relation} holds {state.rows:,} rows{by_hand}.",
+    }
+
+
+def _level(spec: IngestSpec, warehouse: Warehouse, level: Level, started: datetime, *, rows: int) -> dict[str, Any]:
+    data_time = (level.data_time and rfc3339(level.data_time)) if spec.data_time_column else rfc3339(started)
+    return {
+        "version": level.version,
+        "updatedAt": rfc3339(level.updated_at),
+        "dataTime": data_time,
+        "rows": rows,
+        "previousRows": level.previous_rows,
+        "relation": warehouse.relation,
+        "checks": checks.evaluate(checks=spec.checks, rows=rows, previous=level.previous_rows),
+    }
+
+
+def _nothing(found: _Input) -> dict[str, Any]:
+    total = sum(file.size for file in found.files)
+    return {
+        "changed": False,
+        "rowsIn": 0,
+        "rowsLoaded": 0,
+        "rowsRejected": 0,
+        "bytes": total,
+        "fingerprint": found.fingerprint,
+    }
+
+
+def _same_as_last(last: Mapping[str, Any], own: str) -> bool:
+    whole = isinstance(last.get("version"), str) and isinstance(last.get("rows"), int) and not last.get("error")
+    return whole and last.get("fingerprint") == own
+
+
+def _repeated(spec: IngestSpec, last: Mapping[str, Any], started: datetime, found: _Input) -> dict[str, Any]:
+    """The level as the operator has it: the warehouse stays asleep."""
+    data_time = last.get("dataTime") if spec.data_time_column else rfc3339(started)
+    previous = last.get("previousRows")
+    kept = {key: last.get(key) for key in ("version", "updatedAt", "rows", "previousRows", "relation")}
+    return {
+        **kept,
+        **_nothing(found),
+        "dataTime": data_time,
+        "checks": checks.evaluate(checks=spec.checks, rows=last["rows"], previous=previous),
+        "message": f"The input is unchanged since the newest load: {last.get('relation') or spec.table} holds "
+        f"{last['rows']:,} rows; the warehouse was not opened.",
+    }

@@ -1,0 +1,155 @@
+"""From files to rows that may be loaded: columns are settled, the files parsed, bad rows and keys judged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from freshet.workloads.columns import Column, column_types, declared_types, merge_types, resolve_key, table_names
+from freshet.workloads.errors import DataRefused, InputError
+from freshet.workloads.header import read_header
+from freshet.workloads.infer import infer
+from freshet.workloads.keys import check_keys, keep_last
+from freshet.workloads.log import LOG
+from freshet.workloads.parse import DETAILS, NotAsInferred, Parsed, canonical_types, engine, parse
+from freshet.workloads.spec import IngestSpec
+from freshet.workloads.warehouse import TableState
+
+__all__ = ["Ready", "prepare"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """``path`` holds ``rows`` rows for the warehouse; ``parsed`` tells what was read to get there."""
+
+    path: Path
+    rows: int
+    key: tuple[str, ...]
+    parsed: Parsed
+
+
+def prepare(*, spec: IngestSpec, state: TableState, paths: Sequence[str], folder: Path) -> Ready:
+    """Parse ``paths`` into a parquet file in ``folder``. Raises WorkloadError with a sentence."""
+    con = engine(folder)
+    try:
+        files = {path: _names(spec, path) for path in paths}
+        names = tuple(dict.fromkeys(name for own in files.values() for name in own))
+        key = resolve_key(spec.write.primary_key, names=names, where=spec.csv.path)
+        parsed = _parse(con, spec, state, files, names, folder)
+        _judge(spec, parsed)
+        return _keyed(con, spec, parsed, key, folder)
+    finally:
+        con.close()
+
+
+def _names(spec: IngestSpec, path: str) -> tuple[str, ...]:
+    return table_names(read_header(path, spec.csv), where=path)
+
+
+def _parse(
+    con: Any,
+    spec: IngestSpec,
+    state: TableState,
+    files: Mapping[str, Sequence[str]],
+    names: Sequence[str],
+    folder: Path,
+) -> Parsed:
+    details = DETAILS if spec.on_bad_rows == "quarantine" else 100
+    for whole in (False, True):
+        columns = _columns(con, spec, state, files, names, whole=whole)
+        try:
+            return parse(con, files=files, columns=columns, csv=spec.csv, folder=folder, details=details)
+        except NotAsInferred as error:
+            LOG.info("Column %s is not what its first rows suggest: looking at all rows.", error)
+            con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+    raise InputError(
+        "InputChanging",
+        f"The values of {spec.csv.path} changed while they were read: write files under another name and rename "
+        "them when they are whole.",
+    )
+
+
+def _columns(
+    con: Any,
+    spec: IngestSpec,
+    state: TableState,
+    files: Mapping[str, Sequence[str]],
+    names: Sequence[str],
+    *,
+    whole: bool,
+) -> tuple[Column, ...]:
+    declared = declared_types(spec.csv.schema, canonical=canonical_types(con, spec.csv.schema))
+    held = {column.name for column in state.columns or ()}
+    unknown = [name for name in names if name not in declared and name not in held]
+    return column_types(
+        names=names,
+        declared=declared,
+        table=state.columns,
+        inferred=_inferred(con, spec, files, unknown, whole=whole),
+        replaces=spec.write.disposition == "replace",
+        strict=spec.on_schema_change == "fail",
+        where=spec.csv.path,
+    )
+
+
+def _inferred(
+    con: Any, spec: IngestSpec, files: Mapping[str, Sequence[str]], wanted: Sequence[str], *, whole: bool
+) -> dict[str, str]:
+    """A column that is empty so far is looked at as a whole; one that is empty everywhere is text."""
+    seen: dict[str, list[str]] = {name: [] for name in wanted}
+    for path, names in files.items():
+        own = [name for name in wanted if name in names]
+        first = infer(con, path=path, csv=spec.csv, names=names, wanted=own, whole=whole)
+        empty = [name for name, kind in first.items() if kind is None]
+        if empty and not whole:
+            first |= infer(con, path=path, csv=spec.csv, names=names, wanted=empty, whole=True)
+        for name, kind in first.items():
+            if kind is not None:
+                seen[name].append(kind)
+        con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+    return {name: merge_types(kinds) if kinds else "VARCHAR" for name, kinds in seen.items()}
+
+
+def _judge(spec: IngestSpec, parsed: Parsed) -> None:
+    """Raises DataRefused for bad rows that are not tolerated, InputError where no row is left."""
+    total = parsed.rows + parsed.rejected
+    if total == 0:
+        raise InputError("NoRows", f"{spec.csv.path} holds a header and no rows: see whether its export failed.")
+    if not parsed.rejected:
+        return
+    samples = [one.sample() for one in parsed.refused[:3]]
+    if spec.on_bad_rows == "fail":
+        raise DataRefused(
+            "BadRows",
+            f"{parsed.rejected:,} of {total:,} rows of {spec.csv.path} are bad, {_first(parsed)}: nothing was loaded;"
+            " mend the export, or set onBadRows to quarantine or drop.",
+            samples=samples,
+            rows_in=total,
+            rows_rejected=parsed.rejected,
+        )
+    if parsed.rows == 0 or (spec.on_bad_rows == "quarantine" and parsed.rejected > DETAILS):
+        raise DataRefused(
+            "TooManyBadRows",
+            f"{parsed.rejected:,} of {total:,} rows of {spec.csv.path} are bad, {_first(parsed)}: that is no "
+            "matter of single rows; nothing was loaded.",
+            samples=samples,
+            rows_in=total,
+            rows_rejected=parsed.rejected,
+        )
+
+
+def _first(parsed: Parsed) -> str:
+    if not parsed.refused:
+        return "the first of them unknown"
+    one = parsed.refused[0]
+    column = f", column {one.column}" if one.column else ""
+    return f"first in line {one.line}{column}: {one.reason}"
+
+
+def _keyed(con: Any, spec: IngestSpec, parsed: Parsed, key: tuple[str, ...], folder: Path) -> Ready:
+    if not key:
+        return Ready(path=parsed.path, rows=parsed.rows, key=(), parsed=parsed)
+    keep = spec.write.on_duplicate_key == "keepLast"
+    extra = check_keys(con, parsed=parsed, key=key, csv=spec.csv, keep=keep)
+    path = keep_last(con, parsed=parsed, key=key, folder=folder) if extra else parsed.path
+    return Ready(path=path, rows=parsed.rows - extra, key=key, parsed=parsed)

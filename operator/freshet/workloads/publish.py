@@ -1,0 +1,58 @@
+"""The one transaction of a load into DuckDB: rows from the incoming table into the target, by disposition.
+
+Readers see the table before or after, never between. ``replace`` and a first load rename the incoming table,
+which costs nothing; ``merge`` touches only
+rows that are new or differ, so that the same rows again change nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from freshet.workloads.columns import Column
+from freshet.workloads.sql import identifier, qualified
+
+__all__ = ["add_columns", "append", "count_rows", "merge", "rename_into"]
+
+
+def count_rows(con: Any, target: Sequence[str]) -> int:
+    return int(con.execute(f"SELECT count(*) FROM {qualified(target)}").fetchone()[0])
+
+
+def add_columns(con: Any, target: Sequence[str], new: Sequence[Column]) -> None:
+    for column in new:
+        con.execute(f"ALTER TABLE {qualified(target)} ADD COLUMN IF NOT EXISTS {identifier(column.name)} {column.type}")
+
+
+def rename_into(con: Any, incoming: Sequence[str], target: Sequence[str]) -> int:
+    """The incoming table becomes the target, in place of what was there. Returns its rows."""
+    con.execute(f"DROP TABLE IF EXISTS {qualified(target)}")
+    con.execute(f"ALTER TABLE {qualified(incoming)} RENAME TO {identifier(target[-1])}")
+    return count_rows(con, target)
+
+
+def append(con: Any, incoming: Sequence[str], target: Sequence[str]) -> int:
+    rows = count_rows(con, incoming)
+    con.execute(f"INSERT INTO {qualified(target)} BY NAME SELECT * FROM {qualified(incoming)}")
+    con.execute(f"DROP TABLE {qualified(incoming)}")
+    return rows
+
+
+def merge(
+    con: Any, incoming: Sequence[str], target: Sequence[str], *, columns: Sequence[str], key: Sequence[str]
+) -> int:
+    """Add new keys, update those that differ, delete none. Returns how many rows it wrote."""
+    others = [name for name in columns if name not in key]
+    same = " AND ".join(f"t.{identifier(name)} = s.{identifier(name)}" for name in key)
+    update = ""
+    if others:
+        differs = " OR ".join(f"t.{identifier(name)} IS DISTINCT FROM s.{identifier(name)}" for name in others)
+        sets = ", ".join(f"{identifier(name)} = s.{identifier(name)}" for name in others)
+        update = f"WHEN MATCHED AND ({differs}) THEN UPDATE SET {sets}"
+    names = ", ".join(identifier(name) for name in columns)
+    values = ", ".join(f"s.{identifier(name)}" for name in columns)
+    written = con.execute(
+        f"MERGE INTO {qualified(target)} AS t USING {qualified(incoming)} AS s ON ({same})"
+        f" {update} WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
+    ).fetchone()[0]
+    con.execute(f"DROP TABLE {qualified(incoming)}")
+    return int(written)

@@ -1,0 +1,144 @@
+"""The spec that a Job hands to its pod (docs/contract.md), parsed once at the edge.
+
+Unknown keys are ignored, so that an operator may be newer than the image of a running Job.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from freshet.workloads.errors import ConfigError
+
+__all__ = [
+    "Checks",
+    "CountSpec",
+    "Csv",
+    "Databricks",
+    "DuckDb",
+    "IngestSpec",
+    "RowChecks",
+    "WarehouseSpec",
+    "Write",
+    "read_spec",
+]
+
+
+class _Struct(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    pass
+
+
+class DuckDb(_Struct, frozen=True, kw_only=True):
+    """``schema``: where tables live. ``lockTimeout``: seconds to wait for the file, default
+    ``FRESHET_LOCK_TIMEOUT`` or 120.
+    """
+
+    path: str
+    schema: str = "main"
+    lock_timeout: float | None = None
+
+
+class Databricks(_Struct, frozen=True, kw_only=True):
+    schema: str
+    catalog: str | None = None
+
+
+class WarehouseSpec(_Struct, frozen=True, kw_only=True):
+    """Exactly one of the two."""
+
+    duckdb: DuckDb | None = None
+    databricks: Databricks | None = None
+
+    def __post_init__(self) -> None:
+        if (self.duckdb is None) == (self.databricks is None):
+            raise ValueError("warehouse must hold exactly one of duckdb and databricks")
+
+
+class Csv(_Struct, frozen=True, kw_only=True):
+    """A file or glob, and how to read it.
+
+    ``schema`` maps column names to SQL types; what it leaves out is inferred.
+    """
+
+    path: str
+    schema: dict[str, str] | None = None
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str | None = None
+    encoding: str = "utf-8"
+    header: bool = True
+    null_strings: tuple[str, ...] = ("",)
+    compression: Literal["auto", "none", "gzip", "zstd"] = "auto"
+    date_format: str | None = None
+    timestamp_format: str | None = None
+
+
+class Write(_Struct, frozen=True, kw_only=True):
+    """``adopt``: write into a table that freshet did not make. ``onDuplicateKey``: two rows of one load with
+    the same key.
+    """
+
+    disposition: Literal["append", "replace", "merge"] = "append"
+    primary_key: tuple[str, ...] = ()
+    on_duplicate_key: Literal["fail", "keepLast"] = "fail"
+    adopt: bool = False
+
+    def __post_init__(self) -> None:
+        if self.disposition == "merge" and not self.primary_key:
+            raise ValueError("write.disposition merge needs write.primaryKey")
+
+
+class RowChecks(_Struct, frozen=True, kw_only=True):
+    minimum: int | None = None
+    maximum: int | None = None
+    maximum_drop_percent: float | None = None
+    severity: Literal["error", "warn"] = "error"
+
+
+class Checks(_Struct, frozen=True, kw_only=True):
+    rows: RowChecks | None = None
+
+
+class _Common(_Struct, frozen=True, kw_only=True):
+    warehouse: WarehouseSpec
+    namespace: str = "default"
+    pipeline: str = ""
+    asset: str = ""
+    key: str = ""
+    data_time_column: str | None = None
+    checks: Checks | None = None
+
+
+class IngestSpec(_Common, frozen=True, kw_only=True):
+    table: str
+    csv: Csv
+    write: Write = Write()
+    on_bad_rows: Literal["fail", "quarantine", "drop"] = "fail"
+    on_schema_change: Literal["evolve", "fail"] = "evolve"
+
+
+class CountSpec(_Common, frozen=True, kw_only=True):
+    relation: str
+    previous_rows: int | None = None
+
+
+T = TypeVar("T", IngestSpec, CountSpec)
+
+
+def read_spec(kind: type[T], *, path: str | None) -> T:
+    """The spec from ``path`` or, without one, from ``FRESHET_SPEC``. Raises ConfigError with a sentence."""
+    text = _file(path) if path else os.environ.get("FRESHET_SPEC", "").encode()
+    if not text.strip():
+        raise ConfigError("SpecMissing", "There is no spec: set FRESHET_SPEC or give --spec FILE (docs/contract.md).")
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise ConfigError("SpecInvalid", f"The spec does not fit: {error} (docs/contract.md has its form).") from error
+
+
+def _file(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError("SpecMissing", f"The spec file {path} cannot be read: {error.strerror}.") from error

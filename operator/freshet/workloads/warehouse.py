@@ -1,0 +1,101 @@
+"""What a load needs from a warehouse: a look, and one atomic write.
+
+A warehouse is a module of its own (``duckdb_warehouse`` now); ``open_warehouse`` knows which. Between the look
+and the write no lock is held, so
+that parsing a large file keeps nobody waiting: ``load`` finds out under its lock whether the table is still as
+it was seen.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from freshet.workloads.columns import Column
+from freshet.workloads.errors import ConfigError
+from freshet.workloads.inputs import InputFile
+from freshet.workloads.parse import Refused
+from freshet.workloads.spec import IngestSpec
+
+__all__ = ["Batch", "Level", "Outcome", "TableMoved", "TableState", "Warehouse", "open_warehouse"]
+
+
+class TableMoved(Exception):
+    """Another load changed the table since it was looked at: look again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """What is in the table, as the newest recorded load left it; ``load_id`` is that load, ``version`` the last
+    that changed anything.
+    """
+
+    load_id: str
+    version: str
+    fingerprint: str
+    updated_at: datetime
+    data_time: datetime | None
+    rows: int
+    previous_rows: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableState:
+    """``columns`` is None where there is no table, ``level`` None where freshet never loaded it; ``rows`` are
+    counted now.
+    """
+
+    columns: tuple[Column, ...] | None
+    level: Level | None
+    rows: int
+    taken: Mapping[str, str] = field(default_factory=dict)
+    """Files that ``append`` has taken: path → sha256."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Parsed rows on their way. ``names`` are the parquet columns; ``key`` is empty unless merging."""
+
+    path: Path
+    rows: int
+    rows_in: int
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    fingerprint: str
+    files: Sequence[InputFile]
+    refused: Sequence[Refused]
+    rejected: int
+    started_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a load did: the level afterwards, read back, and how many rows it wrote."""
+
+    level: Level
+    changed: bool
+    written: int
+
+
+class Warehouse(Protocol):
+    """One table of one warehouse. Every method raises WorkloadError with a sentence."""
+
+    def inspect(self) -> TableState:
+        """Look, briefly, without keeping others out."""
+
+    def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
+        """Write ``batch`` and its record at once. Raises TableMoved where the table is no longer as ``expected``."""
+
+    @property
+    def relation(self) -> str: ...
+
+
+def open_warehouse(spec: IngestSpec) -> Warehouse:
+    if spec.warehouse.duckdb is not None:
+        from freshet.workloads.duckdb_warehouse import DuckDbWarehouse
+
+        return DuckDbWarehouse(spec=spec, where=spec.warehouse.duckdb)
+    raise ConfigError(
+        "WarehouseUnsupported", "Loads into Databricks are not part of this version: use warehouse.duckdb."
+    )
