@@ -13,9 +13,10 @@ import click
 __all__ = ["local"]
 
 LAZY = {
-    "node": "freshet.local.node.cli:node",
-    "dbt-cloud": "freshet.local.dbtcloud.cli:dbt_cloud",
+    "node": ("freshet.local.node.cli:node", "Run the cluster's pods as processes of this machine."),
+    "dbt-cloud": ("freshet.local.dbtcloud.cli:dbt_cloud", "Serve a stand-in for dbt Cloud."),
 }
+"""Name → where the command is, and its line in the help, which must not import it."""
 
 
 class LazyGroup(click.Group):
@@ -27,10 +28,16 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in LAZY:
             return super().get_command(ctx, cmd_name)
-        module, attribute = LAZY[cmd_name].split(":")
+        module, attribute = LAZY[cmd_name][0].split(":")
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        own = {name: command.get_short_help_str(limit=90) for name, command in self.commands.items()}
+        lazy = {name: line for name, (_, line) in LAZY.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted({**own, **lazy}.items()))
 
 
 @click.group(cls=LazyGroup)
