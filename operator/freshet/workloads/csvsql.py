@@ -91,8 +91,6 @@ def parquet_type(column: Column) -> str:
 
 
 def _checked(column: Column, csv: Csv) -> bool:
-    if column.inferred and column.type != "VARCHAR":
-        return True
     if column.type in ("DATE", "TIMESTAMP") or column.type in _INTEGERS or column.type.startswith("DECIMAL"):
         return True
     return column.type == "TIMESTAMP WITH TIME ZONE" and csv.timestamp_format is not None
@@ -126,11 +124,9 @@ def _fits(column: Column, csv: Csv) -> str:
     text, value = identifier(column.name), _value(column)
     if _format(column, csv) is not None:
         return f"{value} IS NOT NULL"
-    if column.inferred:
-        test = inference_test(text, column.type, csv)
-        return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {test} END"
     if column.type in _INTEGERS:
-        exact = f"regexp_full_match(trim({text}), '[+-]?[0-9]+([.]0*)?')"
+        shape = _NUMBER if column.inferred else "[+-]?[0-9]+([.]0*)?"
+        exact = f"regexp_full_match(trim({text}), {literal(shape)})"
         return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {value} IS NOT NULL AND {exact} END"
     if column.type == "DATE":
         midnight = f"try_cast({text} AS TIMESTAMP) = {value}::TIMESTAMP"

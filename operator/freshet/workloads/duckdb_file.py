@@ -43,7 +43,7 @@ def connect(
 ) -> Iterator[Any]:
     """A connection, once the file is free. Raises Unavailable, InputError or ConfigError with a sentence."""
     _expect_folder(where.path)
-    config = {"memory_limit": os.environ.get("FRESHET_LOAD_MEMORY", "256MB")}
+    config = {"memory_limit": os.environ.get("FRESHET_LOAD_MEMORY", "256MB"), "preserve_insertion_order": "false"}
     if spill is not None:
         config["temp_directory"] = str(spill)
     con = _open(where, read_only=read_only, config=config, clock=clock, sleep=sleep)

@@ -1,10 +1,9 @@
 """Types of a CSV file's columns, inferred from its whole content, deterministically.
 
-A column is the first of BIGINT, DOUBLE, BOOLEAN, DATE, TIMESTAMP, TIMESTAMP WITH TIME ZONE that every value
-fits, else VARCHAR; whole numbers
-with leading zeros are codes and stay text. Looking at 20,480 rows first is a short-cut, not a sample: the
-caller parses with what was
-found, and where one value does not fit, asks again for that column over all rows.
+A column is the first of BIGINT, DOUBLE, BOOLEAN, DATE, TIMESTAMP, TIMESTAMP WITH TIME ZONE that every value fits, else
+VARCHAR; whole numbers with leading zeros are codes and stay text. Looking at the first rows is a short-cut, not a
+sample: the parser reads every value as what they suggest, and where one does not fit, all rows of that column are
+asked.
 """
 
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from freshet.workloads.sql import identifier
 
 __all__ = ["SAMPLE_ROWS", "infer"]
 
-SAMPLE_ROWS = 20_480
+SAMPLE_ROWS = 2_048
 
 
 def infer(

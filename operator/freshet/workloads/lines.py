@@ -30,7 +30,7 @@ def lines_of_bytes(path: str, csv: Csv, positions: Collection[int]) -> dict[int,
 def _chunks(path: str, csv: Csv) -> Iterator[bytes]:
     if csv.encoding.lower() in ("utf-8", "utf8"):
         with open_text(path, csv) as stream:
-            raw = stream.buffer
+            raw: Any = stream.buffer
             while chunk := raw.read(_CHUNK):
                 yield chunk
         return

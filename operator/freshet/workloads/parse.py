@@ -17,7 +17,7 @@ from freshet.workloads.log import Progress
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier
 
-__all__ = ["DETAILS", "NotAsInferred", "Parsed", "Refused", "canonical_types", "engine", "parse"]
+__all__ = ["DETAILS", "NotAsInferred", "Parsed", "Refused", "canonical_types", "engine", "forget_rejects", "parse"]
 
 DETAILS = 10_000
 """So many refused rows are described one by one; the others are only counted."""
@@ -103,6 +103,11 @@ def _canonical(con: Any, name: str, kind: str) -> str:
     return found
 
 
+def forget_rejects(con: Any) -> None:
+    """DuckDB gathers refused rows over all reads of a connection."""
+    con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+
+
 def parse(
     con: Any,
     *,
@@ -143,6 +148,7 @@ def _parse_file(
     except (duckdb.Error, OSError) as error:
         raise _unreadable(path, csv, error) from error
     parsed.counts[path] = rows
+    _expect_inferred(con, parsed.columns)
     structural = _structural(con, path, csv, details)
     lines = {one.line for one in structural[1]}
     parsed.skipped[path] = lines
@@ -193,6 +199,14 @@ def _note(marks: Any, offset: int, marked: list[tuple[int, str]], columns: Seque
             marked.append((offset + index, name))
 
 
+def _expect_inferred(con: Any, columns: Sequence[Column]) -> None:
+    rows = con.execute("SELECT DISTINCT column_name FROM reject_errors WHERE error_type = 'CAST'").fetchall()
+    kinds = {column.name: column.type for column in columns if column.inferred}
+    for (name,) in rows:
+        if kinds.get(name, "VARCHAR") != "VARCHAR":
+            raise NotAsInferred(name)
+
+
 def _structural(con: Any, path: str, csv: Csv, details: int) -> tuple[int, list[Refused]]:
     """What the reader itself refused: how many rows, and the first of them."""
     total = con.execute("SELECT count(DISTINCT line_byte_position) FROM reject_errors").fetchone()[0]
@@ -204,7 +218,7 @@ def _structural(con: Any, path: str, csv: Csv, details: int) -> tuple[int, list[
             " any_value(csv_line) FROM reject_errors GROUP BY 1 ORDER BY 1 LIMIT ?",
             [details],
         ).fetchall()
-    con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+    forget_rejects(con)
     lines = lines_of_bytes(path, csv, [row[0] - 1 for row in found])
     return total, [
         Refused(path=path, line=lines[at - 1], column=column, reason=_REASONS.get(kind, "not valid CSV"), raw=raw or "")

@@ -1,21 +1,26 @@
 """From files to rows that may be loaded: columns are settled, the files parsed, bad rows and keys judged."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from freshet.workloads.columns import Column, column_types, declared_types, merge_types, resolve_key, table_names
+from freshet.workloads.columns import column_types, declared_types, merge_types, resolve_key, table_names
 from freshet.workloads.errors import DataRefused, InputError
 from freshet.workloads.header import read_header
 from freshet.workloads.infer import infer
 from freshet.workloads.keys import check_keys, keep_last
 from freshet.workloads.log import LOG
-from freshet.workloads.parse import DETAILS, NotAsInferred, Parsed, canonical_types, engine, parse
+from freshet.workloads.parse import DETAILS, NotAsInferred, Parsed, canonical_types, engine, forget_rejects, parse
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.warehouse import TableState
 
 __all__ = ["Ready", "prepare"]
+
+
+Files = Mapping[str, Sequence[str]]
+"""Path → the names of its columns, in its order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,54 +51,43 @@ def _names(spec: IngestSpec, path: str) -> tuple[str, ...]:
     return table_names(read_header(path, spec.csv), where=path)
 
 
-def _parse(
-    con: Any,
-    spec: IngestSpec,
-    state: TableState,
-    files: Mapping[str, Sequence[str]],
-    names: Sequence[str],
-    folder: Path,
-) -> Parsed:
+def _parse(con: Any, spec: IngestSpec, state: TableState, files: Files, names: Sequence[str], folder: Path) -> Parsed:
     details = DETAILS if spec.on_bad_rows == "quarantine" else 100
-    for whole in (False, True):
-        columns = _columns(con, spec, state, files, names, whole=whole)
+    declared = declared_types(spec.csv.schema, canonical=canonical_types(con, spec.csv.schema))
+    held = {column.name for column in state.columns or ()}
+    inferred = _inferred(con, spec, files, [name for name in names if name not in declared and name not in held])
+    while True:
+        columns = column_types(
+            names=names,
+            declared=declared,
+            table=state.columns,
+            inferred=inferred,
+            replaces=spec.write.disposition == "replace",
+            strict=spec.on_schema_change == "fail",
+            where=spec.csv.path,
+        )
         try:
             return parse(con, files=files, columns=columns, csv=spec.csv, folder=folder, details=details)
         except NotAsInferred as error:
             LOG.info("Column %s is not what its first rows suggest: looking at all rows.", error)
-            con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
-    raise InputError(
-        "InputChanging",
-        f"The values of {spec.csv.path} changed while they were read: write files under another name and rename "
-        "them when they are whole.",
-    )
+            inferred = _corrected(con, spec, files, inferred, str(error))
 
 
-def _columns(
-    con: Any,
-    spec: IngestSpec,
-    state: TableState,
-    files: Mapping[str, Sequence[str]],
-    names: Sequence[str],
-    *,
-    whole: bool,
-) -> tuple[Column, ...]:
-    declared = declared_types(spec.csv.schema, canonical=canonical_types(con, spec.csv.schema))
-    held = {column.name for column in state.columns or ()}
-    unknown = [name for name in names if name not in declared and name not in held]
-    return column_types(
-        names=names,
-        declared=declared,
-        table=state.columns,
-        inferred=_inferred(con, spec, files, unknown, whole=whole),
-        replaces=spec.write.disposition == "replace",
-        strict=spec.on_schema_change == "fail",
-        where=spec.csv.path,
-    )
+def _corrected(con: Any, spec: IngestSpec, files: Files, inferred: Mapping[str, str], name: str) -> dict[str, str]:
+    """The types with that of ``name`` from all rows. Raises InputError where nothing comes of it."""
+    forget_rejects(con)
+    again = _inferred(con, spec, files, [name], whole=True)
+    if again[name] == inferred[name]:
+        raise InputError(
+            "InputChanging",
+            f"The values of {spec.csv.path} changed while they were read: write files under another name and rename"
+            " them when they are whole.",
+        )
+    return {**inferred, **again}
 
 
 def _inferred(
-    con: Any, spec: IngestSpec, files: Mapping[str, Sequence[str]], wanted: Sequence[str], *, whole: bool
+    con: Any, spec: IngestSpec, files: Files, wanted: Sequence[str], *, whole: bool = False
 ) -> dict[str, str]:
     """A column that is empty so far is looked at as a whole; one that is empty everywhere is text."""
     seen: dict[str, list[str]] = {name: [] for name in wanted}
@@ -106,7 +100,7 @@ def _inferred(
         for name, kind in first.items():
             if kind is not None:
                 seen[name].append(kind)
-        con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+        forget_rejects(con)
     return {name: merge_types(kinds) if kinds else "VARCHAR" for name, kinds in seen.items()}
 
 
@@ -127,15 +121,21 @@ def _judge(spec: IngestSpec, parsed: Parsed) -> None:
             rows_in=total,
             rows_rejected=parsed.rejected,
         )
-    if parsed.rows == 0 or (spec.on_bad_rows == "quarantine" and parsed.rejected > DETAILS):
+    if parsed.rows == 0 or parsed.rejected > _tolerated(spec):
         raise DataRefused(
             "TooManyBadRows",
-            f"{parsed.rejected:,} of {total:,} rows of {spec.csv.path} are bad, {_first(parsed)}: that is no "
-            "matter of single rows; nothing was loaded.",
+            f"{parsed.rejected:,} of {total:,} rows of {spec.csv.path} are bad, {_first(parsed)}:"
+            " too many to be tolerated (maximumBadRows), so nothing was loaded.",
             samples=samples,
             rows_in=total,
             rows_rejected=parsed.rejected,
         )
+
+
+def _tolerated(spec: IngestSpec) -> float:
+    """The declared limit; what is quarantined is also written row by row, which has an end."""
+    declared = math.inf if spec.maximum_bad_rows is None else spec.maximum_bad_rows
+    return min(declared, DETAILS) if spec.on_bad_rows == "quarantine" else declared
 
 
 def _first(parsed: Parsed) -> str:

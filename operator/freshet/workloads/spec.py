@@ -82,6 +82,7 @@ class Write(_Struct, frozen=True, kw_only=True):
     disposition: Literal["append", "replace", "merge"] = "append"
     primary_key: tuple[str, ...] = ()
     on_duplicate_key: Literal["fail", "keepLast"] = "fail"
+    on_file_change: Literal["fail"] = "fail"
     adopt: bool = False
 
     def __post_init__(self) -> None:
@@ -115,6 +116,7 @@ class IngestSpec(_Common, frozen=True, kw_only=True):
     csv: Csv
     write: Write = Write()
     on_bad_rows: Literal["fail", "quarantine", "drop"] = "fail"
+    maximum_bad_rows: int | None = None
     on_schema_change: Literal["evolve", "fail"] = "evolve"
 
 
