@@ -103,7 +103,8 @@ def can(cluster: LocalCluster, verb: str, resource: str, namespace: str) -> bool
     account = "--as=system:serviceaccount:freshet-system:freshet"
     name, _, subresource = resource.partition("/")
     question = ("auth", "can-i", verb, name, f"--subresource={subresource}", "-n", namespace, account)
-    answer = said(cluster, *question).strip().splitlines()[-1]
+    answer = said(cluster, *question).split()[-1]
+    assert answer in {"yes", "no"}
     return answer == "yes"
 
 
