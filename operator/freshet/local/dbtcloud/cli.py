@@ -45,10 +45,24 @@ ORPHAN_CHECK = 0.5
 @click.option("--webhook-secret", envvar="FRESHET_DBT_CLOUD_WEBHOOK_SECRET", help="Signs what is sent there.")
 @click.option("--die-with-parent", is_flag=True, help="End when the process that started this one is gone.")
 def dbt_cloud(
-    port: int, port_file: Path | None, state: Path, project: Path | None, warehouse_path: Path | None, token: str, account: int,
-    job: int, schema: str, execute_step: tuple[str, ...], generate_docs: bool, queue_limit: int, executor: str, graph: Path | None,
-    webhook_url: str | None, webhook_secret: str | None, die_with_parent: bool,
-) -> None:  # fmt: skip
+    port: int,
+    port_file: Path | None,
+    state: Path,
+    project: Path | None,
+    warehouse_path: Path | None,
+    token: str,
+    account: int,
+    job: int,
+    schema: str,
+    execute_step: tuple[str, ...],
+    generate_docs: bool,
+    queue_limit: int,
+    executor: str,
+    graph: Path | None,
+    webhook_url: str | None,
+    webhook_secret: str | None,
+    die_with_parent: bool,
+) -> None:
     """A stand-in for dbt Cloud's Administrative API whose runs are real dbt on DuckDB."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

@@ -1,6 +1,6 @@
-"""Runs that are real dbt: the project is taken as it is now, a profile is made for the warehouse, and each command is dbt itself.
+"""Runs that are real dbt: the project as it is now, a profile made for the warehouse, and each command dbt itself.
 
-As in dbt Cloud, the profile comes from the connection and not from the project, so that any dbt project for DuckDB works.
+As in dbt Cloud, the profile comes from the connection and not from the project: any dbt project for DuckDB works.
 """
 
 import hashlib

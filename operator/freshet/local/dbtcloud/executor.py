@@ -1,4 +1,4 @@
-"""What carries a run out: the seam between the service and real dbt (:mod:`.dbt`) or made-up results (:mod:`.scripted`)."""
+"""What carries a run out: the seam to real dbt (:mod:`.dbt`) or made-up results (:mod:`.scripted`)."""
 
 from dataclasses import dataclass
 from pathlib import Path

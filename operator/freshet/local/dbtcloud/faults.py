@@ -9,9 +9,20 @@ import msgspec
 __all__ = ["MODES", "Fault", "Faults"]
 
 Action = Literal[
-    "status", "rate_limit", "queue_full", "html", "drop", "lose", "truncate", "slow", "wrong_id", "delay",
-    "list_lag", "late_artifacts", "clock_skew",
-]  # fmt: skip
+    "status",
+    "rate_limit",
+    "queue_full",
+    "html",
+    "drop",
+    "lose",
+    "truncate",
+    "slow",
+    "wrong_id",
+    "delay",
+    "list_lag",
+    "late_artifacts",
+    "clock_skew",
+]
 MODES = frozenset({"list_lag", "late_artifacts", "clock_skew"})
 """Actions that no single request uses up: they change how the service is, by ``seconds``, until they are deleted."""
 

@@ -47,10 +47,11 @@ class Source(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Graph(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """The project. `outcomes` maps the name of a model or test to its status, or to a list of them, one a run, the last for good.
+    """The project.
 
-    Any status is written as it is given, also one that dbt does not have. ``crash`` for the name ``*`` fails a command before
-    it writes any artifact.
+    `outcomes` maps the name of a model or test to its status, or to a list of them: one a run, the last for good. Any
+    status is written as it is given, also one that dbt does not have. ``crash`` for the name ``*`` fails a command
+    before it writes any artifact.
     """
 
     project: str = "kaizen_wars"

@@ -1,4 +1,4 @@
-"""``GET /runs/`` and ``GET /jobs/``: which filters exist, what they mean, order and pages. A filter that is not known is refused.
+"""``GET /runs/``: which filters exist, what they mean, order and pages. A filter that is not known is refused.
 
 Order follows PostgreSQL, where nothing is greater than everything: runs that have not finished come last by
 ``finished_at`` and first by ``-finished_at``.

@@ -31,19 +31,36 @@ def build_manifest(graph: Graph, *, schema: str, metadata: dict[str, Any]) -> di
     for child, its_parents in parents.items():
         for parent in its_parents:
             children.setdefault(parent, []).append(child)
-    empty = ("macros", "docs", "metrics", "groups", "selectors", "disabled", "group_map", "saved_queries", "semantic_models",
-             "unit_tests", "functions")  # fmt: skip
+    empty = (
+        "macros",
+        "docs",
+        "metrics",
+        "groups",
+        "selectors",
+        "disabled",
+        "group_map",
+        "saved_queries",
+        "semantic_models",
+        "unit_tests",
+        "functions",
+    )
     return {
-        "metadata": {"dbt_schema_version": f"{SCHEMAS}/manifest/v12.json", "project_name": graph.project,
-                     "project_id": None, "user_id": None, "send_anonymous_usage_stats": False,
-                     "adapter_type": graph.adapter, **metadata},
+        "metadata": {
+            "dbt_schema_version": f"{SCHEMAS}/manifest/v12.json",
+            "project_name": graph.project,
+            "project_id": None,
+            "user_id": None,
+            "send_anonymous_usage_stats": False,
+            "adapter_type": graph.adapter,
+            **metadata,
+        },
         "nodes": nodes,
         "sources": sources,
         "exposures": exposures,
         **{key: {} for key in empty},
         "parent_map": parents,
         "child_map": children,
-    }  # fmt: skip
+    }
 
 
 def ids_of(graph: Graph) -> dict[str, str]:
@@ -67,14 +84,22 @@ def test_id(graph: Graph, model: Model, test: Test) -> str:
 
 def _model_node(graph: Graph, model: Model, ids: dict[str, str], schema: str) -> dict[str, Any]:
     package = model.package or graph.project
-    folders = [part for part in model.path.removeprefix("models").split("/") if part]
+    folders = _folders(model)
     alias = model.alias or label(model).replace(".", "_")
     where = model.schema or schema
     ephemeral = model.materialized == "ephemeral"
     relation = None if ephemeral else f'"{graph.database}"."{where}"."{alias}"'
     version = [] if model.version is None else [f"v{model.version}"]
-    config = {"enabled": True, "materialized": model.resource_type if model.resource_type != "model" else model.materialized,
-              "tags": model.tags, "meta": model.meta, "schema": None, "database": None, "alias": None, **model.config}  # fmt: skip
+    config = {
+        "enabled": True,
+        "materialized": model.materialized if model.resource_type == "model" else model.resource_type,
+        "tags": model.tags,
+        "meta": model.meta,
+        "schema": None,
+        "database": None,
+        "alias": None,
+        **model.config,
+    }
     return {
         **_common(
             graph, model.name, model.resource_type, unique_id(graph, model), [package, *folders, model.name, *version]
@@ -98,6 +123,10 @@ def _model_node(graph: Graph, model: Model, ids: dict[str, str], schema: str) ->
     }
 
 
+def _folders(model: Model) -> list[str]:
+    return [part for part in model.path.removeprefix("models").split("/") if part]
+
+
 def _latest(graph: Graph, model: Model) -> int:
     return max(other.version or 0 for other in graph.models if other.name == model.name)
 
@@ -106,7 +135,7 @@ def _test_node(graph: Graph, model: Model, test: Test, ids: dict[str, str], sche
     package = model.package or graph.project
     parents = [unique_id(graph, model), *(ids[name] for name in test.also)]
     return {
-        **_common(graph, test.name, "test", test_id(graph, model, test), [package, "staging", test.name]),
+        **_common(graph, test.name, "test", test_id(graph, model, test), [package, *_folders(model), test.name]),
         "package_name": package,
         "path": f"{test.name}.sql",
         "original_file_path": "models/schema.yml",
@@ -114,8 +143,16 @@ def _test_node(graph: Graph, model: Model, test: Test, ids: dict[str, str], sche
         "alias": test.name,
         "relation_name": None,
         "checksum": {"name": "none", "checksum": ""},
-        "config": {"enabled": True, "materialized": "test", "severity": test.severity.upper(), "tags": [], "meta": {},
-                   "warn_if": "!= 0", "error_if": "!= 0", "fail_calc": "count(*)"},
+        "config": {
+            "enabled": True,
+            "materialized": "test",
+            "severity": test.severity.upper(),
+            "tags": [],
+            "meta": {},
+            "warn_if": "!= 0",
+            "error_if": "!= 0",
+            "fail_calc": "count(*)",
+        },
         "tags": [],
         "meta": {},
         "description": "",
@@ -124,7 +161,7 @@ def _test_node(graph: Graph, model: Model, test: Test, ids: dict[str, str], sche
         "attached_node": unique_id(graph, model),
         "test_metadata": {"name": test.name.split("_")[0], "kwargs": {}, "namespace": None},
         "column_name": None,
-    }  # fmt: skip
+    }
 
 
 def _source_node(graph: Graph, source: Source, schema: str) -> dict[str, Any]:
@@ -151,5 +188,14 @@ def _source_node(graph: Graph, source: Source, schema: str) -> dict[str, Any]:
 
 
 def _common(graph: Graph, name: str, resource_type: str, key: str, fqn: list[str]) -> dict[str, Any]:
-    return {"database": graph.database, "name": name, "resource_type": resource_type, "unique_id": key, "fqn": fqn,
-            "columns": {}, "doc_blocks": [], "unrendered_config": {}, "created_at": 0.0}  # fmt: skip
+    return {
+        "database": graph.database,
+        "name": name,
+        "resource_type": resource_type,
+        "unique_id": key,
+        "fqn": fqn,
+        "columns": {},
+        "doc_blocks": [],
+        "unrendered_config": {},
+        "created_at": 0.0,
+    }

@@ -1,4 +1,4 @@
-"""What happens to every request before its handler: it is logged, faults strike, the token is checked, errors get their envelope."""
+"""What every request passes: it is logged, faults strike, the token is checked, errors get their envelope."""
 
 import asyncio
 import hmac

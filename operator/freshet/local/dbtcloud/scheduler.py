@@ -212,4 +212,5 @@ def _prepared(step: Step, checkout: Checkout) -> str:
 
 
 def _timed_out(seconds: int) -> str:
-    return f"This run timed out after running for {seconds} seconds, which exceeded the configured timeout of {seconds} seconds."
+    ran = f"This run timed out after running for {seconds} seconds"
+    return f"{ran}, which exceeded the configured timeout of {seconds} seconds."

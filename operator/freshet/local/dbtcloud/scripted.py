@@ -88,8 +88,13 @@ class ScriptedExecutor:
     def _metadata(self, work: Work) -> dict[str, Any]:
         now = _iso(self.clock())
         env = {"DBT_CLOUD_RUN_ID": str(work.run.id), "DBT_CLOUD_JOB_ID": str(work.job.id)}
-        return {"dbt_version": DBT_VERSION, "generated_at": now, "invocation_id": str(uuid.uuid4()),
-                "invocation_started_at": now, "env": env}  # fmt: skip
+        return {
+            "dbt_version": DBT_VERSION,
+            "generated_at": now,
+            "invocation_id": str(uuid.uuid4()),
+            "invocation_started_at": now,
+            "env": env,
+        }
 
     def _result(self, node: dict[str, Any], status: str) -> dict[str, Any]:
         now = _iso(self.clock())
@@ -123,13 +128,24 @@ class ScriptedExecutor:
         checked = [source for source in graph.sources if source.max_loaded_at]
         now = _iso(self.clock())
         results: list[dict[str, Any]] = [
-            {"unique_id": f"source.{graph.project}.{source.name}", "max_loaded_at": source.max_loaded_at,
-             "snapshotted_at": now, "max_loaded_at_time_ago_in_s": 0.0, "status": source.status,
-             "criteria": {"warn_after": {"count": 1, "period": "day"}, "error_after": {"count": None, "period": None},
-                          "filter": None},
-             "adapter_response": {}, "timing": [], "thread_id": "Thread-1", "execution_time": 0.01}
+            {
+                "unique_id": f"source.{graph.project}.{source.name}",
+                "max_loaded_at": source.max_loaded_at,
+                "snapshotted_at": now,
+                "max_loaded_at_time_ago_in_s": 0.0,
+                "status": source.status,
+                "criteria": {
+                    "warn_after": {"count": 1, "period": "day"},
+                    "error_after": {"count": None, "period": None},
+                    "filter": None,
+                },
+                "adapter_response": {},
+                "timing": [],
+                "thread_id": "Thread-1",
+                "execution_time": 0.01,
+            }
             for source in checked
-        ]  # fmt: skip
+        ]
         body = {
             "metadata": {**metadata, "dbt_schema_version": f"{SCHEMAS}/sources/v3.json"},
             "results": results,
@@ -242,18 +258,39 @@ def _name(key: str) -> str:
 
 
 def _run_results(results: list[dict[str, Any]], metadata: dict[str, Any], command: Command) -> dict[str, Any]:
-    args = {"which": command.which, "select": list(command.select), "exclude": list(command.exclude),
-            "indirect_selection": command.indirect, **command.options}  # fmt: skip
-    return {"metadata": {**metadata, "dbt_schema_version": f"{SCHEMAS}/run-results/v6.json"}, "results": results,
-            "elapsed_time": 0.01, "args": args}  # fmt: skip
+    args = {
+        "which": command.which,
+        "select": list(command.select),
+        "exclude": list(command.exclude),
+        "indirect_selection": command.indirect,
+        **command.options,
+    }
+    return {
+        "metadata": {**metadata, "dbt_schema_version": f"{SCHEMAS}/run-results/v6.json"},
+        "results": results,
+        "elapsed_time": 0.01,
+        "args": args,
+    }
 
 
 def _catalog(manifest: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
     nodes = {
-        key: {"metadata": {"type": "BASE TABLE", "schema": node["schema"], "name": node["alias"], "database": node["database"],
-                           "comment": None, "owner": None}, "columns": {}, "stats": {}, "unique_id": key}
-        for key, node in manifest["nodes"].items() if node["relation_name"]
-    }  # fmt: skip
+        key: {
+            "metadata": {
+                "type": "BASE TABLE",
+                "schema": node["schema"],
+                "name": node["alias"],
+                "database": node["database"],
+                "comment": None,
+                "owner": None,
+            },
+            "columns": {},
+            "stats": {},
+            "unique_id": key,
+        }
+        for key, node in manifest["nodes"].items()
+        if node["relation_name"]
+    }
     return {
         "metadata": {**metadata, "dbt_schema_version": f"{SCHEMAS}/catalog/v1.json"},
         "nodes": nodes,

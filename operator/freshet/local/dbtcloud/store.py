@@ -1,4 +1,4 @@
-"""What survives a restart: ``service.json`` (jobs, environments) and a folder per run with its record, logs and artifacts.
+"""What survives a restart: ``service.json`` (jobs, environments), and per run its record, logs and artifacts.
 
 <state>/service.json
 <state>/runs/<run id>/run.json

@@ -11,10 +11,25 @@ from freshet.local.dbtcloud.model import Trigger
 __all__ = ["CAUSE_LIMIT", "check_step", "parse_trigger"]
 
 CAUSE_LIMIT = 255
-SUBCOMMANDS = frozenset({
-    "build", "clone", "compile", "deps", "docs", "list", "ls", "parse", "retry", "run", "run-operation", "seed",
-    "snapshot", "source", "test",
-})  # fmt: skip
+SUBCOMMANDS = frozenset(
+    {
+        "build",
+        "clone",
+        "compile",
+        "deps",
+        "docs",
+        "list",
+        "ls",
+        "parse",
+        "retry",
+        "run",
+        "run-operation",
+        "seed",
+        "snapshot",
+        "source",
+        "test",
+    }
+)
 """What a step may call; ``dbt init``, ``dbt debug`` or ``dbt clean`` have no place in a job."""
 
 

@@ -1,4 +1,4 @@
-"""Runs, jobs, environments and accounts as the API shows them: every key that the real service sends, null where it has none."""
+"""Runs, jobs, environments and accounts as the API shows them: every key that the real service sends."""
 
 from typing import Any
 

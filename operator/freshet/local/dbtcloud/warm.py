@@ -1,4 +1,4 @@
-"""The service's side of the process that has dbt imported (:mod:`.zygote`): starts it, gives it commands, restarts it when it died."""
+"""The service's side of the process that has dbt imported (:mod:`.zygote`): commands go there, and it is kept alive."""
 
 import asyncio
 import contextlib

@@ -1,7 +1,8 @@
-"""A process that has imported dbt once and forks a copy of itself for each command: ``python -m freshet.local.dbtcloud.zygote``.
+"""Imports dbt once and forks a copy of itself for each command: ``python -m freshet.local.dbtcloud.zygote``.
 
-Importing dbt takes seconds, a fork milliseconds. The service stays lean and asynchronous; this process is single-threaded, as
-forking safely needs, and each command has a process (and process group) of its own, with dbt's global state untouched.
+Importing dbt takes seconds, a fork milliseconds. The service stays lean and asynchronous; this process is
+single-threaded, as forking safely needs, and each command has a process (and process group) of its own, with dbt's
+global state untouched.
 
 It talks over the Unix socket on file descriptor 0, one JSON object a line:
 
@@ -14,11 +15,16 @@ At end of file it ends its commands and itself, so that nothing outlives a servi
 """
 
 import contextlib
+import gc
 import json
+import multiprocessing.resource_tracker
+import multiprocessing.util
 import os
 import select
 import signal
 import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,12 +32,15 @@ from typing import Any, NoReturn
 __all__ = ["main"]
 
 LOCK_SECONDS = 60.0
-"""A command waits this long for another process's lock on the warehouse before it leaves the waiting to the profile's retries."""
+"""A command waits this long for another process's lock on the warehouse; then the profile's retries wait on."""
 
 
 def main() -> None:
     """Serve until end of file."""
     _import_dbt()
+    _warm_up()
+    gc.collect()
+    gc.freeze()  # what is here now stays shared between the copies
     os.set_blocking(0, False)
     alarm, bell = os.pipe()
     os.set_blocking(bell, False)
@@ -88,6 +97,7 @@ def _command(order: dict[str, Any]) -> NoReturn:
     except BaseException as error:
         print(f"dbt ended with {type(error).__name__}: {error}", file=sys.stderr)
     finally:
+        multiprocessing.util._run_finalizers()  # type: ignore[attr-defined]  # gives the semaphores back
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()
@@ -164,6 +174,36 @@ def _import_dbt() -> None:
     import dbt.task.retry  # noqa: F401
     from dbt.cli.main import dbtRunner  # noqa: F401
 
+    # dbt has locks between processes, and the first one of each command would start this helper, a Python of its own.
+    multiprocessing.resource_tracker.ensure_running()
+
+
+def _warm_up() -> None:
+    """Parse a tiny project: dbt builds its serializers at the first use, which takes longer than a run of one model."""
+    from dbt.cli.main import dbtRunner
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, text in WARM_UP.items():
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_text(text)
+        folders = [
+            f"--{kind}-{what}={name}" for kind, what in (("project", "dir"), ("profiles", "dir"), ("log", "path"))
+        ]
+        dbtRunner().invoke(
+            ["--quiet", "--no-send-anonymous-usage-stats", "parse", *folders, f"--target-path={name}/target"]
+        )
+    if threading.active_count() > 1:
+        raise RuntimeError("dbt left threads behind, and a process with threads cannot be forked safely.")
+
+
+WARM_UP = {
+    "dbt_project.yml": "{name: warm, version: '1.0.0', profile: warm}",
+    "profiles.yml": "{warm: {target: x, outputs: {x: {type: duckdb, path: ':memory:', schema: main}}}}",
+    "models/one.sql": "select * from {{ source('s', 't') }}",
+    "models/all.yml": "{sources: [{name: s, tables: [{name: t}]}],"
+    " models: [{name: one, columns: [{name: id, data_tests: [unique]}]}]}",
+}
 
 if __name__ == "__main__":
     main()
