@@ -1,8 +1,8 @@
 """A Kubernetes cluster on loopback: etcd, the API server and the controller manager, owned by this process.
 
-Start: the three at once, since each waits for the one before it; ready when the API server says so and the default
-ServiceAccount exists. Stop: in the opposite order, since an API server whose etcd is gone never ends. The lifeline
-(cluster_process.py) covers every other way to go.
+Start: one after the other, since each finds the one before it at its first try or waits a second; ready when the API
+server says so and the default ServiceAccount exists. Stop: in the opposite order, since an API server whose etcd is gone
+never ends. The lifeline (cluster_process.py) covers every other way to go.
 """
 
 import datetime
@@ -27,11 +27,21 @@ from freshet.local.cluster_process import Lifeline, Part
 __all__ = ["ClusterError", "LocalCluster"]
 
 READY_SECONDS = 60
+POLL_SECONDS = 0.02
 GRACE_SECONDS = 5
 PORT_ATTEMPTS = 3
 PORT_TAKEN = "address already in use"
 MARK = ".freshet-cluster"
-MADE = ("etcd", "etcd.sock", "etcd-peer.sock", "pki", "logs", "kubeconfig", "kubeconfigs", "kubectl-cache")
+MADE = (
+    "etcd",
+    cluster_parts.ETCD_SOCKET,
+    cluster_parts.PEER_SOCKET,
+    "pki",
+    "logs",
+    "kubeconfig",
+    "kubeconfigs",
+    "kubectl-cache",
+)
 """What a cluster makes in its folder."""
 
 
@@ -123,10 +133,17 @@ class LocalCluster:
             clean(self.folder)
             claim(self.folder)
         self._keys = make_keys(folder=self.folder / "pki", now=datetime.datetime.now(datetime.UTC))
-        self._run(cluster_parts.etcd(keep=self._keep))
+        self._start_etcd()
         self._start_api_server()
         self._run(cluster_parts.controller_manager(kubeconfig=self.kubeconfig, keys=self._keys))
         self._wait_until(self._client.default_account_exists, "no ServiceAccount `default` in namespace default")
+
+    def _start_etcd(self) -> None:
+        """Until it listens: an API server that finds it silent tries again only after a second."""
+        socket_file = self.folder / cluster_parts.ETCD_SOCKET
+        socket_file.unlink(missing_ok=True)
+        self._run(cluster_parts.etcd(keep=self._keep))
+        self._wait_until(socket_file.exists, "etcd does not listen")
 
     def _start_api_server(self) -> None:
         """On a free port; another process may take it first, so there is more than one attempt."""
@@ -160,7 +177,7 @@ class LocalCluster:
             self.check()
             if time.monotonic() > deadline:
                 raise ClusterError(f"After {READY_SECONDS} s {otherwise}: see the logs in {self.folder / 'logs'}")
-            time.sleep(0.05)
+            time.sleep(POLL_SECONDS)
 
 
 def claim(folder: Path) -> None:

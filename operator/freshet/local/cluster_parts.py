@@ -9,13 +9,13 @@ from pathlib import Path
 
 from freshet.local.cluster_keys import Keys
 
-__all__ = ["CONTROLLERS", "Arguments", "api_server", "controller_manager", "etcd"]
+__all__ = ["CONTROLLERS", "ETCD_SOCKET", "PEER_SOCKET", "Arguments", "api_server", "controller_manager", "etcd"]
 
 Arguments = Sequence[str]
 """The name of a part and its flags."""
 
-ETCD = "unix://etcd.sock"
-ETCD_PEER = "unix://etcd-peer.sock"
+ETCD_SOCKET = "etcd.sock"
+PEER_SOCKET = "etcd-peer.sock"
 
 CONTROLLERS = (
     "clusterrole-aggregation-controller",
@@ -36,7 +36,15 @@ CONTROLLERS = (
 
 def etcd(*, keep: bool) -> Arguments:
     """``keep`` waits for the disk on each write, as data that must survive a crash of the machine needs."""
-    arguments = ["etcd", "--data-dir", "etcd", "--listen", ETCD, "--listen-peer", ETCD_PEER]
+    arguments = [
+        "etcd",
+        "--data-dir",
+        "etcd",
+        "--listen",
+        f"unix://{ETCD_SOCKET}",
+        "--listen-peer",
+        f"unix://{PEER_SOCKET}",
+    ]
     return arguments if keep else [*arguments, "--unsafe-no-fsync"]
 
 
@@ -44,7 +52,7 @@ def api_server(*, port: int, keys: Keys) -> Arguments:
     """On loopback with TLS; Node and RBAC decide. `kubectl logs` asks nodes by their IP address, not by name."""
     return [
         "kube-apiserver",
-        f"--etcd-servers={ETCD}",
+        f"--etcd-servers=unix://{ETCD_SOCKET}",
         "--bind-address=127.0.0.1",
         "--advertise-address=127.0.0.1",
         f"--secure-port={port}",
