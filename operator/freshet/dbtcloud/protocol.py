@@ -1,0 +1,171 @@
+"""THE RUN PROTOCOL: one need, one dbt Cloud run, whatever crashes and whatever answer is lost.
+
+dbt Cloud has no idempotency key. So a run is first *meant* (one PATCH on ``Pipeline.status.dbtCloud.run``: the intent,
+with a token), then *sent* (one POST whose ``cause`` ends with the token), then *known* (its id is recorded beside the
+token), then *finished* (results are taken and the intent is cleared). :func:`decide` says what is next; the caller does
+it and tells :class:`Memory` what came of it. What is recorded survives a crash; Memory does not, and need not::
+
+    Idle ── need ──▶ WriteIntent ──▶ Post ──▶ RecordId ──▶ Poll … ──▶ FetchResults … ──▶ Finish ──▶ Idle
+                          ▲           │ ambiguous            (Cancel when over time)
+                          │           ▼
+                          └── absent ─ Look … (until the window has passed)
+
+An intent of which this process does not know that no POST can have taken effect is *in doubt*: it is looked for, never
+sent. Doubt ends in one of two ways. The run is found: it is adopted. Or a complete look that *began* after the window
+had passed did not find it: nothing can come any more. Then the intent is renewed (same token, new time, one PATCH)
+before it is sent again, so that a second crash finds a young intent and waits again.
+
+The window counts from the intent's time: how late a POST may begin (`slack`), how long it may take (`post_timeout`),
+how late a run may show in the list (`list_lag`), and how far our clocks may differ (`clock_skew`). A POST begins within
+`slack` of the intent that allows it, or not at all (`Post.not_after`): a process that slept in between renews first. A
+look goes back to the token's own time, less what the service's clock may differ (`service_skew`), page by page.
+
+Where the process may die, and what the next one does:
+
+1. before WriteIntent: nothing is recorded; the need is still due, and a new token is made;
+2. in WriteIntent, its answer lost: the intent is read back or is not there (the PATCH names a resourceVersion); read
+   back it is in doubt;
+3. between WriteIntent and Post: in doubt; not found after the window; renewed and sent;
+4. in Post, before or after the service took it, or its answer lost: in doubt; found, or sent again after the window;
+5. between Post and RecordId: in doubt; found and recorded;
+6. in Renew: as 2, since the token is the same whichever time is recorded;
+7. between RecordId and Finish: the id is recorded; polling goes on; results are fetched again, which changes nothing,
+   because the run's id names the versions that it made;
+8. in Finish: either it happened (then the needs are met, and nothing is due) or it is done again.
+
+What certainly had no effect (no connection, 429) leaves no doubt and is sent again after a while. What was refused
+(4xx) is abandoned with the reason: the need stays due, and the caller decides when to try again. Only an intent without
+doubt is ever abandoned. Two things are assumed: a POST takes effect within `post_timeout` of its beginning or never, and
+a run shows in the list within `list_lag` of its creation. Both have room in the defaults.
+
+:func:`decide` must see the recorded intent as it was last written (the answer to the PATCH, or a live read); an older
+state is harmless, since every PATCH names its resourceVersion.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from freshet.dbtcloud.actions import (
+    Abandon,
+    Action,
+    Cancel,
+    FetchResults,
+    Finish,
+    Idle,
+    Look,
+    Poll,
+    Post,
+    RecordId,
+    Wait,
+    WriteIntent,
+)
+from freshet.dbtcloud.marker import token_time
+from freshet.dbtcloud.memory import Intent, Memory
+
+__all__ = ["Settings", "decide"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The protocol's times. `post_timeout` is the client's `deadline`."""
+
+    slack: timedelta = timedelta(seconds=5)
+    post_timeout: timedelta = timedelta(seconds=30)
+    list_lag: timedelta = timedelta(seconds=30)
+    clock_skew: timedelta = timedelta(seconds=5)
+    service_skew: timedelta = timedelta(minutes=5)
+    look_every: timedelta = timedelta(seconds=3)
+    poll_every: timedelta = timedelta(seconds=5)
+    results_first: timedelta = timedelta(seconds=1)
+    results_patience: timedelta = timedelta(minutes=5)
+    cancel_again: timedelta = timedelta(minutes=1)
+    lost_after: timedelta = timedelta(minutes=30)
+    """How long a recorded run may be "not found" (404 may also mean a missing permission)."""
+
+    @property
+    def window(self) -> timedelta:
+        """From the intent's time until its run must be in the list, if there is one."""
+        return self.slack + self.post_timeout + self.list_lag + self.clock_skew
+
+
+def decide(
+    *,
+    intent: Intent | None,
+    memory: Memory,
+    wanted: bool,
+    now: datetime,
+    settings: Settings,
+    new_token: str,
+    cancel: str | None = None,
+) -> Action:
+    """What to do next.
+
+    `intent` is what is recorded, `memory` has :meth:`Memory.seen` it. `wanted`: something is due (without an intent),
+    or what the intent is for is still due (with one). `new_token` is used if a token must be made. `cancel`: why the
+    run should be ended (timeout, suspension), if it should. `Wait` may be cut short: decide again on any news.
+    """
+    if intent is None:
+        return WriteIntent(token=new_token, at=now, renewed=False) if wanted else Idle()
+    if intent.id is not None and not intent.id.isdecimal():
+        return Abandon(reason="RunNotFound", message=f"the recorded run id {intent.id!r} is not one of dbt Cloud's")
+    if intent.id is not None:
+        return _follow(int(intent.id), memory=memory, now=now, settings=settings, cancel=cancel)
+    if memory.run_ids:
+        return RecordId(run_id=memory.run_ids[0], duplicates=memory.run_ids[1:])
+    if memory.doubt:
+        return _resolve(intent, memory=memory, now=now, settings=settings, wanted=wanted)
+    return _send(intent, memory=memory, now=now, settings=settings, wanted=wanted)
+
+
+def _resolve(intent: Intent, *, memory: Memory, now: datetime, settings: Settings, wanted: bool) -> Action:
+    """In doubt: look, until a look that began after the window has found nothing."""
+    clear = min(intent.at, memory.first_seen or intent.at) + settings.window
+    if memory.looked_at is not None and memory.looked_at >= clear:
+        if not wanted:
+            return Abandon(reason="NotNeeded", message="what the run was for is not due any more")
+        return WriteIntent(token=intent.token, at=now, renewed=True)
+    if memory.tried_look_at is not None and now < memory.tried_look_at + settings.look_every:
+        return Wait(until=memory.tried_look_at + settings.look_every, why="looking for the run")
+    began = min(token_time(intent.token) or intent.at, intent.at)
+    return Look(token=intent.token, since=began - settings.service_skew)
+
+
+def _send(intent: Intent, *, memory: Memory, now: datetime, settings: Settings, wanted: bool) -> Action:
+    """Without doubt: no POST of this token has had an effect."""
+    if memory.refused is not None:
+        return Abandon(reason=memory.refused.reason, message=memory.refused.message)
+    if not wanted:
+        return Abandon(reason="NotNeeded", message="what the run was for is not due any more")
+    if memory.retry_at is not None and now < memory.retry_at:
+        return Wait(until=memory.retry_at, why=memory.trouble)
+    limit = intent.at + settings.slack
+    if not intent.at <= now < limit:
+        return WriteIntent(token=intent.token, at=now, renewed=True)
+    return Post(token=intent.token, not_after=limit)
+
+
+def _follow(run_id: int, *, memory: Memory, now: datetime, settings: Settings, cancel: str | None) -> Action:
+    """The run is known: to its end, and its results home."""
+    if memory.done_at is not None:
+        return _collect(run_id, memory=memory, now=now, settings=settings)
+    if memory.missing_since is not None and now - memory.missing_since >= settings.lost_after:
+        return Abandon(reason="RunNotFound", message=f"dbt Cloud does not know run {run_id} any more")
+    asked = memory.cancelled_at
+    if cancel is not None and memory.polled_at is not None and (asked is None or now - asked >= settings.cancel_again):
+        return Cancel(run_id=run_id, why=cancel)
+    if memory.polled_at is not None and now < memory.polled_at + settings.poll_every:
+        return Wait(until=memory.polled_at + settings.poll_every, why="the run is under way")
+    return Poll(run_id=run_id)
+
+
+def _collect(run_id: int, *, memory: Memory, now: datetime, settings: Settings) -> Action:
+    """It has ended: artifacts may come late, or never."""
+    assert memory.done_at is not None
+    if memory.results:
+        return Finish(run_id=run_id, complete=True)
+    if memory.fetched_at is not None and now - memory.done_at >= settings.results_patience:
+        return Finish(run_id=run_id, complete=False)
+    pause = settings.results_first * 2 ** min(memory.fetches - 1, 5) if memory.fetches else timedelta(0)
+    if memory.fetched_at is not None and now < memory.fetched_at + pause:
+        return Wait(until=memory.fetched_at + pause, why="the results are not there yet")
+    return FetchResults(run_id=run_id)
