@@ -217,6 +217,7 @@ class AssetStatus(View, frozen=True, kw_only=True):
     conditions: tuple[Condition, ...] = ()
     state: State | None = None
     reason: str | None = None
+    kind: Kind | None = None
     policy: PolicyInForce | None = None
     version: str | None = None
     relation: str | None = None

@@ -1,6 +1,7 @@
 """Condition types and reasons, documented once (Kubernetes API conventions, "Typical status properties").
 
-``Ready`` follows kstatus: reconciled, whatever the data's age. ``Fresh`` is apart, so that stale data never hangs a deploy.
+``Ready`` follows kstatus: reconciled, whatever the data's age. ``Fresh`` is apart, so that stale data never
+hangs a deploy.
 """
 
 from datetime import datetime

@@ -24,7 +24,7 @@ def format_duration(span: timedelta) -> str:
     """Write a duration for people, to two units: ``45s``, ``14m``, ``1h30m``, ``2d3h``."""
     seconds = max(0, int(span.total_seconds()))
     units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
-    parts = []
+    parts: list[str] = []
     for unit, size in units:
         count, seconds = divmod(seconds, size)
         if count or parts:

@@ -1,0 +1,282 @@
+"""Is an asset due? A chain of small policies, each a pure function of what is (DESIGN §4 rule 1).
+
+Being due is a comparison of versions, never a memory of events: what the newest run considered against what the
+upstreams have now. So days of downtime lose nothing and repeat nothing.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from freshet.api import conditions
+from freshet.api.asset import Asset, AssetStatus
+from freshet.api.durations import format_duration
+from freshet.api.names import ANNOTATION_REQUEST, ANNOTATION_REQUESTED_AT
+from freshet.api.pipeline import Pipeline, SourceSpec
+from freshet.api.view import to_json
+from freshet.core import cron
+from freshet.core.naming import digest
+from freshet.core.policy import Policy
+
+__all__ = ["Due", "Need", "Situation", "Waiting", "assess", "definition_of", "source_of"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Due:
+    """Start a run now. ``versions`` are those at launch: an upstream that moves meanwhile makes the asset due again."""
+
+    cause: str
+    versions: dict[str, str]
+    attempt: int
+    definition: str
+    trigger: str | None = None
+    tick: datetime | None = None
+    options: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """Due, but not yet: why, and when that will be looked at again (None: when something else changes)."""
+
+    reason: str
+    message: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Situation:
+    """What a decision looks at. ``upstreams`` holds those that exist; ``busy`` says whether one is being built."""
+
+    asset: Asset
+    pipeline: Pipeline | None
+    policy: Policy
+    upstreams: Mapping[str, Asset]
+    now: datetime
+    busy: Callable[[str], bool] = lambda name: False
+
+    @property
+    def status(self) -> AssetStatus:
+        return self.asset.status
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """What each upstream has now."""
+        return {name: up.status.version for name, up in self.upstreams.items() if up.status.version is not None}
+
+    @property
+    def moved(self) -> dict[str, str]:
+        """Upstreams whose version differs from the one that the newest run considered."""
+        considered = self.status.considered
+        return {name: version for name, version in self.versions.items() if considered.get(name) != version}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Need:
+    """Why a run is needed at all, and whether a person asked (who is not made to wait)."""
+
+    cause: str
+    asked: bool = False
+    trigger: str | None = None
+    tick: datetime | None = None
+    options: str | None = None
+    retry: bool = False
+
+
+def source_of(asset: Asset, pipeline: Pipeline | None) -> SourceSpec | None:
+    """The Pipeline's source that materializes this asset."""
+    sources = pipeline.spec.sources if pipeline else ()
+    return next((source for source in sources if source.asset == asset.name), None)
+
+
+def definition_of(asset: Asset, pipeline: Pipeline | None) -> str:
+    """Hash of what is materialized and from which upstreams: a change of it makes the asset due."""
+    if asset.kind != "Source":
+        return digest(to_json(asset.spec.materialize), sorted(asset.spec.upstreams))
+    source = source_of(asset, pipeline)
+    warehouse = to_json(pipeline.spec.warehouse) if pipeline else None
+    return digest(source and [source.csv, source.table, source.write], warehouse)
+
+
+def assess(situation: Situation) -> Due | Waiting | None:
+    """Due, waiting, or nothing to do. Suspended and in-flight assets are not asked."""
+    need = _requested(situation) or _retry(situation) or _automated(situation)
+    if need is None or situation.asset.kind == "External":
+        return None
+    return _hold(situation, need) or _due(situation, need)
+
+
+def _due(situation: Situation, need: Need) -> Due:
+    return Due(
+        cause=need.cause,
+        versions=situation.versions,
+        attempt=situation.status.failures + 1,
+        definition=definition_of(situation.asset, situation.pipeline),
+        trigger=need.trigger or situation.status.last_handled_trigger,
+        tick=need.tick or situation.status.last_tick,
+        options=need.options,
+    )
+
+
+def _requested(situation: Situation) -> Need | None:
+    annotations = situation.asset.metadata.annotations
+    value = annotations.get(ANNOTATION_REQUESTED_AT)
+    if value is None or value == situation.status.last_handled_trigger:
+        return None
+    return Need(cause="requested by annotation", asked=True, trigger=value, options=annotations.get(ANNOTATION_REQUEST))
+
+
+def _retry(situation: Situation) -> Need | None:
+    if situation.status.retry_at is None or situation.asset.kind == "Source":
+        return None
+    return Need(cause=f"attempt {situation.status.failures + 1} after a failed run", retry=True)
+
+
+def _automated(situation: Situation) -> Need | None:
+    presets: dict[str, Callable[[Situation], Need | None]] = {
+        "AnyUpstreamUpdated": _any_upstream,
+        "AllUpstreamsUpdated": _all_upstreams,
+        "Missing": _missing,
+        "Cron": _cron,
+    }
+    if situation.asset.kind == "Source":
+        return _first_load(situation)
+    preset = presets.get(situation.policy.when)
+    return preset(situation) if preset else None
+
+
+def _first_load(situation: Situation) -> Need | None:
+    """A source loads on its schedule; what is new, or read from elsewhere now, loads at once."""
+    if source_of(situation.asset, situation.pipeline) is None:
+        return None
+    return _redefined(situation)
+
+
+def _redefined(situation: Situation) -> Need | None:
+    status = situation.status
+    if status.definition == definition_of(situation.asset, situation.pipeline):
+        return None
+    if status.definition is None:
+        return Need(cause="never built") if status.version is None else None
+    return Need(cause="its definition changed")
+
+
+def _any_upstream(situation: Situation) -> Need | None:
+    moved = situation.moved
+    if moved:
+        return Need(cause=f"updated: {_some(moved)}")
+    return _redefined(situation)
+
+
+def _all_upstreams(situation: Situation) -> Need | None:
+    moved = situation.moved
+    last = situation.status.last_run
+    since = last.started_at if last else None
+    seen = [n for n, up in situation.upstreams.items() if n in moved or _checked_since(up, since)]
+    if moved and len(seen) == len(situation.asset.spec.upstreams):
+        return Need(cause=f"all updated: {_some(moved)}")
+    return _redefined(situation)
+
+
+def _checked_since(upstream: Asset, since: datetime | None) -> bool:
+    checked = upstream.status.last_checked_at
+    return checked is not None and (since is None or checked > since)
+
+
+def _missing(situation: Situation) -> Need | None:
+    return Need(cause="never built") if situation.status.version is None and not _tried(situation) else None
+
+
+def _tried(situation: Situation) -> bool:
+    """A failed attempt has its own retries; afterwards an upstream must move."""
+    return situation.status.definition is not None and not situation.moved
+
+
+def _cron(situation: Situation) -> Need | None:
+    policy, created = situation.policy, situation.asset.metadata.creation_timestamp
+    tick = cron.previous_tick(schedule=policy.schedule or "", time_zone=policy.time_zone, before=situation.now)
+    since = situation.status.last_tick or created or situation.now
+    return Need(cause=f"schedule {policy.schedule}", tick=tick) if tick > since else None
+
+
+def _hold(situation: Situation, need: Need) -> Waiting | None:
+    """What stands in the way, the longest-lasting first. A person's request passes all but missing input."""
+    gates = [_never_built] if need.asked else [_never_built, _checks_failed, _backoff, _min_interval, _being_built]
+    return next((held for gate in gates if (held := gate(situation, need))), None)
+
+
+def _never_built(situation: Situation, need: Need) -> Waiting | None:
+    missing = [n for n in situation.asset.spec.upstreams if n not in situation.versions]
+    if not missing:
+        return None
+    return Waiting(reason=conditions.NEVER_UPDATED, message=f"waits for {_some(missing)}, which was never built")
+
+
+def _checks_failed(situation: Situation, need: Need) -> Waiting | None:
+    if not situation.policy.require_checks:
+        return None
+    for name, upstream in situation.upstreams.items():
+        failed = [c.name for c in upstream.status.checks if not c.passed and c.severity == "error"]
+        if failed:
+            message = f"waits for {name}, whose check {failed[0]} failed"
+            return Waiting(reason=conditions.UPSTREAM_CHECKS_FAILED, message=message)
+    return None
+
+
+def _backoff(situation: Situation, need: Need) -> Waiting | None:
+    """Retries back off; once they are exhausted, each move of an upstream earns one attempt per maxBackoff."""
+    status, until = situation.status, situation.status.retry_at
+    last = status.last_run
+    if until is None and status.failures > situation.policy.limit and last and last.started_at:
+        until = last.started_at + situation.policy.max_backoff
+    if until is None or situation.now >= until:
+        return None
+    message = f"next attempt at {until:%H:%M:%SZ}: {last.message if last else ''}"
+    return Waiting(reason=conditions.RETRY_SCHEDULED, message=message, until=until)
+
+
+def _min_interval(situation: Situation, need: Need) -> Waiting | None:
+    started = _last_build(situation.status)
+    if not situation.policy.min_interval or started is None:
+        return None
+    until = started + situation.policy.min_interval
+    if situation.now >= until:
+        return None
+    message = f"until {until:%H:%M:%SZ}, {format_duration(situation.policy.min_interval)} after the newest build began"
+    return Waiting(reason=conditions.WAITING_MIN_INTERVAL, message=message, until=until)
+
+
+def _last_build(status: AssetStatus) -> datetime | None:
+    built = next((item for item in status.history if item.version), None)
+    return built.started_at if built else None
+
+
+def _being_built(situation: Situation, need: Need) -> Waiting | None:
+    """A diamond's second side is waited for, at most maxWait from the first side's update."""
+    if not situation.policy.max_wait or len(situation.asset.spec.upstreams) < 2:
+        return None
+    building = [name for name in situation.upstreams if name not in situation.moved and situation.busy(name)]
+    updated = [at for n in situation.moved if (at := situation.upstreams[n].status.last_updated_at)]
+    if not building or not updated:
+        return None
+    until = min(updated) + situation.policy.max_wait
+    if situation.now >= until:
+        return None
+    message = f"waits for {_some(building)}, which is being built"
+    return Waiting(reason=conditions.WAITING_UPSTREAM, message=message, until=until)
+
+
+def _some(names: Mapping[str, str] | list[str]) -> str:
+    shown = sorted(names)
+    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
+
+
+def valid_request(options: str) -> dict[str, object]:
+    """The JSON of ``freshet.dev/request``; raises ValueError with one sentence."""
+    try:
+        value = json.loads(options)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ValueError('annotation freshet.dev/request must be a JSON object such as {"fullRefresh": true}')
+    return value

@@ -1,0 +1,193 @@
+"""``decide``: from what is, to what should be. No I/O, no clock of its own, no memory (DESIGN §4 rule 2).
+
+One visit takes in what ended, says what is under way, and, when nothing is, whether a run is due. The caller writes
+the status if it differs, launches what is due, and comes back at ``wake_at``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from freshet.api import conditions
+from freshet.api.asset import Asset, AssetStatus, RunInFlight
+from freshet.api.names import ANNOTATION_DATA_TIME, ANNOTATION_MATERIALIZED
+from freshet.api.pipeline import Pipeline
+from freshet.core import cron
+from freshet.core.automation import Due, Situation, Waiting, assess
+from freshet.core.freshness import Facts, Verdict, judge
+from freshet.core.lineage import inherits
+from freshet.core.outcome import Ended, is_recorded, order, record
+from freshet.core.policy import Policy, effective, in_force
+from freshet.core.state import Trouble, describe
+
+__all__ = ["Decision", "Observed", "decide"]
+
+FALLBACK = Policy(
+    when="Manual", schedule=None, time_zone="Etc/UTC", min_interval=timedelta(0), max_wait=timedelta(0),
+    require_checks=True, maximum_lag=None, warn_lag=None, deadline=None, maximum_unchanged=None, by_update=False,
+    limit=0, backoff=timedelta(seconds=30), max_backoff=timedelta(hours=1), timeout=timedelta(minutes=30),
+    suspended=False, static=False, checks=None,
+)  # fmt: skip
+"""In force while an asset's own settings cannot be read: nothing starts by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """All that a decision may look at.
+
+    ``data_time`` gives the live data time that a state of the asset would have; ``blame`` the ancestor at fault.
+    """
+
+    asset: Asset
+    pipeline: Pipeline | None
+    upstreams: Mapping[str, Asset]
+    now: datetime
+    ended: Sequence[Ended] = ()
+    active: RunInFlight | None = None
+    cycle: tuple[str, ...] = ()
+    trouble: Trouble | None = None
+    busy: Callable[[str], bool] = lambda name: False
+    data_time: Callable[[Asset], datetime | None] = lambda asset: asset.status.data_time
+    blame: Callable[[Asset], str | None] = lambda asset: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What to write, what to launch, when to look again. ``recorded`` are the runs that ``status`` takes in."""
+
+    status: AssetStatus
+    policy: Policy
+    due: Due | None = None
+    waiting: Waiting | None = None
+    wake_at: datetime | None = None
+    recorded: tuple[Ended, ...] = ()
+
+
+def decide(observed: Observed) -> Decision:
+    """The decision for one asset at one moment."""
+    policy, trouble = _policy(observed)
+    status, recorded = _take_in(observed, policy)
+    status = msgspec.structs.replace(status, run=observed.active, policy=in_force(policy))
+    asset = msgspec.structs.replace(observed.asset, status=status)
+    answer = None if trouble or policy.suspended or observed.active else _assess(observed, asset, policy)
+    verdict = _verdict(observed, asset, policy)
+    waiting = answer if isinstance(answer, Waiting) else None
+    status = describe(
+        status=status, policy=policy, verdict=verdict, waiting=waiting, trouble=trouble, kind=asset.kind,
+        blame=observed.blame(asset) if verdict.word in ("Stale", "Aging") else None,
+        generation=asset.metadata.generation, now=observed.now,
+    )  # fmt: skip
+    return Decision(
+        status=_dated(observed, asset, status),
+        policy=policy,
+        due=answer if isinstance(answer, Due) else None,
+        waiting=waiting,
+        wake_at=_wake(observed, policy, verdict, waiting),
+        recorded=recorded,
+    )
+
+
+def _policy(observed: Observed) -> tuple[Policy, Trouble | None]:
+    try:
+        policy = effective(asset=observed.asset, pipeline=observed.pipeline)
+    except cron.InvalidTimeZone as error:
+        return FALLBACK, Trouble(reason=conditions.INVALID_TIME_ZONE, message=str(error))
+    except cron.InvalidSchedule as error:
+        return FALLBACK, Trouble(reason=conditions.INVALID_SCHEDULE, message=str(error))
+    except ValueError as error:
+        return FALLBACK, Trouble(reason=conditions.INVALID_SPEC, message=str(error))
+    return policy, observed.trouble or _trouble(observed)
+
+
+def _trouble(observed: Observed) -> Trouble | None:
+    spec = observed.asset.spec
+    if spec.pipeline and observed.pipeline is None:
+        message = f"pipeline {spec.pipeline!r} does not exist in this namespace: apply it, or correct spec.pipeline"
+        return Trouble(reason=conditions.PIPELINE_NOT_FOUND, message=message)
+    lost = sorted(name for name in spec.upstreams if name not in observed.upstreams)
+    if lost:
+        message = f"upstream {lost[0]!r} does not exist in this namespace: create that Asset, or correct spec.upstreams"
+        return Trouble(reason=conditions.UPSTREAM_NOT_FOUND, message=message)
+    if observed.cycle:
+        message = f"{' → '.join(observed.cycle)}: remove one of these from the other's spec.upstreams"
+        return Trouble(reason=conditions.CYCLE_DETECTED, message=message)
+    return None
+
+
+def _take_in(observed: Observed, policy: Policy) -> tuple[AssetStatus, tuple[Ended, ...]]:
+    """Record, oldest first, each run that ended and is not in the status yet."""
+    asset, status = observed.asset, observed.asset.status
+    recorded = []
+    for run in sorted(observed.ended, key=order):
+        if not is_recorded(status, run):
+            status = record(asset=asset, status=status, run=run, policy=policy, upstreams=observed.upstreams)
+            recorded.append(run)
+    external = _announced(asset, observed.now)
+    if external is not None:
+        status = record(asset=asset, status=status, run=external, policy=policy, upstreams=observed.upstreams)
+        recorded.append(external)
+    return status, tuple(recorded)
+
+
+def _announced(asset: Asset, now: datetime) -> Ended | None:
+    """What an annotation on an external asset announces, if that is news."""
+    notes = asset.metadata.annotations
+    version = notes.get(ANNOTATION_MATERIALIZED)
+    if asset.kind != "External" or not version:
+        return None
+    data_time = _instant(notes.get(ANNOTATION_DATA_TIME))
+    if version != asset.status.version:
+        return Ended(
+            id=version, outcome="Succeeded", executor="External", finished_at=now, version=version,
+            cause="announced by annotation", data_time=data_time or now,
+        )  # fmt: skip
+    if data_time is None or (asset.status.data_time and data_time <= asset.status.data_time):
+        return None
+    return Ended(id=version, outcome="Unchanged", executor="External", finished_at=now, data_time=data_time)
+
+
+def _instant(text: str | None) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return at if at and at.tzinfo else None
+
+
+def _assess(observed: Observed, asset: Asset, policy: Policy) -> Due | Waiting | None:
+    return assess(
+        Situation(
+            asset=asset,
+            pipeline=observed.pipeline,
+            policy=policy,
+            upstreams=observed.upstreams,
+            now=observed.now,
+            busy=observed.busy,
+        )  # fmt: skip
+    )
+
+
+def _verdict(observed: Observed, asset: Asset, policy: Policy) -> Verdict:
+    facts = Facts(
+        version=asset.status.version,
+        data_time=observed.data_time(asset),
+        last_updated_at=asset.status.last_updated_at,
+    )
+    return judge(policy=policy, facts=facts, now=observed.now)
+
+
+def _dated(observed: Observed, asset: Asset, status: AssetStatus) -> AssetStatus:
+    """A derived asset's data time is computed when read, and written only along with something else."""
+    if status == observed.asset.status or not inherits(asset) or status.version is None:
+        return status
+    return msgspec.structs.replace(status, data_time=observed.data_time(asset))
+
+
+def _wake(observed: Observed, policy: Policy, verdict: Verdict, waiting: Waiting | None) -> datetime | None:
+    times = [verdict.next_at, waiting.until if waiting else None]
+    if policy.when == "Cron" and observed.asset.kind != "Source":
+        schedule = policy.schedule or ""
+        times.append(cron.next_tick(schedule=schedule, time_zone=policy.time_zone, after=observed.now))
+    return min((at for at in times if at is not None), default=None)

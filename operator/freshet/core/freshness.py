@@ -1,0 +1,111 @@
+"""Is the data fresh? Judged against deadlines, so that the answer also says when it will change by itself."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from freshet.api import conditions
+from freshet.api.durations import format_duration
+from freshet.core import cron
+from freshet.core.policy import Deadline, Policy
+
+__all__ = ["Facts", "Verdict", "judge"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What is known of an asset's age: ``data_time`` is the live one, through the lineage."""
+
+    version: str | None
+    data_time: datetime | None
+    last_updated_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """``word`` is Missing, Stale, Aging or Fresh; ``next_at`` when it changes if nothing else does."""
+
+    word: str
+    reason: str
+    message: str
+    next_at: datetime | None = None
+
+
+def judge(*, policy: Policy, facts: Facts, now: datetime) -> Verdict:
+    """The verdict at that time; the worst of the policy's rules holds."""
+    if facts.version is None:
+        return Verdict(word="Missing", reason=conditions.MISSING, message="never built")
+    verdicts = [v for v in (_lag(policy, facts, now), _overdue(policy, facts, now), _frozen(policy, facts, now)) if v]
+    if policy.static or not verdicts:
+        return Verdict(word="Fresh", reason=conditions.NO_POLICY, message="no freshness limit is set")
+    worst = min(verdicts, key=lambda v: ("Stale", "Aging", "Fresh").index(v.word))
+    upcoming = [v.next_at for v in verdicts if v.next_at is not None]
+    return Verdict(word=worst.word, reason=worst.reason, message=worst.message, next_at=min(upcoming, default=None))
+
+
+def _basis(policy: Policy, facts: Facts) -> datetime | None:
+    return facts.last_updated_at if policy.by_update else facts.data_time
+
+
+def _lag(policy: Policy, facts: Facts, now: datetime) -> Verdict | None:
+    limit, since = policy.maximum_lag, _basis(policy, facts)
+    if limit is None:
+        return None
+    what = "last update" if policy.by_update else "data"
+    if since is None:
+        return Verdict(word="Stale", reason=conditions.LAG_EXCEEDED, message=f"the age of its {what} is not known")
+    if now >= since + limit:
+        message = f"{what} of {_clock(since)} is older than {format_duration(limit)}"
+        return Verdict(word="Stale", reason=conditions.LAG_EXCEEDED, message=message)
+    return _warned(policy, since, now, what) or _within(policy, since, limit)
+
+
+def _warned(policy: Policy, since: datetime, now: datetime, what: str) -> Verdict | None:
+    if policy.warn_lag is None or policy.maximum_lag is None or now < since + policy.warn_lag:
+        return None
+    message = f"{what} of {_clock(since)} is older than {format_duration(policy.warn_lag)}"
+    return Verdict(word="Aging", reason=conditions.AGING, message=message, next_at=since + policy.maximum_lag)
+
+
+def _within(policy: Policy, since: datetime, limit: timedelta) -> Verdict:
+    boundary = min(since + limit, since + policy.warn_lag) if policy.warn_lag else since + limit
+    return Verdict(
+        word="Fresh",
+        reason=conditions.WITHIN_LIMIT,
+        message=f"within its limit of {format_duration(limit)}",
+        next_at=boundary,
+    )
+
+
+def _overdue(policy: Policy, facts: Facts, now: datetime) -> Verdict | None:
+    """Stale once ``within`` has passed after a tick that the data has not reached."""
+    due, since = policy.deadline, _basis(policy, facts)
+    if due is None:
+        return None
+    tick = cron.previous_tick(schedule=due.schedule, time_zone=due.time_zone, before=now - due.within)
+    if since is None or since < tick:
+        message = f"data newer than {_clock(tick)} was due by {_clock(tick + due.within)}"
+        return Verdict(word="Stale", reason=conditions.OVERDUE, message=message)
+    message = f"newer than the deadline of {_clock(tick)}"
+    return Verdict(
+        word="Fresh", reason=conditions.WITHIN_LIMIT, message=message, next_at=_next_deadline(due, since, now)
+    )
+
+
+def _next_deadline(due: Deadline, since: datetime, now: datetime) -> datetime:
+    after = max(since, now - due.within)
+    return cron.next_tick(schedule=due.schedule, time_zone=due.time_zone, after=after) + due.within
+
+
+def _frozen(policy: Policy, facts: Facts, now: datetime) -> Verdict | None:
+    """A source whose content has not moved for too long: the exporter may be dead."""
+    limit, since = policy.maximum_unchanged, facts.last_updated_at
+    if limit is None or since is None:
+        return None
+    if now >= since + limit:
+        message = f"its content has not changed since {_clock(since)}, for more than {format_duration(limit)}"
+        return Verdict(word="Stale", reason=conditions.INPUT_UNCHANGED, message=message)
+    return Verdict(word="Fresh", reason=conditions.WITHIN_LIMIT, message="its content moves", next_at=since + limit)
+
+
+def _clock(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%SZ")

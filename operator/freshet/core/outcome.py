@@ -1,0 +1,177 @@
+"""What a run that ended means for its asset: one pure function from (status, run) to status.
+
+A run's outcome decides what it used up. Succeeded and Unchanged meet the need; Failed costs an attempt; Interrupted
+(an outage, a locked warehouse) costs none and comes back; Cancelled costs none and does not come back by itself;
+Skipped did not look at all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from freshet.api.asset import Asset, AssetStatus, Check, Consumed, HistoryItem, LastRun, Outcome
+from freshet.core.policy import Policy
+
+__all__ = ["Ended", "is_recorded", "order", "record", "retry_delay"]
+
+HISTORY = 10
+MESSAGE = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A run that ended. ``version`` is the one it made, or, for a load, the one that it found in the table."""
+
+    id: str
+    outcome: Outcome
+    finished_at: datetime
+    started_at: datetime | None = None
+    executor: str = "Job"
+    url: str | None = None
+    cause: str = ""
+    attempt: int = 1
+    message: str = ""
+    looked_at: Mapping[str, Consumed] = field(default_factory=dict)
+    version: str | None = None
+    data_time: datetime | None = None
+    updated_at: datetime | None = None
+    rows: int | None = None
+    relation: str | None = None
+    checks: tuple[Check, ...] = ()
+    level: dict[str, Any] | None = None
+    trigger: str | None = None
+    tick: datetime | None = None
+    definition: str | None = None
+
+
+def order(run: Ended) -> tuple[datetime, str]:
+    """Runs are recorded in this order, each once."""
+    return run.finished_at, run.id
+
+
+def is_recorded(status: AssetStatus, run: Ended) -> bool:
+    """Was this run taken in already? The newest one is a watermark; history catches what shares its second."""
+    last = status.last_run
+    if last is None:
+        return False
+    if run.id == last.id or any(item.id == run.id for item in status.history):
+        return True
+    return last.finished_at is not None and order(run) <= (last.finished_at, last.id)
+
+
+def retry_delay(policy: Policy, failures: int) -> timedelta:
+    """Backoff before the attempt that follows that many failures."""
+    return min(policy.backoff * (1 << min(max(failures, 1) - 1, 20)), policy.max_backoff)
+
+
+def record(
+    *, asset: Asset, status: AssetStatus, run: Ended, policy: Policy, upstreams: Mapping[str, Asset]
+) -> AssetStatus:
+    """The status after that run."""
+    changes = _common(status, run)
+    if run.outcome != "Skipped":
+        changes["considered"] = {name: seen.version for name, seen in run.looked_at.items()}
+        changes["definition"] = run.definition or status.definition
+    if run.outcome == "Succeeded":
+        changes |= _built(asset, status, run, upstreams)
+    elif run.outcome == "Unchanged":
+        changes |= _confirmed(status, run)
+    else:
+        changes |= _unbuilt(status, run, policy)
+    after = msgspec.structs.replace(status, **changes)
+    return msgspec.structs.replace(after, history=_history(after, run, moved=after.version != status.version))
+
+
+def _common(status: AssetStatus, run: Ended) -> dict[str, Any]:
+    last = LastRun(
+        id=run.id,
+        url=run.url,
+        cause=run.cause,
+        attempt=run.attempt,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        outcome=run.outcome,
+        message=run.message[:MESSAGE],
+    )
+    return {
+        "last_run": last,
+        "run": None,
+        "last_handled_trigger": run.trigger or status.last_handled_trigger,
+        "last_tick": run.tick or status.last_tick,
+        "checks": run.checks or status.checks,
+    }
+
+
+def _built(asset: Asset, status: AssetStatus, run: Ended, upstreams: Mapping[str, Asset]) -> dict[str, Any]:
+    return {
+        **_met(run),
+        "version": run.version or run.id,
+        "relation": run.relation or status.relation,
+        "last_updated_at": run.updated_at or run.finished_at,
+        "data_time": run.data_time or (run.started_at or run.finished_at if not asset.spec.upstreams else None),
+        "rows": run.rows,
+        "duration_seconds": _seconds(run),
+        "consumed": dict(run.looked_at),
+        "level": run.level or status.level,
+    }
+
+
+def _confirmed(status: AssetStatus, run: Ended) -> dict[str, Any]:
+    """The input was looked at and the table left as it was: its data time moves, its version does not."""
+    moves = run.data_time is not None and (status.data_time is None or run.data_time > status.data_time)
+    return {
+        **_met(run),
+        "data_time": run.data_time if moves else status.data_time,
+        "rows": run.rows if run.rows is not None else status.rows,
+        "level": run.level or status.level,
+    }
+
+
+def _met(run: Ended) -> dict[str, Any]:
+    return {"failures": 0, "retry_at": None, "last_checked_at": run.finished_at}
+
+
+def _unbuilt(status: AssetStatus, run: Ended, policy: Policy) -> dict[str, Any]:
+    if run.outcome == "Failed":
+        failures = status.failures + 1
+        again = failures <= policy.limit
+        return {
+            "failures": failures,
+            "retry_at": run.finished_at + retry_delay(policy, failures) if again else None,
+        }
+    if run.outcome in ("Interrupted", "Skipped"):
+        return {"retry_at": run.finished_at + policy.backoff}
+    return {"retry_at": None}
+
+
+def _history(after: AssetStatus, run: Ended, *, moved: bool) -> tuple[HistoryItem, ...]:
+    """Runs that made a version or failed, newest first; a confirmed version's data time moves along."""
+    if run.outcome not in ("Succeeded", "Failed") or (run.outcome == "Succeeded" and not moved):
+        return tuple(
+            msgspec.structs.replace(item, data_time=after.data_time)
+            if item.version and item.version == after.version and after.data_time
+            else item
+            for item in after.history
+        )
+    item = HistoryItem(
+        id=run.id,
+        url=run.url,
+        cause=run.cause,
+        attempt=run.attempt,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        outcome=run.outcome,
+        message=run.message[:MESSAGE],
+        version=after.version if run.outcome == "Succeeded" else None,
+        data_time=run.data_time,
+        rows=run.rows,
+        duration_seconds=_seconds(run),
+    )
+    return (item, *after.history)[:HISTORY]
+
+
+def _seconds(run: Ended) -> float | None:
+    return (run.finished_at - run.started_at).total_seconds() if run.started_at else None

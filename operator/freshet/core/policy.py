@@ -1,0 +1,176 @@
+"""What is in force for an asset: its own spec, then its Pipeline's defaults, then the operator's.
+
+The Pipeline's defaults are never copied into Assets, so that changing one line there changes them all.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from freshet.api.asset import Asset, Automation, Checks, Freshness, PolicyInForce, Retries
+from freshet.api.durations import format_duration, parse_duration
+from freshet.api.pipeline import Pipeline
+from freshet.core import cron
+
+__all__ = ["Deadline", "Policy", "effective", "in_force"]
+
+T = TypeVar("T")
+
+DEFAULT_SCHEDULE = "*/5 * * * *"
+DEFAULT_TIME_ZONE = "Etc/UTC"
+DEFAULT_TIMEOUT = timedelta(minutes=30)
+DEFAULT_BACKOFF = timedelta(seconds=30)
+DEFAULT_MAX_BACKOFF = timedelta(hours=1)
+DEFAULT_MAX_WAIT = timedelta(minutes=10)
+DEFAULT_LIMIT = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deadline:
+    """A cron deadline: by ``within`` after each tick the data must be newer than the tick."""
+
+    schedule: str
+    time_zone: str
+    within: timedelta
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """All of an asset's settings, parsed and with every default filled in."""
+
+    when: str
+    schedule: str | None
+    time_zone: str
+    min_interval: timedelta
+    max_wait: timedelta
+    require_checks: bool
+    maximum_lag: timedelta | None
+    warn_lag: timedelta | None
+    deadline: Deadline | None
+    maximum_unchanged: timedelta | None
+    by_update: bool
+    limit: int
+    backoff: timedelta
+    max_backoff: timedelta
+    timeout: timedelta
+    suspended: bool
+    static: bool
+    checks: Checks | None
+
+
+def effective(*, asset: Asset, pipeline: Pipeline | None) -> Policy:
+    """The policy in force.
+
+    Raises cron.InvalidSchedule, cron.InvalidTimeZone or ValueError, each with one sentence for the condition.
+    """
+    automation = _automation(asset=asset, pipeline=pipeline)
+    freshness = _freshness(asset=asset, pipeline=pipeline)
+    retries = _retries(asset=asset, pipeline=pipeline)
+    if automation.when == "Cron":
+        cron.validate(automation.schedule or "")
+    cron.zone(automation.time_zone or DEFAULT_TIME_ZONE)
+    return Policy(
+        when=automation.when or "AnyUpstreamUpdated",
+        schedule=automation.schedule,
+        time_zone=automation.time_zone or DEFAULT_TIME_ZONE,
+        min_interval=_span(automation.min_interval) or timedelta(0),
+        max_wait=_or(_span(automation.max_wait), DEFAULT_MAX_WAIT),
+        require_checks=automation.require_checks is not False,
+        maximum_lag=_span(freshness.maximum_lag),
+        warn_lag=_span(freshness.warn_lag),
+        deadline=_deadline(freshness),
+        maximum_unchanged=_span(freshness.maximum_unchanged),
+        by_update=(freshness.basis or "Data").lower() == "update",
+        limit=_or(retries.limit, 0 if asset.kind == "Source" else DEFAULT_LIMIT),
+        backoff=_or(_span(retries.backoff), DEFAULT_BACKOFF),
+        max_backoff=_or(_span(retries.max_backoff), DEFAULT_MAX_BACKOFF),
+        timeout=_or(_span(_timeout(asset=asset, pipeline=pipeline)), DEFAULT_TIMEOUT),
+        suspended=asset.spec.suspend or bool(pipeline and pipeline.spec.suspend),
+        static=asset.spec.data_time == "Static",
+        checks=asset.spec.checks,
+    )
+
+
+def in_force(policy: Policy) -> PolicyInForce:
+    """The same for ``status.policy``."""
+    return PolicyInForce(
+        when=policy.when,
+        maximum_lag=_text(policy.maximum_lag),
+        warn_lag=_text(policy.warn_lag),
+        schedule=policy.deadline.schedule if policy.deadline else None,
+        within=_text(policy.deadline.within) if policy.deadline else None,
+        min_interval=_text(policy.min_interval) if policy.min_interval else None,
+        timeout=_text(policy.timeout),
+    )
+
+
+def _automation(*, asset: Asset, pipeline: Pipeline | None) -> Automation:
+    own = asset.spec.automation
+    layers: list[Automation] = [own, *_defaults(asset=asset, pipeline=pipeline, field="automation")]
+    return Automation(
+        when=_first(layer.when for layer in layers),
+        schedule=own.schedule or _first(layer.schedule for layer in layers),
+        time_zone=_first(layer.time_zone for layer in layers),
+        min_interval=_first(layer.min_interval for layer in layers),
+        max_wait=_first(layer.max_wait for layer in layers),
+        require_checks=_first(layer.require_checks for layer in layers),
+    )
+
+
+def _freshness(*, asset: Asset, pipeline: Pipeline | None) -> Freshness:
+    if asset.spec.freshness is not None:
+        return asset.spec.freshness
+    return _first(_defaults(asset=asset, pipeline=pipeline, field="freshness")) or Freshness()
+
+
+def _retries(*, asset: Asset, pipeline: Pipeline | None) -> Retries:
+    layers: list[Retries] = [asset.spec.retries]
+    if asset.kind != "Source":
+        layers += _defaults(asset=asset, pipeline=pipeline, field="retries")
+    return Retries(
+        limit=_first(layer.limit for layer in layers),
+        backoff=_first(layer.backoff for layer in layers),
+        max_backoff=_first(layer.max_backoff for layer in layers),
+    )
+
+
+def _timeout(*, asset: Asset, pipeline: Pipeline | None) -> str | None:
+    return asset.spec.timeout or _first(_defaults(asset=asset, pipeline=pipeline, field="timeout"))
+
+
+def _defaults(*, asset: Asset, pipeline: Pipeline | None, field: str) -> list[Any]:
+    """The Pipeline's settings of that name, nearest first: its dbt Cloud block's for models, then its own."""
+    if pipeline is None:
+        return []
+    nearest = pipeline.spec.dbt_cloud if asset.kind == "DbtCloud" else None
+    found = [getattr(block, field) for block in (nearest, pipeline.spec) if block is not None]
+    return [value for value in found if value is not None]
+
+
+def _deadline(freshness: Freshness) -> Deadline | None:
+    if freshness.schedule is None:
+        return None
+    cron.validate(freshness.schedule)
+    cron.zone(freshness.time_zone or DEFAULT_TIME_ZONE)
+    return Deadline(
+        schedule=freshness.schedule,
+        time_zone=freshness.time_zone or DEFAULT_TIME_ZONE,
+        within=_span(freshness.within) or timedelta(0),
+    )
+
+
+def _span(text: str | None) -> timedelta | None:
+    return parse_duration(text) if text else None
+
+
+def _text(span: timedelta | None) -> str | None:
+    return format_duration(span) if span is not None else None
+
+
+def _first(values: Iterable[T | None]) -> T | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _or(value: T | None, default: T) -> T:
+    return default if value is None else value
