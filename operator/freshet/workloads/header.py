@@ -23,7 +23,7 @@ def open_text(path: str, csv: Csv) -> io.TextIOWrapper:
         raise InputError(
             "EncodingUnknown", f"csv.encoding {csv.encoding} is not read here: use utf-8, utf-16 or latin-1."
         )
-    return io.TextIOWrapper(_open_bytes(path, csv.compression), encoding=codec, newline="")
+    return io.TextIOWrapper(_open_bytes(path, csv.compression), encoding=codec, errors="replace", newline="")
 
 
 def _open_bytes(path: str, compression: str) -> Any:
@@ -55,11 +55,6 @@ def read_header(path: str, csv: Csv) -> tuple[str, ...]:
     try:
         with open_text(path, csv) as stream:
             head = stream.read(_LONGEST)
-    except UnicodeDecodeError as error:
-        raise InputError(
-            "BadEncoding",
-            f"The file {path} is not {csv.encoding} (byte {error.start}): set csv.encoding or mend the export.",
-        ) from error
     except (OSError, EOFError, ValueError) as error:
         raise InputError(
             "FileUnreadable",
@@ -79,6 +74,10 @@ def _names(head: str, path: str, csv: Csv) -> tuple[str, ...]:
         ) from error
     if first is None:
         raise InputError("EmptyFile", f"The file {path} holds only blank lines: see whether its export failed.")
+    if any("\ufffd" in name for name in first):
+        raise InputError(
+            "BadEncoding", f"The header of {path} is not {csv.encoding}: set csv.encoding or mend the export."
+        )
     if csv.header:
         return tuple(first)
     return tuple(csv.schema) if csv.schema else tuple(f"column{index}" for index in range(len(first)))

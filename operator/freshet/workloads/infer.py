@@ -11,6 +11,7 @@ from typing import Any
 
 from freshet.workloads.columns import Column
 from freshet.workloads.csvsql import INFERRED, inference_test, read_csv
+from freshet.workloads.parse import unreadable
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier
 
@@ -23,12 +24,17 @@ def infer(
     con: Any, *, path: str, csv: Csv, names: Sequence[str], wanted: Sequence[str], whole: bool
 ) -> dict[str, str | None]:
     """The type of each ``wanted`` column of one file; None where it holds no value at all (so far as was looked)."""
+    import duckdb
+
     if not wanted:
         return {}
     source = read_csv(path=path, csv=csv, columns=[Column(name=name, type="VARCHAR") for name in names])
     limit = "" if whole else f" LIMIT {SAMPLE_ROWS}"
     fields = [field for name in wanted for field in _fields(identifier(name), csv)]
-    row = con.execute(f"SELECT {', '.join(fields)} FROM (SELECT * FROM {source}{limit})").fetchone()
+    try:
+        row = con.execute(f"SELECT {', '.join(fields)} FROM (SELECT * FROM {source}{limit})").fetchone()
+    except duckdb.Error as error:
+        raise unreadable(path, csv, error) from error
     width = len(INFERRED) + 1
     return {name: _choose(row[index * width : (index + 1) * width]) for index, name in enumerate(wanted)}
 

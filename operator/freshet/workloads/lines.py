@@ -49,7 +49,7 @@ def lines_of_rows(path: str, csv: Csv, rows: Sequence[int], *, skipped: Collecti
     wanted = set(rows)
     with open_text(path, csv) as stream:
         row = -1 if not csv.header else -2
-        for line, record in _records(csvlib.reader(_tolerant(stream), **dialect(csv))):
+        for line, record in _records(csvlib.reader(stream, **dialect(csv))):
             if not record or line in skipped:
                 continue
             row += 1
@@ -58,16 +58,6 @@ def lines_of_rows(path: str, csv: Csv, rows: Sequence[int], *, skipped: Collecti
             if row >= last:
                 break
     return found
-
-
-def _tolerant(stream: Iterator[str]) -> Iterator[str]:
-    while True:
-        try:
-            yield next(stream)
-        except StopIteration:
-            return
-        except UnicodeDecodeError:
-            yield "\n"
 
 
 def _records(reader: Any) -> Iterator[tuple[int, list[str]]]:

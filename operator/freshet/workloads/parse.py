@@ -17,7 +17,17 @@ from freshet.workloads.log import Progress
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier
 
-__all__ = ["DETAILS", "NotAsInferred", "Parsed", "Refused", "canonical_types", "engine", "forget_rejects", "parse"]
+__all__ = [
+    "DETAILS",
+    "NotAsInferred",
+    "Parsed",
+    "Refused",
+    "canonical_types",
+    "engine",
+    "forget_rejects",
+    "parse",
+    "unreadable",
+]
 
 DETAILS = 10_000
 """So many refused rows are described one by one; the others are only counted."""
@@ -146,7 +156,7 @@ def _parse_file(
             con, parsed, writer, query=_query(parsed.columns, path, names, csv), marked=marked, details=details
         )
     except (duckdb.Error, OSError) as error:
-        raise _unreadable(path, csv, error) from error
+        raise unreadable(path, csv, error) from error
     parsed.counts[path] = rows
     _expect_inferred(con, parsed.columns)
     structural = _structural(con, path, csv, details)
@@ -246,7 +256,7 @@ def _marked(
     ]
 
 
-def _unreadable(path: str, csv: Csv, error: Exception) -> Exception:
+def unreadable(path: str, csv: Csv, error: Exception) -> Exception:
     """DuckDB's message may quote values: only the number of the line is taken from it."""
     text = str(error)
     line = re.search(r"\bLine: (\d+)", text)

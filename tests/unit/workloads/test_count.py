@@ -1,0 +1,142 @@
+"""Counts: DuckDB for real, Databricks by what is asked of its connector."""
+
+import subprocess
+import sys
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import pytest
+from tests.unit.workloads.conftest import World
+
+from freshet.workloads.count import count_rows, relation_parts
+from freshet.workloads.count_databricks import ask_databricks, connection_options
+from freshet.workloads.errors import WorkloadError
+from freshet.workloads.spec import CountSpec
+
+TOKEN = {"DATABRICKS_SERVER_HOSTNAME": "h", "DATABRICKS_HTTP_PATH": "/sql/1", "DATABRICKS_TOKEN": "t"}
+
+
+def spec(world: World, relation: str, **more: Any) -> CountSpec:
+    return msgspec.convert({**world.spec(), "relation": relation, **more}, CountSpec)
+
+
+def test_a_table_and_a_view_are_counted(world: World) -> None:
+    world.do('CREATE SCHEMA kw; CREATE TABLE kw."odd ""name." AS SELECT 1 AS id, DATE \'2026-01-02\' AS d')
+    world.do('CREATE VIEW kw.v AS SELECT * FROM kw."odd ""name."')
+    for relation in ('kw."odd ""name."', '"odd ""name."', "kw.v", "w.kw.v", "KW.V"):
+        found = count_rows(spec(world, relation, dataTimeColumn="d", checks={"rows": {"minimum": 1}}))
+        assert (found["rows"], found["dataTime"]) == (1, "2026-01-02T00:00:00.000000Z")
+        assert found["checks"][0]["passed"]
+
+
+def test_a_drop_is_seen(world: World) -> None:
+    world.do("CREATE TABLE t AS SELECT 1 AS id")
+    found = count_rows(spec(world, "main.t", previousRows=10, checks={"rows": {"maximumDropPercent": 50}}))
+    assert not found["checks"][0]["passed"]
+
+
+@pytest.mark.parametrize(
+    ("relation", "column", "reason"),
+    [
+        ("kw.nothing", None, "RelationMissing"),
+        ("kw.t; DROP TABLE kw.t", None, "RelationMissing"),
+        ("a.b.c.d", None, "RelationInvalid"),
+        ("kw.", None, "RelationInvalid"),
+        ("kw.t", "nope", "DataTimeColumnMissing"),
+        ("kw.t", "id", "DataTimeColumnType"),
+        ("kw.broken", None, "RelationBroken"),
+    ],
+)
+def test_what_cannot_be_counted_is_a_sentence(world: World, relation: str, column: str | None, reason: str) -> None:
+    world.do("CREATE SCHEMA kw; CREATE TABLE kw.t AS SELECT 1 AS id; CREATE TABLE kw.u AS SELECT 1 AS id")
+    world.do("CREATE VIEW kw.broken AS SELECT * FROM kw.u; DROP TABLE kw.u")
+    with pytest.raises(WorkloadError) as caught:
+        count_rows(spec(world, relation, dataTimeColumn=column))
+    assert caught.value.reason == reason
+    assert world.rows("FROM kw.t") == [(1,)]
+
+
+def test_a_warehouse_that_is_not_there_yet(world: World) -> None:
+    with pytest.raises(WorkloadError) as caught:
+        count_rows(spec(world, "kw.t"))
+    assert (caught.value.reason, caught.value.exit_code) == ("WarehouseMissing", 2)
+    assert not world.path.exists()
+
+
+def test_a_databricks_relation_is_completed() -> None:
+    found = msgspec.convert({"warehouse": {"databricks": {"schema": "s", "catalog": "c"}}, "relation": "t"}, CountSpec)
+    assert relation_parts(found) == ("c", "s", "t")
+
+
+class Connection:
+    """What ``databricks.sql.connect`` gives, as far as a count uses it; it is its own cursor."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.statements: list[str] = []
+        self.options: dict[str, Any] = {}
+
+    def __call__(self, **options: Any) -> Self:
+        self.options = options
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None: ...
+
+    def cursor(self) -> Self:
+        return self
+
+    def execute(self, statement: str) -> None:
+        self.statements.append(statement)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+
+    def fetchone(self) -> Any:
+        return self.answer
+
+
+def test_databricks_is_asked_with_quoted_names_and_without_telemetry() -> None:
+    connection = Connection((3, None))
+    assert ask_databricks(parts=["c", "s", "t`x"], column="a`t", environ=TOKEN, connect=connection) == (3, None)
+    assert connection.statements == ["SELECT count(*), max(`a``t`) FROM `c`.`s`.`t``x`"]
+    assert connection.options["enable_telemetry"] is False
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "code"),
+    [
+        ("[TABLE_OR_VIEW_NOT_FOUND] …", "RelationMissing", 2),
+        ("[UNRESOLVED_COLUMN] …", "DataTimeColumnMissing", 2),
+        ("[INSUFFICIENT_PERMISSIONS] …", "PermissionDenied", 2),
+        ("Error during request to server: : Invalid access token.", "AuthenticationFailed", 2),
+        ("connection reset", "WarehouseUnavailable", 4),
+    ],
+)
+def test_what_databricks_says_becomes_a_sentence(text: str, reason: str, code: int) -> None:
+    with pytest.raises(WorkloadError) as caught:
+        ask_databricks(parts=["s", "t"], column=None, environ=TOKEN, connect=Connection(RuntimeError(text)))
+    assert (caught.value.reason, caught.value.exit_code) == (reason, code)
+
+
+def test_missing_credentials_are_named() -> None:
+    with pytest.raises(WorkloadError) as caught:
+        connection_options({"DATABRICKS_SERVER_HOSTNAME": "h", "DATABRICKS_CLIENT_ID": "i"})
+    assert "lacks httpPath, token (or clientId and clientSecret)" in caught.value.message
+
+
+def test_a_machine_s_credentials_are_used() -> None:
+    environ = {**TOKEN, "DATABRICKS_TOKEN": "", "DATABRICKS_CLIENT_ID": "i", "DATABRICKS_CLIENT_SECRET": "s"}
+    options = connection_options(environ)
+    assert "access_token" not in options
+    assert callable(options["credentials_provider"])
+
+
+def test_a_count_imports_neither_dlt_nor_pyarrow() -> None:
+    heavy = ("dlt", "pyarrow", "duckdb", "databricks")
+    modules = "sys, freshet.workloads.count, freshet.workloads.count_duckdb, freshet.workloads.count_databricks"
+    code = f"import {modules}; print([name for name in {heavy} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert found.stdout.strip() == "[]"

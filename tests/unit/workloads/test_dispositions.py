@@ -1,0 +1,212 @@
+"""append, replace and merge: what is in the table afterwards, which version it has, and when nothing happens."""
+
+import pytest
+from tests.unit.workloads.conftest import World
+
+from freshet.workloads.errors import ConfigError, DataRefused, InputError
+
+MERGE = {"disposition": "merge", "primaryKey": ["id"]}
+APPEND = {"disposition": "append"}
+
+
+def test_replace_holds_the_file(world: World) -> None:
+    world.write("id,name\n1,a\n2,b\n")
+    first = world.load()
+    assert (first["changed"], first["rows"], first["rowsIn"], first["rowsLoaded"]) == (True, 2, 2, 2)
+    world.write("id,name\n3,c\n")
+    second = world.load()
+    assert world.rows() == [(3, "c")]
+    assert second["version"] != first["version"]
+    assert (second["rows"], second["previousRows"]) == (1, 2)
+
+
+def test_merge_updates_adds_and_never_deletes(world: World) -> None:
+    world.write("id,name\n1,a\n2,b\n")
+    world.load(write=MERGE)
+    world.write("id,name\n2,B\n3,c\n")
+    result = world.load(write=MERGE)
+    assert world.rows() == [(1, "a"), (2, "B"), (3, "c")]
+    assert (result["rowsIn"], result["rowsLoaded"], result["rows"]) == (2, 2, 3)
+
+
+def test_merge_of_the_same_rows_in_another_order_makes_no_version(world: World) -> None:
+    world.write("id,name\n1,a\n2,b\n3,\n")
+    first = world.load(write=MERGE)
+    world.write("id,name\n3,\n2,b\n1,a\n")
+    second = world.load(write=MERGE)
+    assert (second["changed"], second["rowsLoaded"]) == (False, 0)
+    assert (second["version"], second["updatedAt"]) == (first["version"], first["updatedAt"])
+    assert second["fingerprint"] != first["fingerprint"]
+    assert world.load(write=MERGE)["message"].startswith("The input is unchanged")
+
+
+def test_merge_with_a_key_of_several_columns_and_nothing_else(world: World) -> None:
+    world.write("a,b\n1,x\n1,y\n")
+    key = {"disposition": "merge", "primaryKey": ["a", "b"]}
+    world.load(write=key)
+    world.write("a,b\n1,y\n2,y\n")
+    assert world.load(write=key)["rowsLoaded"] == 1
+    assert world.rows() == [(1, "x"), (1, "y"), (2, "y")]
+
+
+def test_append_takes_a_path_and_content_once(world: World) -> None:
+    glob = {"path": str(world.folder / "day-*.csv")}
+    world.write("id\n1\n", "day-1.csv")
+    first = world.load(csv=glob, write=APPEND)
+    world.write("id\n1\n", "day-2.csv")
+    second = world.load(csv=glob, write=APPEND)
+    assert world.rows() == [(1,), (1,)]
+    assert second["rowsIn"] == 1
+    assert second["version"] != first["version"]
+    (world.folder / "day-1.csv").unlink()
+    third = world.load(csv=glob, write=APPEND)
+    assert (third["changed"], third["version"], third["rows"]) == (False, second["version"], 2)
+
+
+def test_append_refuses_a_file_that_changed(world: World) -> None:
+    world.write("id\n1\n")
+    world.load(write=APPEND)
+    world.write("id\n1\n2\n")
+    with pytest.raises(InputError) as caught:
+        world.load(write=APPEND)
+    assert caught.value.reason == "FileChanged"
+    assert world.rows() == [(1,)]
+
+
+@pytest.mark.parametrize("write", [APPEND, MERGE, {"disposition": "replace"}])
+def test_the_same_file_again_is_a_no_op_even_without_the_last_result(world: World, write: dict[str, object]) -> None:
+    world.write("id,name\n1,a\n")
+    first = world.load(write=write)
+    again = world.load(write=write)
+    assert (again["changed"], again["version"], again["updatedAt"]) == (False, first["version"], first["updatedAt"])
+    assert again["dataTime"] > first["dataTime"]
+    assert "unchanged" in again["message"]
+    assert world.rows("SELECT count(*) FROM kw._freshet_loads") == [(1,)]
+
+
+def test_with_the_last_result_the_warehouse_is_not_even_opened(world: World) -> None:
+    world.write("id,name\n1,a\n")
+    first = world.load(checks={"rows": {"minimum": 1}})
+    world.path.write_bytes(b"not a warehouse any more")
+    again = world.load(last=first, checks={"rows": {"minimum": 5}})
+    assert (again["changed"], again["version"], again["rows"]) == (False, first["version"], 1)
+    assert again["dataTime"] > first["dataTime"]
+    assert [check["passed"] for check in again["checks"]] == [False]
+
+
+def test_a_last_result_that_is_an_error_or_of_another_input_is_not_believed(world: World) -> None:
+    world.write("id,name\n1,a\n")
+    first = world.load()
+    assert "not opened" not in world.load(last={**first, "error": {"reason": "X"}})["message"]
+    world.write("id,name\n1,b\n")
+    assert world.load(last=first)["changed"]
+
+
+def test_a_table_dropped_by_hand_is_loaded_anew(world: World) -> None:
+    world.write("id,name\n1,a\n")
+    first = world.load(write=APPEND)
+    world.do("DROP TABLE kw.raw")
+    again = world.load(write=APPEND)
+    assert again["changed"]
+    assert again["version"] != first["version"]
+    assert world.rows() == [(1, "a")]
+
+
+def test_rows_changed_by_hand_are_told_as_they_are(world: World) -> None:
+    world.write("id,name\n1,a\n2,b\n")
+    world.load()
+    world.do("DELETE FROM kw.raw WHERE id = 1")
+    again = world.load()
+    assert again["rows"] == 1
+    assert "changed by hand" in again["message"]
+
+
+def test_a_table_that_is_not_ours_is_refused_unless_adopted(world: World) -> None:
+    world.do("CREATE SCHEMA kw; CREATE TABLE kw.raw (id BIGINT, name VARCHAR); INSERT INTO kw.raw VALUES (7, 'x')")
+    world.write("id,name\n1,a\n")
+    with pytest.raises(ConfigError) as caught:
+        world.load(write=APPEND)
+    assert caught.value.reason == "TableNotOurs"
+    world.load(write={**APPEND, "adopt": True})
+    assert world.rows() == [(1, "a"), (7, "x")]
+
+
+def test_a_view_in_the_table_s_place_is_refused(world: World) -> None:
+    world.do("CREATE SCHEMA kw; CREATE VIEW kw.raw AS SELECT 1 AS id")
+    world.write("id\n1\n")
+    with pytest.raises(InputError) as caught:
+        world.load()
+    assert caught.value.reason == "NotATable"
+
+
+def test_new_columns_are_added_and_missing_ones_stay_empty(world: World) -> None:
+    world.write("id,name\n1,a\n")
+    world.load(write=MERGE)
+    world.write("id,level\n1,9\n2,8\n")
+    world.load(write=MERGE)
+    assert world.rows("SELECT id, name, level FROM kw.raw ORDER BY id") == [(1, "a", 9), (2, None, 8)]
+
+
+def test_a_changed_schema_is_refused_where_a_person_decides(world: World) -> None:
+    world.write("id,name\n1,a\n")
+    world.load(write=MERGE)
+    world.write("id,level\n1,9\n")
+    with pytest.raises(InputError) as caught:
+        world.load(write=MERGE, onSchemaChange="fail")
+    assert caught.value.reason == "SchemaChanged"
+    assert "new: level; gone: name" in caught.value.message
+
+
+def test_a_declared_type_that_contradicts_the_table_is_refused(world: World) -> None:
+    world.write("id,name\n1,a\n")
+    world.load(write=MERGE)
+    with pytest.raises(ConfigError) as caught:
+        world.load(write=MERGE, csv={"schema": {"id": "VARCHAR"}})
+    assert caught.value.reason == "SchemaConflict"
+
+
+def test_duplicate_keys_name_columns_count_and_lines(world: World) -> None:
+    world.write('id,name\n1,a\n2,"b\nb"\n1,c\n\n2,d\n3,e\n')
+    with pytest.raises(DataRefused) as caught:
+        world.load(write=MERGE)
+    assert caught.value.reason == "DuplicateKeys"
+    assert "2 rows repeat the primary key (id)" in caught.value.message
+    assert "lines 2, 3, 5" in caught.value.message
+    assert not world.path.exists()
+
+
+def test_keep_last_takes_the_last_row_of_each_key(world: World) -> None:
+    world.write("id,name\n1,a\n2,b\n1,c\n")
+    result = world.load(write={**MERGE, "onDuplicateKey": "keepLast"})
+    assert world.rows() == [(1, "c"), (2, "b")]
+    assert (result["rowsIn"], result["rowsLoaded"]) == (3, 2)
+
+
+def test_an_empty_key_is_refused(world: World) -> None:
+    world.write("id,name\n1,a\n,b\n")
+    with pytest.raises(DataRefused) as caught:
+        world.load(write=MERGE)
+    assert caught.value.reason == "KeyMissing"
+    assert caught.value.samples[0].line == 3
+
+
+def test_checks_and_data_time(world: World) -> None:
+    checks = {"rows": {"minimum": 2, "maximumDropPercent": 20}}
+    world.write("id,at\n1,2026-01-01T00:00:00Z\n2,2026-01-02T00:00:00Z\n3,2026-01-01T00:00:00Z\n")
+    first = world.load(dataTimeColumn="at", checks=checks)
+    assert first["dataTime"] == "2026-01-02T00:00:00.000000Z"
+    assert [check["passed"] for check in first["checks"]] == [True, True]
+    world.write("id,at\n1,2026-01-03T00:00:00Z\n")
+    second = world.load(dataTimeColumn="at", checks=checks)
+    assert [check["passed"] for check in second["checks"]] == [False, False]
+    again = world.load(dataTimeColumn="at", checks=checks)
+    assert again["checks"] == second["checks"]
+    assert again["dataTime"] == second["dataTime"]
+
+
+def test_a_changed_spec_loads_again(world: World) -> None:
+    world.write("id;name\n1;a\n")
+    world.load()
+    result = world.load(csv={"delimiter": ";"})
+    assert result["changed"]
+    assert world.rows() == [(1, "a")]
