@@ -34,9 +34,9 @@ Where the process may die, and what the next one does:
 8. in Finish: either it happened (then the needs are met, and nothing is due) or it is done again.
 
 What certainly had no effect (no connection, 429) leaves no doubt and is sent again after a while. What was refused
-(4xx) is abandoned with the reason: the need stays due, and the caller decides when to try again. Only an intent without
-doubt is ever abandoned. Two things are assumed: a POST takes effect within `post_timeout` of its beginning or never, and
-a run shows in the list within `list_lag` of its creation. Both have room in the defaults.
+(4xx) is abandoned with the reason: the need stays due, and the caller decides when to try again. Only an intent
+without doubt is ever abandoned. Two things are assumed: a POST takes effect within `post_timeout` of its beginning or
+never, and a run shows in the list within `list_lag` of its creation. Both have room in the defaults.
 
 :func:`decide` must see the recorded intent as it was last written (the answer to the PATCH, or a live read); an older
 state is harmless, since every PATCH names its resourceVersion.
