@@ -110,9 +110,12 @@ class DbtCloudStandIn:
 
     def wait(self, run_id: int, *, seconds: float = RUN_SECONDS) -> dict[str, Any]:
         """The run when it has ended, looked up past all faults and without a trace in :meth:`requests`."""
-        return self.until(
-            lambda: next((run for run in self.runs() if run["id"] == run_id and run["is_complete"]), None), seconds
-        )
+
+        def ended() -> dict[str, Any] | None:
+            run = self._data("GET", "/_runs", params={"id": run_id})[0]
+            return dict(run) if run["is_complete"] else None
+
+        return self.until(ended, seconds)
 
     def until(self, look: Callable[[], T | None], seconds: float = RUN_SECONDS) -> T:
         """The first truthy answer of `look`. Raises TimeoutError."""
@@ -141,7 +144,7 @@ class DbtCloudStandIn:
         self._data("DELETE", "/_requests")
 
     def runs(self) -> list[dict[str, Any]]:
-        """Every run, the truth without lag or faults, oldest first, with trigger, job and steps."""
+        """Every run, the truth without lag or faults, oldest first, with trigger, job and steps (without logs)."""
         return list(self._data("GET", "/_runs"))
 
     def start_foreign(

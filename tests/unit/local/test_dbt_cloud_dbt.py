@@ -1,4 +1,4 @@
-"""The stand-in with real dbt on DuckDB: artifacts per step, failure, retry, cancellation, a locked warehouse, no orphans."""
+"""The stand-in with real dbt: artifacts per step, failure, retry, cancellation, a locked warehouse, no orphans."""
 
 import os
 import shutil
@@ -135,6 +135,8 @@ def test_a_change_of_the_project_is_in_the_next_run(cloud: DbtCloudStandIn, fold
     assert "model.kaizen_wars.other" not in artifact(cloud, before, "manifest.json")["nodes"]
     assert "model.kaizen_wars.other" in artifact(cloud, after, "manifest.json")["nodes"]
     assert before["git_sha"] != after["git_sha"]
+    invocations = {artifact(cloud, run, "manifest.json")["metadata"]["invocation_id"] for run in (before, after)}
+    assert len(invocations) == 2
 
 
 def test_a_usage_error_is_in_the_log(cloud: DbtCloudStandIn) -> None:

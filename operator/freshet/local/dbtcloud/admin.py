@@ -79,7 +79,10 @@ class Admin:
         return _ok([])
 
     async def runs(self, request: web.Request) -> web.Response:
-        return _ok([self.api.view(request, run, EVERYTHING) for run in self.api.service.runs.values()])
+        """Every run; with ``?id=`` one of them, its steps with their logs."""
+        if (text := request.query.get("id")) is not None:
+            return _ok([self.api.view(request, self.api.service.run(int(text)), EVERYTHING)])
+        return _ok([self.api.view(request, run, EVERYTHING, logs=False) for run in self.api.service.runs.values()])
 
     async def start_run(self, request: web.Request) -> web.Response:
         order = _decode(await request.read(), Order)

@@ -8,7 +8,7 @@ from aiohttp import web
 from freshet.local.dbtcloud.envelope import ApiError, bad_request, not_found, success
 from freshet.local.dbtcloud.faults import Faults
 from freshet.local.dbtcloud.listing import page, parse_related, parse_run_query
-from freshet.local.dbtcloud.model import Run
+from freshet.local.dbtcloud.model import Run, Step
 from freshet.local.dbtcloud.scheduler import Scheduler
 from freshet.local.dbtcloud.service import Service
 from freshet.local.dbtcloud.trigger import parse_trigger
@@ -108,13 +108,12 @@ class Api:
         return _ok(self.view(request, self.service.run(_id(request)), related))
 
     async def step(self, request: web.Request) -> web.Response:
-        account = self._account(request)
+        self._account(request)
         run = self.service.run(_id(request) // 100)
         step = next((step for step in run.steps if step.id == _id(request)), None)
         if step is None:
             raise not_found()
-        logs = self.service.store.logs(run.id, step.index)
-        return _ok(step_view(step, run=run, account_id=account, now=self.service.clock(), logs=logs))
+        return _ok(self._step_view(run, step, logs=True))
 
     async def artifacts(self, request: web.Request) -> web.Response:
         self._account(request)
@@ -138,8 +137,8 @@ class Api:
             raise not_found()
         return self._file(request, self._targets(self._finished(run.id), None))
 
-    def view(self, request: web.Request, run: Run, related: frozenset[str]) -> dict[str, Any]:
-        """A run with what was asked for beside it."""
+    def view(self, request: web.Request, run: Run, related: frozenset[str], *, logs: bool = True) -> dict[str, Any]:
+        """A run with what was asked for beside it; reading the logs of many costs time."""
         account, now = self.service.account_id, self.service.clock()
         base = f"{request.scheme}://{request.host}"
         reason = self.service.retry_reason(run)
@@ -151,11 +150,12 @@ class Api:
         if "environment" in related:
             view["environment"] = environment_view(self.service.environment(run.environment_id), account_id=account)
         if related & PARTS:
-            view["run_steps"] = [
-                step_view(step, run=run, account_id=account, now=now, logs=self.service.store.logs(run.id, step.index))
-                for step in run.steps
-            ]
+            view["run_steps"] = [self._step_view(run, step, logs=logs) for step in run.steps]
         return view
+
+    def _step_view(self, run: Run, step: Step, *, logs: bool) -> dict[str, Any]:
+        text = self.service.store.logs(run.id, step.index) if logs else None
+        return step_view(step, run=run, account_id=self.service.account_id, now=self.service.clock(), logs=text)
 
     def _started(self, request: web.Request, run: Run) -> web.Response:
         """The answer to whatever made a new run."""

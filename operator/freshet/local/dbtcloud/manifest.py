@@ -138,7 +138,7 @@ def _test_node(graph: Graph, model: Model, test: Test, ids: dict[str, str], sche
         **_common(graph, test.name, "test", test_id(graph, model, test), [package, *_folders(model), test.name]),
         "package_name": package,
         "path": f"{test.name}.sql",
-        "original_file_path": "models/schema.yml",
+        "original_file_path": "/".join(["models", *_folders(model), "schema.yml"]),
         "schema": f"{schema}_dbt_test__audit",
         "alias": test.name,
         "relation_name": None,

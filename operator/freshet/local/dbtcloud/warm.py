@@ -70,7 +70,7 @@ class WarmDbt:
             self._pids.pop(number, None)
 
     def _send(self, order: dict[str, Any]) -> None:
-        if self._writer is None or self._writer.is_closing():
+        if self._writer is None or self._reader is None or self._reader.done():
             raise ConnectionError("The process that runs dbt is gone.")
         self._writer.write(json.dumps(order).encode() + b"\n")
 
@@ -98,18 +98,24 @@ class WarmDbt:
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         """Hand each message to whom it concerns; at the end of file nobody is left waiting."""
-        while line := await reader.readline():
-            message = json.loads(line)
-            if "ready" in message:
-                self._ready.set()
-            elif "pid" in message:
-                _settle(self._pids.get(message["id"]), message["pid"])
-            else:
-                _settle(self._ends.get(message["id"]), message["exit"])
-        for future in (*self._pids.values(), *self._ends.values()):
-            if not future.done():
-                future.set_exception(ConnectionError("The process that runs dbt died."))
-        self._ready.set()
+        try:
+            with contextlib.suppress(ConnectionError):
+                while line := await reader.readline():
+                    self._hear(json.loads(line))
+        finally:
+            self._ready.set()
+            for future in (*self._pids.values(), *self._ends.values()):
+                if not future.done():
+                    future.set_exception(ConnectionError("The process that runs dbt died."))
+                    future.exception()  # whether or not anybody asks
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if "ready" in message:
+            self._ready.set()
+        elif "pid" in message:
+            _settle(self._pids.get(message["id"]), message["pid"])
+        else:
+            _settle(self._ends.get(message["id"]), message["exit"])
 
 
 def _settle(future: asyncio.Future[int] | None, value: int) -> None:

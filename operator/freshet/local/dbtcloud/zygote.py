@@ -4,7 +4,7 @@ Importing dbt takes seconds, a fork milliseconds. The service stays lean and asy
 single-threaded, as forking safely needs, and each command has a process (and process group) of its own, with dbt's
 global state untouched.
 
-It talks over the Unix socket on file descriptor 0, one JSON object a line:
+It talks over the Unix socket that is its standard input, one JSON object a line:
 
     → {"id": 1, "argv": ["build"], "env": {…}, "cwd": "…", "log": "…", "wait_for": "x.duckdb"}
     ← {"ready": true}      once, when dbt is imported
@@ -15,6 +15,7 @@ At end of file it ends its commands and itself, so that nothing outlives a servi
 """
 
 import contextlib
+import ctypes
 import gc
 import json
 import multiprocessing.resource_tracker
@@ -31,52 +32,78 @@ from typing import Any, NoReturn
 
 __all__ = ["main"]
 
+PR_SET_PDEATHSIG = 1
 LOCK_SECONDS = 60.0
 """A command waits this long for another process's lock on the warehouse; then the profile's retries wait on."""
 
 
 def main() -> None:
     """Serve until end of file."""
+    _die_with_parent()
+    link = _take_socket()
     _import_dbt()
     _warm_up()
     gc.collect()
     gc.freeze()  # what is here now stays shared between the copies
-    os.set_blocking(0, False)
     alarm, bell = os.pipe()
     os.set_blocking(bell, False)
     os.set_blocking(alarm, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the service, which ends us
     signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
-    _serve(alarm)
+    _serve(link, alarm)
 
 
-def _serve(alarm: int) -> None:
+def _die_with_parent() -> None:
+    """Linux: the kernel ends us when the parent ends, however it ends. Elsewhere the end of file has to do."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _take_socket() -> int:
+    """The socket on a descriptor that no program inherits: the service sees the end of file when we are gone."""
+    link = os.dup(0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return link
+
+
+def _serve(link: int, alarm: int) -> None:
     children: dict[int, int] = {}
-    _say({"ready": True})
+    _say(link, {"ready": True})
     buffer = b""
     while True:
-        ready, _, _ = select.select([0, alarm], [], [])
+        ready, _, _ = select.select([link, alarm], [], [])
         if alarm in ready:
             os.read(alarm, 4096)
-            _reap(children)
-        if 0 in ready:
-            received = os.read(0, 1 << 16)
+            _reap(link, children)
+        if link in ready:
+            received = _receive(link)
             if not received:
                 _end(children)
             *lines, buffer = (buffer + received).split(b"\n")
             for line in lines:
                 order = json.loads(line)
-                children[_fork(order)] = order["id"]
+                children[_fork(link, order)] = order["id"]
 
 
-def _fork(order: dict[str, Any]) -> int:
+def _receive(link: int) -> bytes:
+    """What came; nothing when the service is gone."""
+    try:
+        return os.read(link, 1 << 16)
+    except ConnectionError:
+        return b""
+
+
+def _fork(link: int, order: dict[str, Any]) -> int:
     pid = os.fork()
     if pid == 0:
+        os.close(link)
         _command(order)
     with contextlib.suppress(OSError):  # the child does it too: whoever is first
         os.setpgid(pid, pid)
-    _say({"id": order["id"], "pid": pid})
+    _say(link, {"id": order["id"], "pid": pid})
     return pid
 
 
@@ -85,6 +112,7 @@ def _command(order: dict[str, Any]) -> NoReturn:
     code = 2
     try:
         os.setpgid(0, 0)
+        _die_with_parent()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -107,7 +135,9 @@ def _command(order: dict[str, Any]) -> NoReturn:
 def _invoke(argv: list[str]) -> int:
     """dbt's own exit code: 0, 1 for what it handled, 2 for what it did not."""
     from dbt.cli.main import dbtRunner  # imported before the fork
+    from dbt_common.events.functions import reset_metadata_vars
 
+    reset_metadata_vars()  # they were read from the environment while warming up
     result = dbtRunner().invoke(argv)
     if result.success:
         return 0
@@ -118,11 +148,10 @@ def _invoke(argv: list[str]) -> int:
 
 
 def _redirect(log: str) -> None:
-    """Nothing of the service's socket reaches the command."""
-    null = os.open(os.devnull, os.O_RDONLY)
+    """What the command writes goes to its log."""
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for source, target in ((null, 0), (out, 1), (out, 2)):
-        os.dup2(source, target)
+    for target in (1, 2):
+        os.dup2(out, target)
 
 
 def _wait_for_lock(path: Path) -> None:
@@ -139,7 +168,7 @@ def _wait_for_lock(path: Path) -> None:
             return
 
 
-def _reap(children: dict[int, int]) -> None:
+def _reap(link: int, children: dict[int, int]) -> None:
     while children:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -148,7 +177,7 @@ def _reap(children: dict[int, int]) -> None:
         if pid == 0:
             return
         if pid in children:
-            _say({"id": children.pop(pid), "exit": os.waitstatus_to_exitcode(status)})
+            _say(link, {"id": children.pop(pid), "exit": os.waitstatus_to_exitcode(status)})
 
 
 def _end(children: dict[int, int]) -> NoReturn:
@@ -158,10 +187,10 @@ def _end(children: dict[int, int]) -> NoReturn:
     os._exit(0)
 
 
-def _say(message: dict[str, Any]) -> None:
+def _say(link: int, message: dict[str, Any]) -> None:
     """Small enough for the socket's buffer; a service that is gone is noticed at end of file."""
     with contextlib.suppress(OSError):
-        os.write(0, json.dumps(message).encode() + b"\n")
+        os.write(link, json.dumps(message).encode() + b"\n")
 
 
 def _import_dbt() -> None:
