@@ -59,8 +59,8 @@ def node(
 ) -> None:
     """Run pods as processes of this machine.
 
-    The agent registers a Node, binds pods that have none, and runs their containers with neither Docker nor root. An image is
-    only a name: freshet's own runs in this Python environment, any other runs its command on this machine.
+    The agent registers a Node, binds pods that have none, and runs their containers with neither Docker nor root. An
+    image is only a name: freshet's own runs in this Python environment, any other runs its command on this machine.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     options = Options(
@@ -94,6 +94,8 @@ async def _watch_parent(stop: asyncio.Event) -> None:
     """The kernel tells us on Linux; elsewhere, and if the parent was gone before, we look."""
     parent = os.getppid()
     die_with_parent(signal.SIGTERM)
-    while os.getppid() == parent and parent != 1:
+    while True:
+        if os.getppid() != parent or parent == 1:
+            stop.set()
+            return
         await asyncio.sleep(PARENT_POLL)
-    stop.set()

@@ -11,13 +11,16 @@ __all__ = ["ConfigError", "environment"]
 
 
 class ConfigError(Exception):
-    """A container that cannot be configured yet: ``CreateContainerConfigError``. The text is the kubelet's or as helpful."""
+    """A container that cannot be configured yet: ``CreateContainerConfigError``."""
 
 
 def environment(
     *, pod: Json, container: Json, sources: Sources, base: Mapping[str, str], allocatable: Mapping[str, str]
 ) -> dict[str, str]:
-    """``base``, then ``envFrom``, then ``env``; later wins, and ``$(VAR)`` sees what came before. Raises ``ConfigError``."""
+    """``base``, then ``envFrom``, then ``env``; later wins, and ``$(VAR)`` sees what came before.
+
+    Raises ``ConfigError``.
+    """
     values = dict(base)
     for entry in container.get("envFrom") or ():
         values.update(_whole(entry, sources=sources))

@@ -127,7 +127,7 @@ def _request(plan: ProcessPlan, *, hostname: str, folder: Path, termination_log:
         if missing:
             raise StartError(
                 f"cannot mount {', '.join(missing)}: this machine refuses private mounts to this user "
-                f"({isolation.why_not}); use a hostPath that equals its mountPath, or allow unprivileged user namespaces"
+                f"({isolation.why_not}); use a hostPath that equals its mountPath, or allow user namespaces"
             )
         return {**common, "env": env, "view": None}
     root = folder / "root"

@@ -24,24 +24,25 @@ class Verdict:
 
 def phase_of(*, policy: str, init: Sequence[ContainerRecord], main: Sequence[ContainerRecord], ending: bool) -> str:
     """``ending``: the pod is deleted or past its deadline, so that nothing is started any more."""
-    never = policy == "Never" or ending
+    if ending and not any(isinstance(record.state, Running) for record in (*init, *main)):
+        return "Succeeded" if all(record.succeeded for record in (*init, *main)) else "Failed"
     if not all(record.succeeded for record in init):
         failed = any(record.ended and not record.succeeded for record in init)
-        return "Failed" if failed and never else "Pending"
+        return "Failed" if failed and policy == "Never" else "Pending"
     if any(isinstance(record.state, Running) for record in main):
         return "Running"
     ended = [record.state for record in main if isinstance(record.state, Terminated)]
     if len(ended) == len(main):
-        return _phase_at_end(ended, policy=policy, ending=ending)
+        return _phase_at_end(ended, policy=policy)
     return "Running" if any(record.last or record.ended for record in main) else "Pending"
 
 
-def _phase_at_end(ended: Sequence[Terminated], *, policy: str, ending: bool) -> str:
-    if policy == "Always" and not ending:
+def _phase_at_end(ended: Sequence[Terminated], *, policy: str) -> str:
+    if policy == "Always":
         return "Running"
     if all(state.exit_code == 0 for state in ended):
         return "Succeeded"
-    return "Failed" if policy == "Never" or ending else "Running"
+    return "Failed" if policy == "Never" else "Running"
 
 
 def pod_status(

@@ -26,8 +26,8 @@ def _refusals(spec: Json) -> Iterator[str]:
     for container in spec.get("initContainers") or ():
         if container.get("restartPolicy") == "Always":
             yield (
-                f"init container {container['name']!r} is a sidecar (restartPolicy: Always), which this node agent does not "
-                "run: make it an ordinary container"
+                f"init container {container['name']!r} is a sidecar (restartPolicy: Always), which this node agent "
+                "does not run: make it an ordinary container"
             )
     for container in (*(spec.get("initContainers") or ()), *spec["containers"]):
         yield from _container(container)
@@ -39,8 +39,8 @@ def _volume(volume: Json) -> Iterator[str]:
     kinds = [key for key in volume if key != "name"] or ["emptyDir"]
     if kinds[0] not in VOLUMES:
         yield (
-            f"volume {volume['name']!r} is of type {kinds[0]}, which this node agent cannot mount: use emptyDir, hostPath, "
-            "configMap, secret, downwardAPI or projected"
+            f"volume {volume['name']!r} is of type {kinds[0]}, which this node agent cannot mount: use emptyDir, "
+            "hostPath, configMap, secret, downwardAPI or projected"
         )
     for source in (volume.get("projected") or {}).get("sources") or ():
         other = sorted(set(source) - PROJECTIONS)
@@ -59,7 +59,8 @@ def _container(container: Json) -> Iterator[str]:
         yield f"container {name!r} wants stdin or a tty, which this node agent cannot attach"
     for mount in container.get("volumeMounts") or ():
         if mount.get("mountPropagation") not in (None, "None"):
-            yield f"container {name!r} asks for mountPropagation {mount['mountPropagation']}, which this node agent cannot do"
+            kind = mount["mountPropagation"]
+            yield f"container {name!r} asks for mountPropagation {kind}, which this node agent cannot do"
 
 
 def notes(pod: Json) -> str | None:

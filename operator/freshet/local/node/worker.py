@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 DEFAULT_GRACE = 30.0
 DEADLINE = Verdict(reason="DeadlineExceeded", message="Pod was active on the node longer than the specified deadline")
 PAUSE = 0.5
-POLL = 0.02
 
 
 class PodWorker:
@@ -49,6 +48,7 @@ class PodWorker:
         self._ending = False
         self._vanished = False
         self._change = asyncio.Event()
+        self._work_task: asyncio.Task[None] | None = None
 
     @property
     def uid(self) -> str:
@@ -92,6 +92,7 @@ class PodWorker:
             if not self._vanished:
                 await self._writer.flushed()
                 await self._delete()
+                await self._until(lambda: self._vanished)  # a finalizer may keep it, and its logs, a little longer
         finally:
             writer.cancel()
             await self.kill()
@@ -106,8 +107,8 @@ class PodWorker:
         active = (*self._init, *self._main)
         for runner in active:
             runner.stop(reason="the node agent ends")
-        while any(runner.is_running for runner in active):
-            await asyncio.sleep(POLL)
+        if self._work_task is not None and any(runner.is_running for runner in active):
+            await asyncio.wait({self._work_task})
         await self._writer.flushed()
 
     def _runners(self, key: str, *, init: bool) -> list[ContainerRunner]:
@@ -149,7 +150,7 @@ class PodWorker:
     async def _live(self) -> None:
         """Run the pod; returns when all has ended, for whatever reason."""
         self._publish()
-        work = asyncio.create_task(self._work())
+        work = self._work_task = asyncio.create_task(self._work())
         cut = asyncio.create_task(self._cut())
         try:
             await asyncio.wait({work, cut}, return_when=asyncio.FIRST_COMPLETED)
@@ -242,7 +243,8 @@ class PodWorker:
                 await asyncio.sleep(PAUSE)
                 continue
             except ApiError as error:
-                if error.status not in (404, 409):
+                self._vanished = error.status in (404, 409)  # gone, or another pod of that name
+                if not self._vanished:
                     log.warning("deleting %s is refused: %s", pod_path(self._pod), error)
             return
 

@@ -19,7 +19,7 @@ def pod_path(pod: Json) -> str:
 
 
 class StatusWriter:
-    """``put`` says what should stand there; ``run`` writes it; ``flushed`` returns once it does (or the pod is gone)."""
+    """``put`` says what should stand there; ``run`` writes it; ``flushed`` returns once it does or cannot."""
 
     def __init__(self, *, kube: Kube, pod: Json) -> None:
         self._kube = kube

@@ -143,7 +143,7 @@ def _exec(plan: Plan, report: int) -> NoReturn:
         with contextlib.suppress(OSError):
             os.setsid()
         linux.die_with_parent(signal.SIGKILL)
-        _enter_folder(plan["cwd"])
+        _enter_folder(plan["cwd"], report)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         if plan.get("noNewPrivileges") and sys.platform == "linux":
@@ -160,12 +160,12 @@ def _exec(plan: Plan, report: int) -> NoReturn:
         _fail(report, f'exec: "{argv[0]}": {error.strerror or error}')
 
 
-def _enter_folder(path: str) -> None:
+def _enter_folder(path: str, report: int) -> None:
     try:
         os.makedirs(path, exist_ok=True)
         os.chdir(path)
     except OSError as error:
-        raise OSError(error.errno, f"working folder {path}: {error.strerror}") from None
+        _fail(report, f"working folder {path}: {error.strerror}")
 
 
 def _supervise(child: int, *, forward: Callable[[int], None], life: int | None) -> int:
