@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import shutil
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,6 +62,7 @@ class Pods:
             self._workers[uid].vanish()
         for pod in pods:
             self.apply("ADDED", pod)
+        forget(self._host.root / "pods", keep=set(self._workers))
 
     def apply(self, kind: str, pod: Json) -> None:
         metadata = pod["metadata"]
@@ -109,6 +111,13 @@ class Pods:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def forget(folder: Path, *, keep: set[str]) -> None:
+    """Remove what pods of a former agent or cluster left."""
+    for path in folder.glob("*"):
+        if path.name not in keep:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _now() -> datetime:
