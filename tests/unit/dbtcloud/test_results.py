@@ -1,0 +1,252 @@
+"""run_results.json of dbt v1, of v2 with its gaps, and of no use at all."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from freshet.dbtcloud.model import Run, RunStatus, RunStep
+from freshet.dbtcloud.outcomes import NodeResult, Outcome, outcome_of, same_relation
+from freshet.dbtcloud.results import (
+    Missing,
+    StepResults,
+    TestNode,
+    artifact_steps,
+    command_of,
+    merge,
+    parse,
+    settle,
+)
+
+USERS = "model.shop.users"
+TEST = "test.shop.not_null_users_id.4db5ed5c63"
+AT = "2026-11-24T00:23:42.039982Z"
+
+
+def artifact(*results: dict[str, Any], which: str | None = "build", **metadata: Any) -> bytes:
+    args = {} if which is None else {"which": which}
+    return msgspec.json.encode({"metadata": {"generated_at": AT, **metadata}, "args": args, "results": list(results)})
+
+
+def read(raw: bytes, **more: Any) -> StepResults:
+    found = parse(raw, **more)
+    assert isinstance(found, StepResults)
+    return found
+
+
+def node(status: str = "success", unique_id: str = USERS, **more: Any) -> dict[str, Any]:
+    return {"unique_id": unique_id, "status": status, **more}
+
+
+def test_everything_that_dbt_v1_writes_is_read() -> None:
+    timing = [
+        {"name": "compile", "started_at": "2026-11-24T00:23:40.5Z", "completed_at": "2026-11-24T00:23:40.6Z"},
+        {"name": "execute", "started_at": "2026-11-24T00:23:40.6Z", "completed_at": "2026-11-24T00:23:41Z"},
+    ]
+    raw = artifact(
+        node(
+            timing=timing,
+            execution_time=0.5,
+            adapter_response={"_message": "OK", "rows_affected": 7},
+            message="OK\n  created",
+            relation_name='"shop"."main"."users"',
+        )
+    )
+    assert read(raw).nodes[USERS] == NodeResult(
+        unique_id=USERS,
+        outcome="Success",
+        status="success",
+        relation='"shop"."main"."users"',
+        rows_affected=7,
+        started_at=datetime(2026, 11, 24, 0, 23, 40, 500000, tzinfo=UTC),
+        finished_at=datetime(2026, 11, 24, 0, 23, 41, tzinfo=UTC),
+        seconds=0.5,
+        message="OK created",
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "built", "considered", "attempted"),
+    [
+        ("success", "Success", True, True, True),
+        ("partial success", "PartialSuccess", True, True, True),
+        ("error", "Error", False, False, True),
+        ("skipped", "Skipped", False, False, False),
+        ("no-op", "NoOp", False, True, False),
+        ("reused", "Reused", False, True, False),
+        ("teleported", "Unknown", False, False, True),
+        ("", "Unknown", False, False, True),
+        ("SUCCESS", "Success", True, True, True),
+    ],
+)
+def test_each_status_has_a_meaning(
+    status: str, outcome: Outcome, built: bool, considered: bool, attempted: bool
+) -> None:
+    found = read(artifact(node(status))).nodes[USERS]
+    assert (found.outcome, found.built, found.considered, found.attempted) == (outcome, built, considered, attempted)
+
+
+def test_dbt_v2_leaves_keys_out() -> None:
+    found = read(artifact(node(), {"unique_id": TEST, "status": "pass"}))
+    assert found.nodes[USERS].outcome == "Success"
+    assert found.nodes[USERS].finished_at == datetime(2026, 11, 24, 0, 23, 42, 39982, tzinfo=UTC)
+    assert found.checks[0].passed
+
+
+@pytest.mark.parametrize("which", ["compile", "generate", "docs", "list", "clone", "source", ""])
+def test_what_does_not_build_says_nothing(which: str) -> None:
+    found = read(artifact(node(), {"unique_id": TEST, "status": "pass"}, which=which))
+    assert not found.nodes
+    assert not found.checks
+
+
+def test_a_test_command_says_something_of_checks_only() -> None:
+    found = read(artifact(node(), {"unique_id": TEST, "status": "fail", "message": "Got 3 results"}, which="test"))
+    assert not found.nodes
+    assert [(check.name, check.passed, check.severity) for check in found.checks] == [
+        ("not_null_users_id", False, "error")
+    ]
+
+
+def test_the_command_stands_in_for_a_missing_which() -> None:
+    assert read(artifact(node(), which=None), command="Invoke dbt with `dbt build --select x`").nodes
+    assert not read(artifact(node(), which=None), command="Invoke dbt with `dbt docs generate`").nodes
+    assert not read(artifact(node(), which=None)).nodes
+
+
+@pytest.mark.parametrize("raw", [None, b"", b"<html>gateway</html>", b'{"results": [', b"[]", b"\xff\xfe"])
+def test_what_cannot_be_read_is_missing(raw: bytes | None) -> None:
+    found = parse(raw)
+    assert isinstance(found, Missing)
+    assert "run_results.json" in found.why
+
+
+def test_one_odd_entry_costs_itself_only() -> None:
+    odd = [{"status": "success"}, {"unique_id": 7}, node("success", "model.shop.odd", timing="never", failures="x")]
+    found = read(artifact(*odd, node()))
+    assert {key: result.outcome for key, result in found.nodes.items()} == {
+        "model.shop.odd": "Success",
+        USERS: "Success",
+    }
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(-1, None), ("7", None), (True, None), (0, 0), (12, 12), (None, None)])
+def test_rows_are_taken_only_where_they_are_rows(rows: Any, expected: int | None) -> None:
+    assert read(artifact(node(adapter_response={"rows_affected": rows}))).nodes[USERS].rows_affected == expected
+
+
+def test_tests_belong_to_what_the_manifest_says() -> None:
+    tests = {TEST: TestNode(nodes=("model.shop.other",), severity="warn")}
+    check = read(artifact({"unique_id": TEST, "status": "pass"}), tests=tests).checks[0]
+    assert (check.nodes, check.severity) == (("model.shop.other",), "warn")
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        ("test.shop.not_null_users_id.4db5", ("model.shop.users",)),
+        ("test.shop.relationships_users_id__id__ref_stg_users_.c33", ("model.shop.users",)),
+        ("test.shop.unique_stg_users_id.c33", ("model.shop.stg_users",)),
+        ("test.shop.not_null_dim_v2_id.77", ("model.shop.dim.v2",)),
+        ("test.shop.something_of_my_own", ()),
+        ("unit_test.shop.users.adds_up", ("model.shop.users",)),
+    ],
+)
+def test_without_a_manifest_the_name_tells(test: str, expected: tuple[str, ...]) -> None:
+    models = [node(unique_id=f"model.shop.{name}") for name in ("stg_users", "users", "dim.v2")]
+    assert read(artifact(*models, {"unique_id": test, "status": "pass"})).checks[0].nodes == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("pass", (True, "error")),
+        ("warn", (False, "warn")),
+        ("fail", (False, "error")),
+        ("error", (False, "error")),
+        ("skipped", None),
+        ("pondered", None),
+    ],
+)
+def test_a_tests_status(status: str, expected: tuple[bool, str] | None) -> None:
+    checks = read(artifact({"unique_id": TEST, "status": status})).checks
+    assert [(check.passed, check.severity) for check in checks] == ([expected] if expected else [])
+
+
+def test_steps_merge_in_their_order() -> None:
+    built, failed, skipped = (read(artifact(node(status))) for status in ("success", "error", "skipped"))
+    assert merge([failed, built]).nodes[USERS].outcome == "Success"
+    assert merge([built, skipped]).nodes[USERS].outcome == "Success"
+    assert merge([skipped, failed]).nodes[USERS].outcome == "Error"
+    assert merge([]).nodes == {}
+
+
+@pytest.mark.parametrize(
+    ("results", "status", "outcome"),
+    [
+        (None, RunStatus.SUCCESS, "Success"),
+        (None, RunStatus.ERROR, "Error"),
+        (None, RunStatus.CANCELLED, "Cancelled"),
+        (artifact(), RunStatus.SUCCESS, "Unknown"),
+        (artifact(node(unique_id="model.shop.other")), RunStatus.ERROR, "Unknown"),
+        (artifact(node("error")), RunStatus.ERROR, "Error"),
+        (artifact(node()), RunStatus.CANCELLED, "Success"),
+    ],
+)
+def test_what_is_not_said_follows_from_the_run(results: bytes | None, status: RunStatus, outcome: Outcome) -> None:
+    run = Run(id=7, status=status, status_message="what dbt Cloud says")
+    settled = settle(results=read(results) if results is not None else None, run=run, expected=[USERS])
+    assert settled[USERS].outcome == outcome
+
+
+def test_only_steps_that_build_or_test_are_read() -> None:
+    names = ["Clone Git Repository", "Invoke dbt with `dbt deps`", "Invoke dbt with `dbt build --select a`"]
+    steps = [RunStep(index=at, name=name, status=10) for at, name in enumerate(names, start=1)]
+    steps += [
+        RunStep(index=4, name="Invoke dbt with `dbt test`", status=20),
+        RunStep(index=5, name="dbt run", status=30),
+    ]
+    steps += [
+        RunStep(index=6, name="Invoke dbt with `dbt docs generate`", status=10),
+        RunStep(name="dbt build", status=10),
+    ]
+    assert artifact_steps(Run(id=1, run_steps=tuple(steps))) == ((3, "build"), (4, "test"))
+    assert artifact_steps(Run(id=1)) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("dbt build", "build"),
+        ("dbt --no-use-colors run --select build_me", "run"),
+        ("dbt run-operation seed", "run-operation"),
+        ("dbt source freshness", "source"),
+        ("Create Profile from Connection", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_command_in_a_line(text: str | None, expected: str | None) -> None:
+    assert command_of(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ('"shop"."main"."users"', "shop.main.users", True),
+        ("`main`.`kaizen`.`Users`", "kaizen.users", True),
+        ("kaizen.users", "kaizen_ci.users", False),
+        ('"a.b"."c"', "a.b.c", False),
+        ("", "users", None),
+        (None, "users", None),
+    ],
+)
+def test_relations_are_compared_as_the_warehouse_would(
+    one: str | None, other: str | None, expected: bool | None
+) -> None:
+    assert same_relation(one, other) is expected
+
+
+def test_a_status_may_be_absent() -> None:
+    assert outcome_of(None) == "Unknown"
