@@ -60,7 +60,7 @@ class StepResults:
 def parse(
     raw: bytes | None, *, command: str | None = None, tests: Mapping[str, TestNode] | None = None
 ) -> StepResults | Missing:
-    """Read one run_results.json. `command` is the step's, where ``args.which`` is absent; `tests` are the manifest's."""
+    """Read one run_results.json. `command` is the step's, where ``args.which`` is absent; `tests` the manifest's."""
     if not raw:
         return Missing(why="run_results.json is not there yet")
     try:
@@ -94,13 +94,12 @@ def merge(steps: Iterable[StepResults]) -> StepResults:
 def settle(*, results: StepResults | None, run: Run, expected: Sequence[str]) -> dict[str, NodeResult]:
     """An outcome for each node that this run was to build; where results are silent, by the run's own status.
 
-    Silence in a run that failed is Unknown where other results came (dbt v2 leaves failed ones out) and Error where
-    none came at all; silence in one that succeeded without any results is Success.
+    Results that do not name a node make it Unknown (dbt v2 leaves failed ones out). Without any results the run's own
+    success or failure is that of each.
     """
     known = results.nodes if results is not None else {}
-    return {
-        unique_id: known.get(unique_id) or _silent(unique_id, run=run, others=bool(known)) for unique_id in expected
-    }
+    silent = {unique_id: _silent(unique_id, run=run, read=results is not None) for unique_id in expected}
+    return {unique_id: known.get(unique_id, silent[unique_id]) for unique_id in expected}
 
 
 def artifact_steps(run: Run) -> tuple[tuple[int, str], ...]:

@@ -1,4 +1,4 @@
-"""The run protocol against a model of dbt Cloud: crashes at every step, lost answers, list lag, foreign and copied runs.
+"""The run protocol against a model of dbt Cloud: crashes at every step, lost answers, list lag, foreign runs.
 
 Whatever happens, a need has at most one run, and once the faults end each need has exactly one and is finished.
 """

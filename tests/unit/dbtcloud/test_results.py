@@ -123,7 +123,11 @@ def test_what_cannot_be_read_is_missing(raw: bytes | None) -> None:
 
 
 def test_one_odd_entry_costs_itself_only() -> None:
-    odd = [{"status": "success"}, {"unique_id": 7}, node("success", "model.shop.odd", timing="never", failures="x")]
+    odd: list[dict[str, Any]] = [
+        {"status": "success"},
+        {"unique_id": 7},
+        node("success", "model.shop.odd", timing="never", failures="x"),
+    ]
     found = read(artifact(*odd, node()))
     assert {key: result.outcome for key, result in found.nodes.items()} == {
         "model.shop.odd": "Success",
@@ -201,17 +205,16 @@ def test_what_is_not_said_follows_from_the_run(results: bytes | None, status: Ru
 
 
 def test_only_steps_that_build_or_test_are_read() -> None:
-    names = ["Clone Git Repository", "Invoke dbt with `dbt deps`", "Invoke dbt with `dbt build --select a`"]
-    steps = [RunStep(index=at, name=name, status=10) for at, name in enumerate(names, start=1)]
-    steps += [
+    steps = (
+        RunStep(index=1, name="Clone Git Repository", status=10),
+        RunStep(index=2, name="Invoke dbt with `dbt deps`", status=10),
+        RunStep(index=3, name="Invoke dbt with `dbt build --select a`", status=10),
         RunStep(index=4, name="Invoke dbt with `dbt test`", status=20),
         RunStep(index=5, name="dbt run", status=30),
-    ]
-    steps += [
         RunStep(index=6, name="Invoke dbt with `dbt docs generate`", status=10),
         RunStep(name="dbt build", status=10),
-    ]
-    assert artifact_steps(Run(id=1, run_steps=tuple(steps))) == ((3, "build"), (4, "test"))
+    )
+    assert artifact_steps(Run(id=1, run_steps=steps)) == ((3, "build"), (4, "test"))
     assert artifact_steps(Run(id=1)) == ()
 
 
