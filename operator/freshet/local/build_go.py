@@ -39,7 +39,8 @@ class Go:
     @staticmethod
     def environment() -> dict[str, str]:
         """What every call of Go runs with: no toolchain downloads, no workspace, a static binary."""
-        return {**os.environ, "GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0"}
+        kept = {name: value for name, value in os.environ.items() if name != "GOROOT"}
+        return {**kept, "GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0"}
 
 
 def find_go(*, needed: tuple[int, ...]) -> Go:
@@ -79,8 +80,9 @@ def _installed() -> Path:
 
 
 def _command_in(folder: Path) -> Path | None:
-    candidates = (path for path in folder.glob("**/bin/go") if os.access(path, os.X_OK))
-    return next(candidates, None)
+    """Go's own file: the package also has a script of that name, which works only where it is importable."""
+    found = (root.parent / "bin" / "go" for root in folder.glob("*/VERSION"))
+    return next((path for path in found if os.access(path, os.X_OK)), None)
 
 
 def _install(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """A Kubernetes cluster on loopback: etcd, the API server and the controller manager, owned by this process.
 
 Start: one after the other, since each finds the one before it at its first try or waits a second; ready when the API
-server says so and the default ServiceAccount exists. Stop: in the opposite order, since an API server whose etcd is gone
+server says so and the default ServiceAccount exists. Stop: in the opposite order, since an API server without its etcd
 never ends. The lifeline (cluster_process.py) covers every other way to go.
 """
 

