@@ -69,6 +69,7 @@ REACHABLE: Final = "Reachable"
 UNREACHABLE: Final = "Unreachable"
 AUTHENTICATION_FAILED: Final = "AuthenticationFailed"
 OVERRIDE_REFUSED: Final = "OverrideRefused"
+JOB_NOT_FOUND: Final = "JobNotFound"
 JOB_FAILING: Final = "JobFailing"
 
 

@@ -72,7 +72,8 @@ class SourceSpec(View, frozen=True, kw_only=True):
     suspend: bool = False
     timeout: str | None = None
     data_time_column: str | None = None
-    on_bad_rows: Any = None
+    on_bad_rows: str | None = None
+    maximum_bad_rows: int | None = None
     on_schema_change: str | None = None
     checks: Checks | None = None
 
@@ -106,6 +107,7 @@ class DbtCloudSpec(View, frozen=True, kw_only=True):
     timeout: str | None = None
     views: str | None = None
     max_models_per_day: int | None = None
+    cancel_on_suspend: bool | None = None
 
 
 class JobDefaults(View, frozen=True, kw_only=True):
@@ -154,6 +156,7 @@ class DbtRun(View, frozen=True, kw_only=True):
     cause: str = ""
     attempts: dict[str, int] = {}
     triggers: dict[str, str] = {}
+    options: str | None = None
 
 
 class DbtCloudStatus(View, frozen=True, kw_only=True):

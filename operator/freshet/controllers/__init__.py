@@ -1,0 +1,68 @@
+"""Level-triggered reconcilers: observe → the core decides → apply. One small module per concern.
+
+A key's kind says who looks: ``Asset``, ``Pipeline``, ``DbtCloud`` (a Pipeline's job), ``Counters`` (its columns).
+"""
+
+from freshet.api.view import Key
+from freshet.controllers.assets import AssetReconciler
+from freshet.controllers.dbt import DbtReconciler
+from freshet.controllers.pipelines import PipelineReconciler
+from freshet.controllers.router import Router
+from freshet.controllers.world import World, dbt_key
+from freshet.core.lineage import Graph
+from freshet.runtime import errors
+from freshet.runtime.cache import Cache
+from freshet.runtime.clock import Clock
+from freshet.runtime.kube import Kube
+from freshet.runtime.queue import WorkQueue
+from freshet.runtime.settings import Settings
+
+__all__ = ["Controllers"]
+
+
+class Controllers:
+    """All reconcilers behind one door."""
+
+    def __init__(self, *, cache: Cache, kube: Kube, queue: WorkQueue, clock: Clock, settings: Settings) -> None:
+        self._world = World(cache=cache, kube=kube, queue=queue, clock=clock, settings=settings)
+        self._router = Router(world=self._world)
+        self._dbt = DbtReconciler(world=self._world)
+        pipelines = PipelineReconciler(world=self._world)
+        self._reconcilers = {
+            "Asset": AssetReconciler(world=self._world).reconcile,
+            "Pipeline": pipelines.reconcile,
+            "Counters": pipelines.count,
+            "DbtCloud": self._dbt.reconcile,
+        }
+
+    @property
+    def graph(self) -> Graph:
+        """The lineage, for metrics."""
+        return self._world.graph
+
+    def start_listening(self) -> None:
+        """From now on each change in the cache wakes whom it concerns."""
+        self._world.cache.subscribe(self._router.changed)
+
+    async def synced(self) -> None:
+        """The first list is complete: look at everything once."""
+        for asset in self._world.cache.assets:
+            self._world.queue.add(Key("Asset", asset.namespace, asset.name))
+        for pipeline in self._world.cache.pipelines:
+            self._world.queue.add(Key("Pipeline", pipeline.namespace, pipeline.name))
+            self._world.queue.add(dbt_key(pipeline.namespace, pipeline.name))
+
+    async def reconcile(self, key: Key) -> None:
+        """One visit. A conflict means that the cache was behind: the newer state is on its way."""
+        try:
+            await self._reconcilers[key.kind](key)
+        except errors.Conflict:
+            self._world.queue.backoff(key)
+        except errors.Gone:
+            self._world.queue.forget(key)
+        else:
+            self._world.queue.forget(key)
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._dbt.close()

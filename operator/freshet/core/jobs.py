@@ -4,9 +4,10 @@ The pod's termination message is the result; the Job's conditions are the fallba
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -24,7 +25,7 @@ from freshet.api.view import to_json
 from freshet.api.workload import Job, Pod, Result, Terminated, parse_result
 from freshet.core.outcome import Ended
 
-__all__ = ["ended", "in_flight", "obstacle", "run_annotations"]
+__all__ = ["ended", "in_flight", "obstacle", "run_annotations", "with_obstacle"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXIT_OUTAGE = 4
@@ -80,6 +81,16 @@ def obstacle(pods: Sequence[Pod]) -> str | None:
             if condition.type == "PodScheduled" and condition.status == "False":
                 return f"{condition.reason}: {condition.message}"[:512]
     return None
+
+
+def with_obstacle(run: RunInFlight, *, events: Sequence[Mapping[str, Any]]) -> RunInFlight:
+    """The same run, with what its Job's newest warning says: a quota or a policy refuses the pod itself."""
+    warnings = [event for event in events if event.get("type") == "Warning"]
+    if not warnings:
+        return run
+    newest = max(warnings, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+    text = f"{newest.get('reason')}: {newest.get('message')}"
+    return msgspec.structs.replace(run, message=text[:512])
 
 
 def ended(*, job: Job, pods: Sequence[Pod], kind: Kind) -> Ended | None:

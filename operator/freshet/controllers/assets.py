@@ -1,0 +1,143 @@
+"""One asset: observe, let the core decide, write what changed, launch what is due."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from freshet.api import conditions
+from freshet.api.asset import Asset
+from freshet.api.conditions import find
+from freshet.api.view import Key
+from freshet.controllers.launch import CannotBuild, Launcher
+from freshet.controllers.observe import Observer
+from freshet.controllers.tell import Teller
+from freshet.controllers.tidy import Tidier
+from freshet.controllers.world import World, dbt_key
+from freshet.core.automation import Due
+from freshet.core.decide import Decision, Observed, decide
+from freshet.core.state import Trouble
+from freshet.runtime import errors
+
+__all__ = ["AssetReconciler"]
+
+AGAIN = timedelta(seconds=30)
+LOOK_AGAIN = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """The API server refused a Job. Holds for one generation of the spec; ``until`` None: only a new spec helps."""
+
+    generation: int
+    trouble: Trouble
+    until: datetime | None
+
+
+class AssetReconciler:
+    """Level-triggered: called with a key whenever anything about that asset may have changed."""
+
+    def __init__(self, *, world: World) -> None:
+        self._world = world
+        self._observer = Observer(world=world)
+        self._launcher = Launcher(world=world)
+        self._teller = Teller(world=world)
+        self._tidier = Tidier(world=world)
+        self._refusals: dict[Key, Refusal] = {}
+
+    async def reconcile(self, key: Key) -> None:
+        """One visit does one thing: take in what ended, or say what is under way, or launch what is due."""
+        asset = self._world.cache.assets.get(key)
+        if asset is None or asset.metadata.deletion_timestamp is not None:
+            self._forget(key)
+            return
+        await self._check_template(key, asset)
+        observed = await self._observer.observe(asset, trouble=self._trouble(key, asset))
+        decision = decide(observed)
+        if decision.due is not None and not decision.recorded:
+            await self._start(key, asset, decision, decision.due)
+        else:
+            await self._write(asset, decision)
+            if decision.due is not None:
+                self._world.queue.add(key)
+        self._wake(key, observed, decision)
+
+    def _forget(self, key: Key) -> None:
+        self._refusals.pop(key, None)
+        self._world.inbox.pop(key, None)
+        self._teller.forget(key)
+        self._world.queue.set_wake(key, None)
+
+    def _trouble(self, key: Key, asset: Asset) -> Trouble | None:
+        refusal = self._refusals.get(key)
+        if refusal is None:
+            return None
+        over = refusal.until is not None and self._world.clock.now() >= refusal.until
+        if refusal.generation != asset.metadata.generation or over:
+            self._refusals.pop(key, None)
+            return None
+        return refusal.trouble
+
+    async def _start(self, key: Key, asset: Asset, decision: Decision, due: Due) -> None:
+        if asset.kind == "DbtCloud":
+            self._world.queue.add(dbt_key(asset.namespace, asset.spec.pipeline or ""))
+            await self._write(asset, decision)
+            return
+        try:
+            await self._launcher.launch(asset=asset, due=due, policy=decision.policy)
+        except CannotBuild as error:
+            self._refuse(key, asset, error.trouble, until=self._world.clock.now() + AGAIN)
+        except errors.Refused as error:
+            self._refuse(key, asset, _refused(asset, error), until=None if error.invalid else self._again())
+        else:
+            self._teller.launched(asset, due)
+
+    def _refuse(self, key: Key, asset: Asset, trouble: Trouble, *, until: datetime | None) -> None:
+        self._refusals[key] = Refusal(generation=asset.metadata.generation, trouble=trouble, until=until)
+        self._world.queue.add(key)
+
+    def _again(self) -> datetime:
+        return self._world.clock.now() + AGAIN
+
+    async def _check_template(self, key: Key, asset: Asset) -> None:
+        """A user's template is checked by a dry run once per generation, so that a mistake shows before it is due."""
+        ready = find(asset.status.conditions, type=conditions.READY)
+        seen = ready is not None and ready.observed_generation == asset.metadata.generation
+        if asset.kind != "Job" or seen or key in self._refusals:
+            return
+        try:
+            await self._launcher.check(asset=asset, policy=decide(_bare(asset, self._world)).policy)
+        except errors.Refused as error:
+            self._refuse(key, asset, _refused(asset, error), until=None if error.invalid else self._again())
+
+    async def _write(self, asset: Asset, decision: Decision) -> None:
+        changed = await self._world.write_status(asset, decision.status)
+        if changed:
+            self._teller.changed(asset, decision)
+        if decision.recorded:
+            self._taken_in(asset, decision)
+        await self._tidier.tidy(asset, decision.status)
+
+    def _taken_in(self, asset: Asset, decision: Decision) -> None:
+        """What came by dbt Cloud is recorded: its run may be cleared."""
+        if asset.kind == "DbtCloud":
+            self._world.inbox.pop(Key("Asset", asset.namespace, asset.name), None)
+            self._world.queue.add(dbt_key(asset.namespace, asset.spec.pipeline or ""))
+
+    def _wake(self, key: Key, observed: Observed, decision: Decision) -> None:
+        times = [decision.wake_at]
+        refusal = self._refusals.get(key)
+        if refusal is not None:
+            times.append(refusal.until)
+        if observed.active is not None and observed.active.executor == "Job":
+            times.append(self._world.clock.now() + LOOK_AGAIN)
+        self._world.queue.set_wake(key, min((at for at in times if at is not None), default=None))
+
+
+def _bare(asset: Asset, world: World) -> Observed:
+    return Observed(asset=asset, pipeline=world.pipeline_of(asset), upstreams={}, now=world.clock.now())
+
+
+def _refused(asset: Asset, error: errors.Refused) -> Trouble:
+    if asset.kind == "Job" and error.invalid:
+        message = f"spec.materialize.job.template: {error.message}"
+        return Trouble(reason=conditions.INVALID_JOB_TEMPLATE, message=message)
+    return Trouble(reason=conditions.WRITE_REFUSED, message=error.message)

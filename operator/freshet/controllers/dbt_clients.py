@@ -1,0 +1,111 @@
+"""One dbt Cloud client per Pipeline's job; accounts share a budget of requests; tokens are read late and rarely."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from freshet.api import conditions
+from freshet.api.pipeline import DbtCloudSpec, Pipeline
+from freshet.api.view import Key
+from freshet.controllers.world import World
+from freshet.core.state import Trouble
+from freshet.dbtcloud.budget import Budget
+from freshet.dbtcloud.client import DbtCloud
+from freshet.runtime import telemetry
+
+__all__ = ["Clients", "NoToken"]
+
+TOKEN_AGE = timedelta(minutes=1)
+
+
+class NoToken(Exception):
+    """The token cannot be read: the trouble says which Secret and key."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.message)
+        self.trouble = trouble
+
+
+@dataclass(kw_only=True)
+class Entry:
+    """A client and when its token was read."""
+
+    client: DbtCloud
+    host: str
+    account: int
+    token: str
+    read_at: datetime
+
+
+class Clients:
+    """Tokens live here and nowhere else: never in a log, an Event, a status or a metric."""
+
+    def __init__(self, *, world: World) -> None:
+        self._world = world
+        self._entries: dict[Key, Entry] = {}
+        self._budgets: dict[tuple[str, int], Budget] = {}
+
+    async def of(self, pipeline: Pipeline, *, fresh: bool = False) -> DbtCloud:
+        """The client for this Pipeline; ``fresh`` reads the Secret again if that was over a minute ago.
+
+        Raises NoToken.
+        """
+        spec = pipeline.spec.dbt_cloud
+        assert spec is not None
+        key = Key("Pipeline", pipeline.namespace, pipeline.name)
+        entry = self._entries.get(key)
+        now = self._world.clock.now()
+        if entry is not None and (entry.host, entry.account) != (spec.host, spec.account_id):
+            await self.drop(key)
+            entry = None
+        if entry is None:
+            entry = self._entries[key] = self._made(spec, await self._token(pipeline, spec), now)
+        elif fresh and now - entry.read_at >= TOKEN_AGE:
+            entry.token, entry.read_at = await self._token(pipeline, spec), now
+            entry.client.use_token(entry.token)
+        return entry.client
+
+    async def reread(self, pipeline: Pipeline) -> bool:
+        """After a 401: read the Secret now. True when the token is another one."""
+        entry = self._entries.get(Key("Pipeline", pipeline.namespace, pipeline.name))
+        if entry is None or pipeline.spec.dbt_cloud is None:
+            return False
+        token = await self._token(pipeline, pipeline.spec.dbt_cloud)
+        changed, entry.token, entry.read_at = token != entry.token, token, self._world.clock.now()
+        entry.client.use_token(token)
+        return changed
+
+    async def drop(self, key: Key) -> None:
+        """Forget a Pipeline's client."""
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            await entry.client.close()
+
+    async def close(self) -> None:
+        """Close them all."""
+        for key in list(self._entries):
+            await self.drop(key)
+
+    def _made(self, spec: DbtCloudSpec, token: str, now: datetime) -> Entry:
+        budget = self._budgets.setdefault((spec.host, spec.account_id), Budget())
+        client = DbtCloud(
+            host=spec.host,
+            account_id=spec.account_id,
+            token=token,
+            budget=budget,
+            on_request=lambda code: telemetry.dbt_cloud_requests_total.labels(code=str(code)).inc(),
+        )
+        return Entry(client=client, host=spec.host, account=spec.account_id, token=token, read_at=now)
+
+    async def _token(self, pipeline: Pipeline, spec: DbtCloudSpec) -> str:
+        reference = spec.token_secret_ref
+        secret = await self._world.kube.read_secret(namespace=pipeline.namespace, name=reference.name)
+        if secret is None:
+            message = (
+                f"Secret {reference.name!r} does not exist in this namespace: create it with the key {reference.key!r}"
+            )
+            raise NoToken(Trouble(reason=conditions.SECRET_NOT_FOUND, message=message))
+        value = secret.get(reference.key)
+        if not value:
+            message = f"Secret {reference.name!r} has no key {reference.key!r}: add it, or correct tokenSecretRef.key"
+            raise NoToken(Trouble(reason=conditions.SECRET_NOT_FOUND, message=message))
+        return value.decode(errors="replace").strip()

@@ -1,0 +1,76 @@
+"""One Pipeline: its sources' children, its conditions, and the counters that its columns show."""
+
+import msgspec
+
+from freshet.api import conditions as c
+from freshet.api.asset import Asset
+from freshet.api.pipeline import Pipeline, PipelineStatus
+from freshet.api.view import Key
+from freshet.controllers.sources import Sources
+from freshet.controllers.world import World
+from freshet.core.state import Draft, Trouble, settle
+
+__all__ = ["PipelineReconciler"]
+
+
+class PipelineReconciler:
+    """``reconcile`` for the spec, ``count`` for the counters (once a second at most: see Router)."""
+
+    def __init__(self, *, world: World) -> None:
+        self._world = world
+        self._sources = Sources(world=world)
+
+    async def reconcile(self, key: Key) -> None:
+        """Children first, then what they met as conditions."""
+        pipeline = self._world.cache.pipelines.get(key)
+        if pipeline is None or pipeline.metadata.deletion_timestamp is not None:
+            return
+        trouble = await self._sources.apply(pipeline)
+        newest = self._world.cache.pipelines.get(key) or pipeline
+        status = msgspec.structs.replace(
+            _counted(newest.status, self._assets(newest)),
+            observed_generation=pipeline.metadata.generation,
+            conditions=self._conditions(newest, trouble),
+        )
+        await self._world.write_status(newest, status)
+
+    async def count(self, key: Key) -> None:
+        """Write the counters if they moved."""
+        pipeline = self._world.cache.pipelines.get(Key("Pipeline", key.namespace, key.name))
+        if pipeline is not None and pipeline.metadata.deletion_timestamp is None:
+            await self._world.write_status(pipeline, _counted(pipeline.status, self._assets(pipeline)))
+
+    def _assets(self, pipeline: Pipeline) -> list[Asset]:
+        return self._world.cache.assets_of(pipeline.namespace, pipeline.name)
+
+    def _conditions(self, pipeline: Pipeline, trouble: Trouble | None) -> tuple[c.Condition, ...]:
+        """Ready and Stalled are written here; DbtCloudReady belongs to the dbt Cloud reconciler and is kept."""
+        drafts = [Draft(type=c.READY, status="True", reason=c.RECONCILED)]
+        if trouble is not None:
+            drafts = [
+                Draft(type=c.READY, status="False", reason=trouble.reason, message=trouble.message),
+                Draft(type=c.STALLED, status="True", reason=trouble.reason, message=trouble.message),
+            ]
+        generation, now = pipeline.metadata.generation, self._world.clock.now()
+        settled = settle(old=pipeline.status.conditions, drafts=drafts, generation=generation, now=now)
+        return (*settled, *(k for k in pipeline.status.conditions if k.type == c.DBT_CLOUD_READY))
+
+
+def _counted(status: PipelineStatus, assets: list[Asset]) -> PipelineStatus:
+    sources = [asset for asset in assets if asset.kind == "Source"]
+    loads = [at for asset in sources if (at := asset.status.last_checked_at) is not None]
+    states = [asset.status.state for asset in assets]
+    return msgspec.structs.replace(
+        status,
+        sources=len(sources),
+        models=sum(asset.kind == "DbtCloud" for asset in assets),
+        fresh=sum(_is_fresh(asset) for asset in assets),
+        stale=states.count("Stale"),
+        last_load_at=max(loads, default=None),
+    )
+
+
+def _is_fresh(asset: Asset) -> bool:
+    """By the condition: an asset that is being built anew may well be fresh meanwhile."""
+    fresh = c.find(asset.status.conditions, type=c.FRESH)
+    return fresh is not None and fresh.status == "True"

@@ -1,0 +1,108 @@
+"""From changes in the cache to keys in the queue: who must look again when this has changed.
+
+It never says what to do. Being woken too often costs microseconds; being forgotten costs an update.
+"""
+
+from datetime import timedelta
+from typing import TypeVar
+
+from freshet.api.asset import Asset
+from freshet.api.names import LABEL_ASSET
+from freshet.api.pipeline import Pipeline
+from freshet.api.view import Key, Object
+from freshet.controllers.world import World, counters_key, dbt_key
+from freshet.core.lineage import key_of
+
+__all__ = ["Router"]
+
+T = TypeVar("T", bound=Object)
+COUNTERS_DELAY = timedelta(seconds=1)
+
+
+class Router:
+    """A listener of the cache."""
+
+    def __init__(self, *, world: World) -> None:
+        self._world = world
+
+    def changed(self, kind: str, old: Object | None, new: Object | None) -> None:
+        """One object was added, changed or deleted."""
+        either = new or old
+        if kind == "Asset":
+            self._asset(_as(old, Asset), _as(new, Asset))
+        elif kind == "Pipeline":
+            self._pipeline(_as(old, Pipeline), _as(new, Pipeline))
+        elif kind == "CronJob" and either is not None:
+            self._cron_job(old, new, either)
+        elif either is not None:
+            self._work(either)
+
+    def _asset(self, old: Asset | None, new: Asset | None) -> None:
+        asset = new or old
+        if asset is None:
+            return
+        key, graph, queue = key_of(asset), self._world.graph, self._world.queue
+        moved = graph.put(new) if new else graph.remove(key)
+        queue.add(key)
+        if old is None or new is None or _concerns_downstream(old, new):
+            for below in graph.downstreams(key):
+                queue.add(below)
+        for other in moved:
+            self._if_not_fresh(other)
+        if asset.spec.pipeline:
+            self._pipeline_of(asset, asset.spec.pipeline, gone=new is None)
+
+    def _if_not_fresh(self, key: Key) -> None:
+        """Newer data makes only what is not fresh look again; a fresh one's own deadline finds out by itself."""
+        asset = self._world.cache.assets.get(key)
+        if asset is not None and asset.status.state != "Fresh":
+            self._world.queue.add(key)
+
+    def _pipeline_of(self, asset: Asset, pipeline: str, *, gone: bool) -> None:
+        soon = self._world.clock.now() + COUNTERS_DELAY
+        self._world.queue.add_at(counters_key(asset.namespace, pipeline), soon)
+        if asset.kind == "Source" or gone:
+            self._world.queue.add(Key("Pipeline", asset.namespace, pipeline))
+
+    def _pipeline(self, old: Pipeline | None, new: Pipeline | None) -> None:
+        pipeline = new or old
+        if pipeline is None:
+            return
+        namespace, name = pipeline.namespace, pipeline.name
+        self._world.queue.add(Key("Pipeline", namespace, name))
+        self._world.queue.add(dbt_key(namespace, name))
+        if old is None or new is None or old.spec != new.spec:
+            for asset in self._world.cache.assets_of(namespace, name):
+                self._world.queue.add(key_of(asset))
+            return
+        before, after = old.status.dbt_cloud.run, new.status.dbt_cloud.run
+        if before != after:
+            for asset_name in {*(before.assets if before else ()), *(after.assets if after else ())}:
+                self._world.queue.add(Key("Asset", namespace, asset_name))
+
+    def _cron_job(self, old: Object | None, new: Object | None, either: Object) -> None:
+        if old and new and old.metadata.generation == new.metadata.generation:
+            return
+        for owner in either.metadata.owner_references:
+            if owner.kind == "Pipeline":
+                self._world.queue.add(Key("Pipeline", either.namespace, owner.name))
+
+    def _work(self, obj: Object) -> None:
+        asset = obj.metadata.labels.get(LABEL_ASSET)
+        if asset:
+            self._world.queue.add(Key("Asset", obj.namespace, asset))
+
+
+def _concerns_downstream(old: Asset, new: Asset) -> bool:
+    a, b = old.status, new.status
+    return (
+        a.version != b.version
+        or a.last_checked_at != b.last_checked_at
+        or a.checks != b.checks
+        or (a.run is None) != (b.run is None)
+        or (a.relation != b.relation)
+    )
+
+
+def _as(obj: Object | None, type: type[T]) -> T | None:
+    return obj if isinstance(obj, type) else None

@@ -1,0 +1,58 @@
+"""What every reconciler is given: the cache to read, the API to write, the queue to come back, the clock."""
+
+from dataclasses import dataclass, field
+
+from freshet.api.asset import Asset
+from freshet.api.pipeline import Pipeline
+from freshet.api.view import Key, Object, to_json
+from freshet.core.lineage import Graph
+from freshet.core.outcome import Ended
+from freshet.core.patch import merge_patch
+from freshet.runtime.cache import Cache
+from freshet.runtime.clock import Clock
+from freshet.runtime.kube import Kube
+from freshet.runtime.queue import WorkQueue
+from freshet.runtime.settings import Settings
+
+__all__ = ["World", "counters_key", "dbt_key", "pipeline_key"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """``inbox`` holds what dbt Cloud runs mean for an asset until its reconciler has taken it in."""
+
+    cache: Cache
+    kube: Kube
+    queue: WorkQueue
+    clock: Clock
+    settings: Settings
+    graph: Graph = field(default_factory=Graph)
+    inbox: dict[Key, list[Ended]] = field(default_factory=dict)
+
+    def pipeline_of(self, asset: Asset) -> Pipeline | None:
+        """The Pipeline that an asset names, if it exists."""
+        name = asset.spec.pipeline
+        return self.cache.pipelines.get(Key("Pipeline", asset.namespace, name)) if name else None
+
+    async def write_status(self, obj: Asset | Pipeline, status: object) -> bool:
+        """One PATCH with what differs; False where nothing does. Raises what Kube.patch_status raises."""
+        patch = merge_patch(old=to_json(obj.status), new=to_json(status))
+        if not patch:
+            return False
+        await self.kube.patch_status(obj, patch=patch)
+        return True
+
+
+def pipeline_key(obj: Object, name: str) -> Key:
+    """The key of a Pipeline in the same namespace."""
+    return Key("Pipeline", obj.namespace, name)
+
+
+def dbt_key(namespace: str, pipeline: str) -> Key:
+    """The key under which a Pipeline's dbt Cloud job is driven."""
+    return Key("DbtCloud", namespace, pipeline)
+
+
+def counters_key(namespace: str, pipeline: str) -> Key:
+    """The key under which a Pipeline's counters are written, at most once a second."""
+    return Key("Counters", namespace, pipeline)

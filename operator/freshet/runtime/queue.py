@@ -1,0 +1,158 @@
+"""The work queue: which object is looked at next, by whom, and when again.
+
+client-go's semantics: a key waits at most once and is never visited by two workers at a time; what arrives during a
+visit brings one more. Deadlines are times of the wall clock, so the heap is looked at every second while something is
+in it: a stepped clock or a laptop that slept is noticed. Backoff is counted on the monotonic clock.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from freshet.api.view import Key
+from freshet.runtime import telemetry
+from freshet.runtime.clock import Clock
+from freshet.runtime.errors import KubeError, Unavailable
+from freshet.runtime.wakeups import Wakeups
+
+__all__ = ["WorkQueue"]
+
+logger = logging.getLogger(__name__)
+
+BACKOFF_FIRST = 0.1
+BACKOFF_LIMIT = 60.0
+LOOK_SECONDS = 1.0
+
+Reconcile = Callable[[Key], Awaitable[None]]
+
+
+class WorkQueue:
+    """Not thread-safe: everything happens on the event loop."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._ready: asyncio.Queue[Key] = asyncio.Queue()
+        self._dirty: set[Key] = set()
+        self._busy: dict[Key, float] = {}
+        self._failures: dict[Key, int] = {}
+        self._deadlines: Wakeups[datetime] = Wakeups()
+        self._backoffs: Wakeups[float] = Wakeups()
+        self._sooner = asyncio.Event()
+
+    @property
+    def depth(self) -> int:
+        """Keys that wait for a visit."""
+        return len(self._dirty)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits and nobody works; wake-ups may be pending."""
+        return not self._dirty and not self._busy
+
+    def oldest_visit(self) -> float:
+        """Seconds that the longest visit under way has taken so far."""
+        now = self._clock.monotonic()
+        return max((now - began for began in self._busy.values()), default=0.0)
+
+    def add(self, key: Key) -> None:
+        """Visit the key soon."""
+        if key in self._dirty:
+            return
+        self._dirty.add(key)
+        telemetry.queue_depth.set(len(self._dirty))
+        if key not in self._busy:
+            self._ready.put_nowait(key)
+
+    def add_at(self, key: Key, when: datetime) -> None:
+        """Visit the key at ``when`` or before: of several times, the earliest pending one holds."""
+        self._deadlines.earliest(key, when)
+        self._hurry(when <= (self._deadlines.head() or when))
+
+    def set_wake(self, key: Key, when: datetime | None) -> None:
+        """Replace the key's pending time: a visit knows best when to look again."""
+        self._deadlines.replace(key, when)
+        self._hurry(when is not None and when <= (self._deadlines.head() or when))
+
+    def backoff(self, key: Key, *, at_least: float = 0.0) -> timedelta:
+        """Visit the key again later, each time in a row twice as late. Returns the delay."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        ceiling = min(BACKOFF_LIMIT, BACKOFF_FIRST * 2 ** min(failures, 20))
+        delay = max(at_least, ceiling * random.uniform(0.5, 1.0))
+        self._backoffs.earliest(key, self._clock.monotonic() + delay)
+        self._hurry(True)
+        return timedelta(seconds=delay)
+
+    def forget(self, key: Key) -> None:
+        """The visit went well: the next failure is the first one again."""
+        self._failures.pop(key, None)
+
+    async def get(self) -> Key:
+        """The next key; the caller must call ``done`` when its visit has ended."""
+        key = await self._ready.get()
+        self._dirty.discard(key)
+        telemetry.queue_depth.set(len(self._dirty))
+        self._busy[key] = self._clock.monotonic()
+        return key
+
+    def done(self, key: Key) -> None:
+        """The visit has ended; what arrived meanwhile is queued now."""
+        self._busy.pop(key, None)
+        if key in self._dirty:
+            self._ready.put_nowait(key)
+
+    async def run(self, *, workers: int, reconcile: Reconcile) -> None:
+        """Visit keys until cancelled. A visit that raises is reported in one line and tried again."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch_the_clock(), name="wake-ups")
+            for number in range(workers):
+                tasks.create_task(self._work(reconcile), name=f"worker {number}")
+
+    async def _work(self, reconcile: Reconcile) -> None:
+        while True:
+            key = await self.get()
+            began = self._clock.monotonic()
+            try:
+                await reconcile(key)
+            except Exception as error:
+                self._failed(key, error)
+            finally:
+                self.done(key)
+                telemetry.reconcile_duration.labels(key.kind).observe(self._clock.monotonic() - began)
+            # A full queue and visits that never wait must not keep the loop from its watches.
+            await asyncio.sleep(0)
+
+    def _failed(self, key: Key, error: Exception) -> None:
+        telemetry.reconcile_failures_total.labels(key.kind).inc()
+        delay = self.backoff(key, at_least=getattr(error, "retry_after", None) or 0.0)
+        level = logging.DEBUG if isinstance(error, Unavailable) else logging.WARNING
+        reason = str(error) if isinstance(error, KubeError) else f"{type(error).__name__}: {error}"
+        logger.log(level, "%s: %s; trying again in %.1f s", key, reason, delay.total_seconds())
+        logger.debug("%s failed", key, exc_info=error)
+
+    def _hurry(self, sooner: bool) -> None:
+        if sooner:
+            self._sooner.set()
+
+    async def _watch_the_clock(self) -> None:
+        while True:
+            self._sooner.clear()
+            for key in self._deadlines.pop_due(self._clock.now()):
+                self.add(key)
+            for key in self._backoffs.pop_due(self._clock.monotonic()):
+                self.add(key)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._sooner.wait(), self._pause())
+
+    def _pause(self) -> float | None:
+        """Seconds until the heaps must be looked at again; None: not before something is added."""
+        deadline, backoff = self._deadlines.head(), self._backoffs.head()
+        waits = [LOOK_SECONDS] if deadline is not None or backoff is not None else []
+        if deadline is not None:
+            waits.append((deadline - self._clock.now()).total_seconds())
+        if backoff is not None:
+            waits.append(backoff - self._clock.monotonic())
+        return max(0.0, min(waits)) if waits else None
