@@ -15,6 +15,7 @@ import pytest
 from freshet.local.node.images import resolve
 from freshet.local.node.isolate import probe
 from freshet.local.node.launch.view import Mount
+from freshet.local.node.launchers import Launchers
 from freshet.local.node.logs import LogWriter, tail_bytes
 from freshet.local.node.plan import ProcessPlan
 from freshet.local.node.process import ContainerProcess, Isolation, StartError
@@ -64,11 +65,19 @@ def project(code: str, *mounts: Mount) -> ProcessPlan:
     return plan("", *mounts, argv=("python", "-c", code), env=image.env, keep=image.keep)
 
 
-async def start(folder: Path, asked: ProcessPlan, isolation: Isolation) -> tuple[ContainerProcess, Path]:
+async def start(
+    folder: Path, asked: ProcessPlan, isolation: Isolation, launchers: Launchers | None = None
+) -> tuple[ContainerProcess, Path]:
     message = _message(folder)
     log = LogWriter(folder / "log")
     process = await ContainerProcess.start(
-        plan=asked, hostname="host-1", folder=folder, termination_log=message, log=log, isolation=isolation
+        launchers=launchers or Launchers(spares=0),
+        plan=asked,
+        hostname="host-1",
+        folder=folder,
+        termination_log=message,
+        log=log,
+        isolation=isolation,
     )
     return process, log.path
 
@@ -107,6 +116,26 @@ async def test_what_cannot_start_says_why(tmp_path: Path, isolation: Isolation) 
         await start(tmp_path, plan("", argv=("no-such-program",)), isolation)
     with pytest.raises(StartError, match="working folder /proc/no"):
         await start(tmp_path, plan("true", cwd="/proc/no"), isolation)
+
+
+async def test_a_launcher_that_waited_does_as_well_and_none_stays(tmp_path: Path, isolation: Isolation) -> None:
+    launchers = Launchers(spares=1)
+    launchers.fill()
+    waited = await launchers.take()
+    again = await launchers.take()
+    await launchers.aclose()
+    assert waited.process.pid != again.process.pid
+    for launcher in (waited, again):
+        assert launcher.process.stdin is not None
+        launcher.process.stdin.close()
+        assert await asyncio.wait_for(launcher.process.wait(), 10) == 128
+        os.close(launcher.reading)
+    pool = Launchers(spares=2)
+    pool.fill()
+    process, path = await start(tmp_path, plan("echo hello"), isolation, pool)
+    assert await process.wait() == 0
+    assert tail_bytes(path) == b"hello\n"
+    await pool.aclose()
 
 
 async def test_sigterm_reaches_the_group(tmp_path: Path, isolation: Isolation) -> None:

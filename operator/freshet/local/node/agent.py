@@ -19,6 +19,7 @@ from freshet.local.node.fields import HOST_IP
 from freshet.local.node.host import Host
 from freshet.local.node.isolate import probe
 from freshet.local.node.kube import Json, Kube, KubeError
+from freshet.local.node.launchers import Launchers
 from freshet.local.node.logs import LogWriter
 from freshet.local.node.node import NodeIdentity, capacity, heartbeat, node_labels, register, write_status
 from freshet.local.node.restarts import FIRST_DELAY
@@ -130,12 +131,15 @@ async def _host(options: Options, *, kube: Kube) -> AsyncIterator[Host]:
     isolation = await probe(options.root)
     if not isolation.namespaces:
         log.warning("pods get no private mounts here: %s", isolation.why_not)
-    async with aiohttp.ClientSession(trust_env=False) as session:
+    launchers = Launchers()
+    launchers.fill()
+    async with contextlib.aclosing(launchers), aiohttp.ClientSession(trust_env=False) as session:
         yield Host(
             kube=kube,
             events=Events(kube=kube, node=options.name, clock=_now),
             clock=_now,
             isolation=isolation,
+            launchers=launchers,
             root=options.root,
             allocatable=capacity(max_pods=options.max_pods),
             session=session,

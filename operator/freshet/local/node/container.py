@@ -186,6 +186,7 @@ class ContainerRunner:
                 termination_log=message,
                 log=self.writer,
                 isolation=host.isolation,
+                launchers=host.launchers,
             )
 
     def _forget(self, number: int) -> None:

@@ -11,6 +11,7 @@ import aiohttp
 
 from freshet.local.node.events import Events
 from freshet.local.node.kube import Json, Kube
+from freshet.local.node.launchers import Launchers
 from freshet.local.node.process import Isolation
 from freshet.local.node.restarts import FIRST_DELAY
 
@@ -29,6 +30,7 @@ class Host:
     events: Events
     clock: Callable[[], datetime]
     isolation: Isolation
+    launchers: Launchers
     root: Path
     allocatable: Mapping[str, str]
     session: aiohttp.ClientSession

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from freshet.local.node.launch.view import Mount
+from freshet.local.node.launchers import Launchers
 from freshet.local.node.logs import LogWriter, tail_bytes
 from freshet.local.node.plan import ProcessPlan
 from freshet.local.node.process import ContainerProcess, Isolation, StartError
@@ -50,6 +51,7 @@ async def _try(folder: Path) -> Isolation:
     )
     log = LogWriter(folder / "log")
     process = await ContainerProcess.start(
+        launchers=Launchers(spares=0),
         plan=plan,
         hostname="probe",
         folder=folder,

@@ -9,11 +9,11 @@ import contextlib
 import json
 import os
 import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from freshet.local.node.kube import Json
+from freshet.local.node.launchers import Launcher, Launchers
 from freshet.local.node.logs import LogWriter
 from freshet.local.node.plan import ProcessPlan, plain_view
 
@@ -22,10 +22,6 @@ __all__ = ["ContainerProcess", "Isolation", "StartError"]
 CHUNK = 65536
 KILL_PATIENCE = 3.0
 DRAIN_PATIENCE = 2.0
-CODE = (
-    "import sys; sys.path.insert(0, {root!r}); sys.dont_write_bytecode = False\n"
-    "from freshet.local.node.launch.main import main; main()"
-)
 
 
 class StartError(Exception):
@@ -38,10 +34,6 @@ class Isolation:
 
     namespaces: bool
     why_not: str = ""
-
-
-def _source_root() -> str:
-    return str(Path(__file__).resolve().parents[3])
 
 
 class ContainerProcess:
@@ -64,18 +56,16 @@ class ContainerProcess:
         termination_log: Path,
         log: LogWriter,
         isolation: Isolation,
+        launchers: Launchers,
     ) -> "ContainerProcess":
         """Start the program; returns once it runs. Raises ``StartError``."""
         request = _request(plan, hostname=hostname, folder=folder, termination_log=termination_log, isolation=isolation)
-        reading, writing = os.pipe()
-        try:
-            process = await _spawn(writing)
-        finally:
-            os.close(writing)
+        launcher = await launchers.take()
+        process = launcher.process
         readers = [_reader(process.stdout, log, "stdout"), _reader(process.stderr, log, "stderr")]
         container = cls(process=process, log=log, readers=readers)
         try:
-            error = await _handshake(process, request={**request, "report": writing}, reading=reading)
+            error = await _handshake(launcher, request={**request, "report": launcher.report})
         except BaseException:
             await container.kill()
             raise
@@ -137,23 +127,6 @@ def _request(plan: ProcessPlan, *, hostname: str, folder: Path, termination_log:
     return {**common, "env": dict(plan.env), "view": view}
 
 
-async def _spawn(report: int) -> asyncio.subprocess.Process:
-    pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",
-        "-S",
-        "-c",
-        CODE.format(root=_source_root()),
-        stdin=pipe,
-        stdout=pipe,
-        stderr=pipe,
-        pass_fds=(report,),
-        start_new_session=True,
-        env={},
-    )
-
-
 def _reader(stream: asyncio.StreamReader | None, log: LogWriter, name: str) -> asyncio.Task[None]:
     assert stream is not None
     return asyncio.create_task(_copy(stream, log, name))
@@ -164,16 +137,17 @@ async def _copy(stream: asyncio.StreamReader, log: LogWriter, name: str) -> None
         log.feed(name, data)
 
 
-async def _handshake(process: asyncio.subprocess.Process, *, request: Json, reading: int) -> str:
+async def _handshake(launcher: Launcher, *, request: Json) -> str:
     """Send the plan; the launcher's complaint, or nothing once the program runs."""
-    assert process.stdin is not None
+    stdin, report = launcher.process.stdin, os.fdopen(launcher.reading, "rb")
+    assert stdin is not None
     reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(reader)
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(reading, "rb"))
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, report)
     try:
-        process.stdin.write(json.dumps(request).encode() + b"\n")
+        stdin.write(json.dumps(request).encode() + b"\n")
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            await process.stdin.drain()
+            await stdin.drain()
         answer = await reader.read()
     finally:
         transport.close()
