@@ -94,7 +94,7 @@ class DbtCloud:
         self._send = Transport(
             base_url=f"{host.rstrip('/')}/api/v2/accounts/{account_id}/",
             token=token,
-            budget=budget or Budget(),
+            budget=budget or Budget(sleep=sleep),
             retry=retry or RetryPolicy(),
             on_request=on_request,
             now=now,

@@ -1,5 +1,6 @@
 """How long to wait before asking again: exponential, with full jitter, and never less than the service asked for."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,6 +8,8 @@ from email.utils import parsedate_to_datetime
 from random import random
 
 __all__ = ["RetryPolicy", "parse_retry_after"]
+
+NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]*)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +35,8 @@ def parse_retry_after(text: str | None, *, now: datetime) -> float | None:
     """``Retry-After`` in seconds: a number, or a date of HTTP. None when absent or not understood."""
     if text is None:
         return None
-    try:
+    if NUMBER.fullmatch(text.strip()):
         return max(0.0, float(text))
-    except ValueError:
-        pass
     try:
         at = parsedate_to_datetime(text)
     except ValueError:
