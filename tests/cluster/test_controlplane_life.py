@@ -160,3 +160,20 @@ def test_ctrl_c_while_it_starts_leaves_nothing(controlplane: Path, folder: Path)
         up.send_signal(signal.SIGINT)
         assert up.wait(timeout=60) != 0
     wait_for(lambda: not processes_in(folder), timeout=60, what="nothing runs any more")
+
+
+def test_a_cluster_by_its_context_is_used_and_left_running(
+    cluster: LocalCluster, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    absent = freshet("up", "--folder", str(folder), "--context", "absent")
+    assert (absent.exit_code, "has no context absent: choose one of freshet" in absent.output) == (1, True)
+    up = freshet("up", "--folder", str(folder), "--context", "freshet")
+    assert cluster.server in up.output
+    state = read_state(folder)
+    assert state is not None
+    kubectl = [state.kubectl, "--kubeconfig", state.kubeconfig, "get", "namespaces", "-o", "name"]
+    assert "namespace/default" in subprocess.check_output(kubectl, text=True)
+    assert "goes on running" in freshet("down", "--folder", str(folder)).output
+    assert cluster.kubectl("get", "namespace", "default", "-o", "name") == "namespace/default\n"
+    assert not folder.exists()

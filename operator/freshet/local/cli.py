@@ -14,6 +14,7 @@ __all__ = ["local"]
 
 LAZY = {
     "node": ("freshet.local.node.cli:node", "Run the cluster's pods as processes of this machine."),
+    "demo": ("freshet.local.demo.show:demo", "Run the kaizen-wars example and watch it become fresh."),
     "dbt-cloud": ("freshet.local.dbtcloud.cli:dbt_cloud", "Serve a stand-in for dbt Cloud."),
 }
 """Name → where the command is, and its line in the help, which must not import it."""
@@ -85,8 +86,7 @@ def down(*, name: str, folder: Path | None) -> None:
 
     place = _place(name=name, folder=folder)
     with _told():
-        ended = end(folder=place)
-    click.echo(f"Ended the cluster in {place}" if ended else f"No cluster runs in {place}")
+        click.echo(end(folder=place))
 
 
 @local.command()

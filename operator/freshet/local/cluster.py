@@ -112,7 +112,9 @@ class LocalCluster:
 
     @property
     def _kubectl(self) -> Kubectl:
-        return Kubectl(binary=self._binary, kubeconfig=self.kubeconfig, cache=self.folder / "kubectl-cache")
+        return Kubectl(
+            command=self._binary.with_name("kubectl"), kubeconfig=self.kubeconfig, cache=self.folder / "kubectl-cache"
+        )
 
     @property
     def http(self) -> httpx.Client:

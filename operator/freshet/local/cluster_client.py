@@ -21,10 +21,10 @@ class ClusterError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Kubectl:
-    """kubectl of the control plane's binary with a kubeconfig; its caches lie in ``cache``, not at the user's home."""
+    """kubectl (a link to the control plane's binary) with a kubeconfig; its caches lie in ``cache``, not at home."""
 
-    binary: Path
-    kubeconfig: Path
+    command: Path
+    kubeconfig: Path | str
     cache: Path
 
     def run(self, *args: str, input: str | None = None, check: bool = True) -> str:
@@ -32,7 +32,7 @@ class Kubectl:
         environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": str(self.cache)}
         try:
             result = subprocess.run(
-                [self.binary, "kubectl", *args],
+                [self.command, *args],
                 input=input if input is not None else "",
                 env=environment,
                 capture_output=True,

@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
 
-from freshet.local.cluster import ClusterError, clean
+from freshet.local.cluster import ClusterError, claim, clean
 from freshet.local.cluster_client import Kubectl
 from freshet.local.paths import clusters_folder, write_private
 from freshet.local.supervise import LOCK, STATE, STAY, State, read_state, running
@@ -62,13 +63,12 @@ def adopt(*, context: str, folder: Path, kubectl: Path) -> State:
     """Use a real cluster by its kube context: its kubeconfig is copied into ``folder``. Raises ClusterError."""
     if running(folder):
         raise ClusterError(f"A cluster runs in {folder}: give another --name or --folder for context {context}")
-    user = Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
-    reader = Kubectl(binary=kubectl, kubeconfig=user, cache=folder / "kubectl-cache")
-    config = reader.run("config", "view", "--minify", "--flatten", "--raw", "--context", context, "-o", "json")
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    user = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    config = _only(context, kubeconfig=user, kubectl=kubectl)
+    claim(folder)
     kubeconfig = folder / "kubeconfig"
     write_private(kubeconfig, config)
-    chosen = Kubectl(binary=kubectl, kubeconfig=kubeconfig, cache=folder / "kubectl-cache")
+    chosen = Kubectl(command=kubectl, kubeconfig=kubeconfig, cache=folder / "kubectl-cache")
     chosen.run("get", "--raw", "/version", "--request-timeout=10s")
     state = State(
         folder=str(folder),
@@ -82,8 +82,8 @@ def adopt(*, context: str, folder: Path, kubectl: Path) -> State:
     return state
 
 
-def end(*, folder: Path) -> bool:
-    """End the cluster in ``folder`` and remove what it made, unless it is kept; False when there was none.
+def end(*, folder: Path) -> str:
+    """End the cluster in ``folder`` and remove what it made, unless it is kept. Returns a sentence for people.
 
     A supervisor that does not end in time is killed, and its lifeline takes the rest along. Raises ClusterError.
     """
@@ -94,14 +94,26 @@ def end(*, folder: Path) -> bool:
             raise ClusterError(f"The cluster in {folder} is still starting: try again in a moment")
         _signal_until_free(folder, pid=state.pid)
     if state is None and not was_running:
-        return False
+        return f"No cluster runs in {folder}"
     if state and not (state.keep and state.pid):
         clean(folder)
         for name in (STATE, LOCK, LOG):
             (folder / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             folder.rmdir()
-    return True
+    ours = was_running or (state and state.pid)
+    return f"Ended the cluster in {folder}" if ours else f"Forgot the cluster of {folder}, which goes on running"
+
+
+def _only(context: str, *, kubeconfig: str, kubectl: Path) -> str:
+    """One context of a kubeconfig, with the files that it names inside."""
+    with tempfile.TemporaryDirectory() as cache:
+        reader = Kubectl(command=kubectl, kubeconfig=kubeconfig, cache=Path(cache))
+        names = reader.run("config", "get-contexts", "-o", "name").split()
+        if context not in names:
+            raise ClusterError(f"{kubeconfig} has no context {context}: choose one of {', '.join(names) or 'none'}")
+        arguments = ("config", "view", "--minify", "--flatten", "--raw", "-o", "json", "--context", context)
+        return reader.run(*arguments)
 
 
 def _signal_until_free(folder: Path, *, pid: int) -> None:
