@@ -1,6 +1,6 @@
 """From a dbt Cloud run that ended to what it means for each asset that it was for."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from freshet.core.automation import definition_of
 from freshet.core.outcome import Ended
 from freshet.dbtcloud import errors, model
 from freshet.dbtcloud.client import DbtCloud
-from freshet.dbtcloud.results import NodeResult, Outcomes, read_results
+from freshet.dbtcloud.results import Missing, StepResults, artifact_steps, merge, parse, settle
 from freshet.runtime import telemetry
 
 __all__ = ["Results", "Rewards"]
@@ -24,16 +24,17 @@ OUTCOMES: dict[str, Outcome] = {
     "Skipped": "Skipped",
     "NoOp": "Unchanged",
     "Reused": "Unchanged",
+    "Cancelled": "Cancelled",
+    "Unknown": "Interrupted",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """Per node what the run came to. ``complete``: nothing more is due to come."""
+    """What the run's steps say. ``complete``: nothing more is due to come."""
 
     complete: bool
-    nodes: dict[str, NodeResult] = field(default_factory=dict)
-    checks: dict[str, tuple[Check, ...]] = field(default_factory=dict)
+    steps: StepResults | None = None
 
 
 class Rewards:
@@ -44,16 +45,20 @@ class Rewards:
 
     async def fetch(self, client: DbtCloud, run: model.Run) -> Results:
         """Read run_results.json of each step that ran. What is not there yet leaves the results incomplete."""
-        steps = [step.index for step in run.run_steps or () if step.ran and step.index is not None]
-        pages: list[Outcomes] = []
-        for step in steps or [None]:
+        steps: list[tuple[int | None, str | None]] = list(artifact_steps(run)) or [(None, None)]
+        pages = []
+        for step, command in steps:
             try:
-                pages.append(read_results(await client.get_artifact(run_id=run.id, path="run_results.json", step=step)))
+                raw = await client.get_artifact(run_id=run.id, path="run_results.json", step=step)
             except errors.NotFound:
                 continue
             except errors.ServerError:
                 return Results(complete=False)
-        return _merged(pages)
+            page = parse(raw, command=command)
+            if isinstance(page, Missing):
+                return Results(complete=False)
+            pages.append(page)
+        return Results(complete=bool(pages), steps=merge(pages) if pages else None)
 
     def deliver(self, pipeline: Pipeline, intent: DbtRun, run: model.Run, results: Results | None) -> list[str]:
         """Hand over what is not recorded yet; returns the names of the assets that have yet to take it in."""
@@ -72,9 +77,10 @@ class Rewards:
     def _ended(
         self, pipeline: Pipeline, asset: Asset, intent: DbtRun, run: model.Run, results: Results | None
     ) -> Ended:
-        unique_id = asset.spec.materialize.dbt_cloud.unique_id if asset.spec.materialize.dbt_cloud else ""
-        node = results.nodes.get(unique_id) if results else None
-        outcome, message = _outcome(node, run, known=bool(results and results.complete and results.nodes))
+        unique_id = _unique_id(asset)
+        steps = results.steps if results else None
+        node = settle(results=steps, run=run, expected=[unique_id])[unique_id]
+        outcome, message = OUTCOMES[node.outcome], node.message or run.message
         if outcome == "Succeeded":
             telemetry.dbt_cloud_models_built_total.inc()
         versions = intent.versions.get(asset.name, {})
@@ -88,17 +94,17 @@ class Rewards:
             cause=intent.cause,
             attempt=intent.attempts.get(asset.name, 1),
             message=message,
-            looked_at=self._looked_at(asset, intent, run, versions, results),
+            looked_at=self._looked_at(asset, intent, run, versions, steps),
             version=str(run.id),
-            rows=node.rows if node else None,
-            relation=_relation(node) or asset.status.relation,
-            checks=results.checks.get(unique_id, ()) if results else (),
+            rows=node.rows_affected,
+            relation=_relation(node.relation) or asset.status.relation,
+            checks=_checks(steps, unique_id),
             trigger=intent.triggers.get(asset.name),
             definition=definition_of(asset, pipeline),
         )
 
     def _looked_at(
-        self, asset: Asset, intent: DbtRun, run: model.Run, versions: dict[str, str], results: Results | None
+        self, asset: Asset, intent: DbtRun, run: model.Run, versions: dict[str, str], steps: StepResults | None
     ) -> dict[str, Consumed]:
         """What upstreams had at launch; one that this very run built was read anew."""
         seen = {
@@ -107,7 +113,7 @@ class Rewards:
         }
         for name in set(asset.spec.upstreams).intersection(intent.assets):
             upstream = self._world.cache.assets.get(Key("Asset", asset.namespace, name))
-            if upstream is not None and _was_built(upstream, results):
+            if upstream is not None and _was_built(upstream, steps):
                 seen[name] = Consumed(
                     version=str(run.id), data_time=self._world.graph.live(Key("Asset", asset.namespace, name))
                 )
@@ -122,45 +128,30 @@ class Rewards:
         return next((item.data_time for item in history if item.version == version), None)
 
 
-def _merged(pages: list[Outcomes]) -> Results:
-    nodes: dict[str, NodeResult] = {}
-    checks: dict[str, dict[str, Check]] = {}
-    for page in pages:
-        if page.builds:
-            nodes |= page.nodes
-        for test in page.tests:
-            for unique_id in test.models:
-                check = Check(
-                    name=test.name, passed=test.passed, severity=test.severity, message=test.message, at=test.at
-                )
-                checks.setdefault(unique_id, {})[test.name] = check
-    flat = {unique_id: tuple(found.values()) for unique_id, found in checks.items()}
-    return Results(complete=bool(pages), nodes=nodes, checks=flat)
+def _unique_id(asset: Asset) -> str:
+    node = asset.spec.materialize.dbt_cloud
+    return node.unique_id if node else ""
 
 
-def _outcome(node: NodeResult | None, run: model.Run, *, known: bool) -> tuple[Outcome, str]:
-    if node is not None and node.outcome in OUTCOMES:
-        return OUTCOMES[node.outcome], node.message or run.message
-    if run.cancelled:
-        return "Cancelled", run.message
-    if node is not None:
-        return ("Succeeded" if run.succeeded else "Failed"), node.message or run.message
-    if run.succeeded and known:
-        return "Failed", f"{run.message}, but it did not build this model: check spec.materialize.dbtCloud.uniqueId"
-    return ("Succeeded" if run.succeeded else "Failed"), run.message
+def _checks(steps: StepResults | None, unique_id: str) -> tuple[Check, ...]:
+    """The tests of this model, as its checks."""
+    found = [check for check in (steps.checks if steps else ()) if unique_id in check.nodes]
+    return tuple(
+        Check(name=c.name, passed=c.passed, severity=c.severity, message=c.message, at=c.at)
+        for c in sorted(found, key=lambda c: c.name)
+    )
 
 
-def _was_built(upstream: Asset, results: Results | None) -> bool:
-    node = upstream.spec.materialize.dbt_cloud
-    result = results.nodes.get(node.unique_id) if results and node else None
+def _was_built(upstream: Asset, steps: StepResults | None) -> bool:
+    result = steps.nodes.get(_unique_id(upstream)) if steps else None
     return result is not None and result.outcome == "Success"
 
 
-def _relation(node: NodeResult | None) -> str | None:
+def _relation(name: str | None) -> str | None:
     """``schema.table`` without quotes and catalog, as counts take it."""
-    if node is None or not node.relation_name:
+    if not name:
         return None
-    parts = [part.strip('"`') for part in node.relation_name.split(".")]
+    parts = [part.strip('"`') for part in name.split(".")]
     return ".".join(parts[-2:])
 
 

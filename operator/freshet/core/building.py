@@ -11,7 +11,7 @@ DEPTH = 16
 
 
 def is_building(key: Key, *, find: Callable[[Key], Asset | None], depth: int = DEPTH) -> bool:
-    """Under way; or due and about to start; or below something that is. Failed and suspended ones are not waited for."""
+    """Under way, or due and about to start, or below such a one. Failed and suspended ones are not waited for."""
     asset = find(key)
     if asset is None or depth == 0:
         return False

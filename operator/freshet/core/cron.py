@@ -1,7 +1,7 @@
 """Cron ticks, daylight saving included (cronsim follows Debian's cron there).
 
-The dialect is the CronJob's (robfig/cron): five fields or ``@hourly`` and the like; what only other dialects know
-(``L``, ``#``, ``H``, ``7`` for Sunday) is refused, so that an Asset and a CronJob never read one expression differently.
+The dialect is the CronJob's (robfig/cron): five fields or ``@hourly`` and the like; what only other dialects
+know (``L``, ``#``, ``H``, ``7`` for Sunday) is refused, so that an Asset and a CronJob never read one expression differently.
 """
 
 import re

@@ -165,7 +165,7 @@ def _assess(observed: Observed, asset: Asset, policy: Policy) -> Due | Waiting |
             upstreams=observed.upstreams,
             now=observed.now,
             busy=observed.busy,
-        )  # fmt: skip
+        )
     )
 
 

@@ -167,7 +167,7 @@ def _with(run: Ended, **changes: object) -> Ended:
 
 def _final_pod(pods: Sequence[Pod]) -> Pod | None:
     finished = [pod for pod in pods if pod.status.phase in ("Succeeded", "Failed")]
-    return finished[-1] if finished else None
+    return max(finished, key=lambda pod: (str(pod.metadata.creation_timestamp), pod.name), default=None)
 
 
 def _exit(pod: Pod | None) -> Terminated | None:

@@ -1,0 +1,64 @@
+# Two commands matter: `make demo` and `make test`. Each sets up all that it needs; a second run is fast.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.freshet-installed
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help demo test unit cluster e2e check format bench lock setup clean
+
+help: ## Say what can be done
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## Make the virtual environment
+
+# Go's modules arrive while Python's are installed.
+$(STAMP): requirements-dev.lock requirements-uv.lock pyproject.toml
+	@echo "· Installing Python packages (once; about a minute)"
+	@if command -v go >/dev/null; then (cd controlplane && go mod download >/dev/null 2>&1) & fi; \
+	  test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	    { echo "Python's venv module is missing: apt-get install python3-venv, then make again"; exit 1; }; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock && \
+	  $(BIN)/uv pip sync --quiet --python $(BIN)/python requirements-dev.lock requirements-uv.lock && \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable . && touch $@
+
+demo: $(STAMP) ## Run the kaizen-wars example here and watch it become fresh (ONCE=1: end by itself)
+	@$(BIN)/freshet local demo $(if $(ONCE),--once)
+
+test: check unit cluster e2e ## Everything that must hold
+
+unit: $(STAMP) ## Pure tests
+	$(BIN)/pytest -q -m "not slow" tests/unit
+
+cluster: $(STAMP) ## Tests against a real API server
+	$(BIN)/pytest -q -m slow tests/unit
+	$(BIN)/pytest -q tests/cluster
+
+e2e: $(STAMP) ## The whole demo
+	$(BIN)/pytest -q tests/e2e
+
+check: $(STAMP) ## Lint, types, layers
+	$(BIN)/ruff check operator tests data crds
+	$(BIN)/ruff format --check operator tests data crds
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## Format the code
+	$(BIN)/ruff check --fix operator tests data crds
+	$(BIN)/ruff format operator tests data crds
+
+bench: $(STAMP) ## Print the figures
+	for bench in propagation scale ingest; do PYTHONPATH=. $(BIN)/python tests/bench/$$bench.py || exit 1; done
+
+lock: $(STAMP) ## Resolve the lock files anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url \
+	  --no-emit-find-links pyproject.toml --extra dev --extra local -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url \
+	  --no-emit-find-links pyproject.toml -c requirements-dev.lock -o requirements.lock
+	echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
+	  --no-emit-find-links - -o requirements-uv.lock
+
+clean: ## Remove what was made here (not the cache)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
