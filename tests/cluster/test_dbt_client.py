@@ -1,4 +1,4 @@
-"""The client, the run protocol and the reading of results against the stand-in, a process that behaves as dbt Cloud does."""
+"""Client, run protocol and results against the stand-in: a process that behaves as dbt Cloud does."""
 
 import asyncio
 import os
