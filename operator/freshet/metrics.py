@@ -1,82 +1,122 @@
-"""Freshness as Prometheus metrics, read from the cache at scrape time: a deleted asset leaves no series behind.
+"""What is known of each asset, for Prometheus: read from the cache when it is scraped, so that a deleted asset leaves
+no series behind.
 
-Timestamps, not ages (https://prometheus.io/docs/practices/instrumentation/#timestamps-not-time-since): the age is the
-query's to compute, and a scrape that fails does not freeze it.
+The text is written here rather than by prometheus_client, which makes an object per sample: ten thousand assets have
+130,000 samples, for which it takes more than a second and this a tenth. The lines are the same in the classic text
+format and in OpenMetrics (https://prometheus.io/docs/instrumenting/exposition_formats/).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import get_args
-
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from typing import Protocol, get_args
 
 from freshet.api.asset import Asset, State
 from freshet.api.durations import parse_duration
-from freshet.core.lineage import Graph, key_of
+from freshet.api.view import Key
 from freshet.runtime.cache import Cache
 
-__all__ = ["AssetCollector"]
+__all__ = ["AssetMetrics", "LiveDataTime"]
 
-LABELS = ("namespace", "pipeline", "asset", "kind")
 STATES: tuple[str, ...] = get_args(State)
+CHUNK = 500
 
 
-class AssetCollector(Collector):
-    """One family per fact; an asset without that fact has no sample in it."""
+class LiveDataTime(Protocol):
+    """The part of the graph of assets that metrics read."""
 
-    def __init__(self, *, cache: Cache, graph: Graph) -> None:
-        self._cache, self._graph = cache, graph
+    def live(self, key: Key) -> datetime | None:
+        """How recent the data inside is, as of the newest checks."""
+        ...
 
-    def describe(self) -> Iterable[Metric]:
-        """Nothing: registering must not collect."""
-        return []
 
-    def collect(self) -> Iterable[Metric]:
-        assets = list(self._cache.assets)
-        labels = [[a.namespace, a.spec.pipeline or "", a.name, a.kind] for a in assets]
-        facts: list[tuple[str, str, Callable[[Asset], float | None]]] = [
-            ("last_update_timestamp_seconds", "When the asset's newest version was made.", _updated),
-            ("data_timestamp_seconds", "How recent the data inside the asset is.", self._data_time),
-            ("max_lag_seconds", "The limit on the asset's lag.", _limit),
-            ("rows", "Rows in the asset.", lambda a: a.status.rows),
+class AssetMetrics:
+    """``freshet_asset_*``: labels namespace, pipeline, asset, kind."""
+
+    def __init__(self, *, cache: Cache, graph: LiveDataTime) -> None:
+        self._cache = cache
+        self._graph = graph
+
+    def chunks(self) -> Iterator[str]:
+        """All families, in pieces that take milliseconds; every piece describes the assets as of the first."""
+        rows = [(asset, _labels(asset)) for asset in self._cache.assets]
+        for name, help, value in self._gauges():
+            yield _head(name, help)
+            for part in _parts(rows):
+                yield "".join(
+                    [f"{name}{{{labels}}} {x!r}\n" for asset, labels in part if (x := value(asset)) is not None]
+                )
+        yield _head("freshet_asset_state", "1 for the state that the asset is in, 0 for every other.")
+        for part in _parts(rows):
+            yield "".join([_states(asset, labels) for asset, labels in part])
+
+    def _gauges(self) -> tuple[tuple[str, str, Callable[[Asset], float | None]], ...]:
+        return (
             (
-                "run_duration_seconds",
-                "How long the run of the newest version took.",
-                lambda a: a.status.duration_seconds,
+                "freshet_asset_last_update_timestamp_seconds",
+                "When the newest version of the asset was made (Unix time).",
+                lambda asset: _unix(asset.status.last_updated_at),
             ),
-        ]
-        for name, text, fact in facts:
-            family = GaugeMetricFamily(f"freshet_asset_{name}", text, labels=LABELS)
-            for asset, values in zip(assets, labels, strict=True):
-                value = fact(asset)
-                if value is not None:
-                    family.add_metric(values, value)
-            yield family
-        yield _states(assets, labels)
-
-    def _data_time(self, asset: Asset) -> float | None:
-        return _seconds(self._graph.live(key_of(asset))) if asset.status.version is not None else None
-
-
-def _states(assets: list[Asset], labels: list[list[str]]) -> Metric:
-    family = GaugeMetricFamily(
-        "freshet_asset_state", "1 for the state that the asset is in.", labels=(*LABELS, "state")
-    )
-    for asset, values in zip(assets, labels, strict=True):
-        for state in STATES:
-            family.add_metric([*values, state], 1 if asset.status.state == state else 0)
-    return family
-
-
-def _updated(asset: Asset) -> float | None:
-    return _seconds(asset.status.last_updated_at)
+            (
+                "freshet_asset_data_timestamp_seconds",
+                "How recent the data inside the asset is, as of the newest checks of its sources (Unix time).",
+                lambda asset: _unix(self._graph.live(Key("Asset", asset.namespace, asset.name))),
+            ),
+            (
+                "freshet_asset_max_lag_seconds",
+                "The lag that the asset's policy allows.",
+                _max_lag,
+            ),
+            (
+                "freshet_asset_rows",
+                "Rows of the newest version.",
+                lambda asset: None if asset.status.rows is None else float(asset.status.rows),
+            ),
+            (
+                "freshet_asset_run_duration_seconds",
+                "How long the run that made the newest version took.",
+                lambda asset: asset.status.duration_seconds,
+            ),
+        )
 
 
-def _limit(asset: Asset) -> float | None:
-    policy = asset.status.policy
-    return parse_duration(policy.maximum_lag).total_seconds() if policy and policy.maximum_lag else None
+def _head(name: str, help: str) -> str:
+    return f"# HELP {name} {help}\n# TYPE {name} gauge\n"
 
 
-def _seconds(at: datetime | None) -> float | None:
+def _parts(rows: list[tuple[Asset, str]]) -> Iterator[list[tuple[Asset, str]]]:
+    for start in range(0, len(rows), CHUNK):
+        yield rows[start : start + CHUNK]
+
+
+def _labels(asset: Asset) -> str:
+    """The API allows no character in names that needs escaping; a name that is only mentioned is not checked."""
+    pipeline = _escape(asset.spec.pipeline or "")
+    return f'asset="{asset.name}",kind="{asset.kind}",namespace="{asset.namespace}",pipeline="{pipeline}"'
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+_STATE_SUFFIXES = tuple((state, f',state="{state}"}} ') for state in STATES)
+
+
+def _states(asset: Asset, labels: str) -> str:
+    now, head = asset.status.state, f"freshet_asset_state{{{labels}"
+    if now is None:
+        return ""
+    return "".join([f"{head}{suffix}{'1.0' if state == now else '0.0'}\n" for state, suffix in _STATE_SUFFIXES])
+
+
+def _unix(at: datetime | None) -> float | None:
     return at.timestamp() if at is not None else None
+
+
+def _max_lag(asset: Asset) -> float | None:
+    policy = asset.status.policy
+    if policy is None or policy.maximum_lag is None:
+        return None
+    try:
+        return parse_duration(policy.maximum_lag).total_seconds()
+    except ValueError:
+        return None

@@ -1,49 +1,99 @@
-"""One port: ``/metrics`` for Prometheus, ``/healthz`` and ``/readyz`` for the kubelet."""
+"""One port: ``/metrics``, ``/healthz``, ``/readyz``, and whatever routes callers add.
+
+Metrics of many thousands of assets are written chunk by chunk, so that a scrape never keeps the loop from its watches.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-__all__ = ["Server"]
+from freshet.runtime import telemetry
+from freshet.runtime.errors import CannotStart
+
+__all__ = ["HttpServer", "MetricChunks"]
+
+MetricChunks = Callable[[], Iterable[str]]
+"""Further metrics in the text format, in chunks that each take a few milliseconds to make."""
+EOF = b"# EOF\n"
+GRACE_SECONDS = 0.5
 
 
-class Server:
-    """``alive`` and ``ready`` answer None when all is well, else why not."""
+class HttpServer:
+    """``unhealthy`` and ``unready`` return a sentence that says why, or None."""
 
     def __init__(
-        self, *, registry: CollectorRegistry, alive: Callable[[], str | None], ready: Callable[[], str | None]
+        self,
+        *,
+        unhealthy: Callable[[], str | None],
+        unready: Callable[[], str | None],
+        routes: Iterable[web.RouteDef] = (),
     ) -> None:
-        self._registry = registry
-        self._alive, self._ready = alive, ready
-        self._runner: web.AppRunner | None = None
-        self.app = web.Application()
-        self.app.router.add_get("/metrics", self._metrics)
-        self.app.router.add_get("/healthz", lambda request: _said(self._alive()))
-        self.app.router.add_get("/readyz", lambda request: _said(self._ready()))
+        self._unhealthy = unhealthy
+        self._unready = unready
+        self._chunks: list[MetricChunks] = []
+        app = web.Application()
+        app.add_routes([web.get("/metrics", self._metrics), web.get("/healthz", self._healthz)])
+        app.add_routes([web.get("/readyz", self._readyz), *routes])
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=GRACE_SECONDS)
 
-    async def start(self, *, host: str, port: int) -> int:
-        """Listen; returns the port, which the system chooses for 0. Raises OSError where it is taken."""
-        self._runner = web.AppRunner(self.app, access_log=None)
+    def add_metrics(self, chunks: MetricChunks) -> None:
+        """Serve these after the operator's own metrics."""
+        self._chunks.append(chunks)
+
+    async def start(self, *, port: int, host: str | None = None, port_file: Path | None = None) -> int:
+        """Listen; port 0 takes a free one. Returns the port, and writes it to ``port_file``. Raises CannotStart."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        await site.start()
-        bound: int = self._runner.addresses[0][1]
-        return bound
+        site = web.TCPSite(self._runner, host, port, reuse_address=True)
+        try:
+            await site.start()
+        except OSError as error:
+            raise CannotStart(
+                f"Port {port} cannot be opened for metrics: {error.strerror}; choose one with --port."
+            ) from error
+        chosen: int = self._runner.addresses[0][1]
+        if port_file is not None:
+            _write(port_file, str(chosen))
+        return chosen
 
-    async def stop(self) -> None:
-        """Close the port."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+    async def close(self) -> None:
+        """Stop listening."""
+        await self._runner.cleanup()
 
-    async def _metrics(self, request: web.Request) -> web.Response:
-        """Written in a thread: a large page must not hold up the reconcilers."""
-        encoder, content_type = choose_encoder(request.headers.get("Accept", ""))
-        page = await asyncio.to_thread(encoder, self._registry)
-        return web.Response(body=page, headers={"Content-Type": content_type})
+    async def _healthz(self, request: web.Request) -> web.Response:
+        return _verdict(self._unhealthy())
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        return _verdict(self._unready())
+
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:
+        encode, content_type = choose_encoder(",".join(request.headers.getall("Accept", [])))
+        response = web.StreamResponse(headers={"Content-Type": content_type})
+        await response.prepare(request)
+        own = encode(telemetry.REGISTRY)
+        await response.write(own.removesuffix(EOF))
+        async for chunk in self._further():
+            await response.write(chunk.encode())
+        if own.endswith(EOF):
+            await response.write(EOF)
+        await response.write_eof()
+        return response
+
+    async def _further(self) -> AsyncIterator[str]:
+        for chunks in self._chunks:
+            for chunk in chunks():
+                yield chunk
+                await asyncio.sleep(0)
 
 
-async def _said(trouble: str | None) -> web.Response:
-    return web.Response(text=trouble or "ok", status=503 if trouble else 200)
+def _verdict(trouble: str | None) -> web.Response:
+    return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)
+
+
+def _write(path: Path, text: str) -> None:
+    """At once or not at all: whoever waits for the file must not read half of it."""
+    draft = path.with_name(f"{path.name}.part")
+    draft.write_text(text)
+    draft.replace(path)

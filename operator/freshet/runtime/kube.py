@@ -1,188 +1,152 @@
-"""Reads and writes of the Kubernetes API: the official client's connection and authentication, plain JSON on it.
-
-The answer to each write goes into the cache at once, so that the next decision does not wait for the watch.
+"""Reads and writes of Kubernetes objects. The answer to each write goes into the cache at once, so that the next
+decision does not wait for the watch to say what we know already.
 """
 
-import asyncio
 import base64
-import ssl
-from collections import deque
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urlencode
-
-import aiohttp
-import msgspec
-from kubernetes.aio import client as kubernetes_client
 
 from freshet.api.asset import Asset
 from freshet.api.names import FIELD_MANAGER
 from freshet.api.pipeline import Pipeline
-from freshet.api.view import Object
+from freshet.api.view import Key, Object
 from freshet.runtime import errors
-from freshet.runtime.cache import Cache
-from freshet.runtime.events import event_body
-from freshet.runtime.resources import path
+from freshet.runtime.cache import KINDS, Cache
+from freshet.runtime.events import EventWriter
+from freshet.runtime.kinds import resource
+from freshet.runtime.lists import pages
+from freshet.runtime.transport import Transport
 
 __all__ = ["Kube"]
 
+logger = logging.getLogger(__name__)
+
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-JSON = "application/json"
-TIMEOUT = 30
-CHUNK = 500
-EVENTS_WAITING = 1000
-KIND = {Asset: "Asset", Pipeline: "Pipeline"}
 
 
 class Kube:
-    """One connection pool to one API server."""
+    """All methods may raise Throttled and Unavailable; what else they raise is said where it is meant."""
 
-    def __init__(self, *, configuration: kubernetes_client.Configuration, cache: Cache) -> None:
-        configuration.client_session_kwargs = {"trust_env": False}
-        configuration.connection_pool_maxsize = 128
-        self._api = kubernetes_client.ApiClient(configuration)
+    def __init__(self, *, transport: Transport, cache: Cache) -> None:
+        self.transport = transport
         self._cache = cache
-        self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS_WAITING)
-        self._wake = asyncio.Event()
+        self.events = EventWriter(transport=transport)
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._api.close()
-
-    async def patch_status(self, obj: Asset | Pipeline, *, patch: dict[str, Any]) -> None:
-        """Merge-patch the status of the object as it was read. Raises Conflict, Gone and the rest of KubeError."""
-        kind, meta = KIND[type(obj)], obj.metadata
-        body = {"metadata": {"resourceVersion": meta.resource_version, "uid": meta.uid}, "status": patch}
-        where = path(kind, namespace=meta.namespace, name=meta.name, sub="status")
-        self._cache.ingest(await self._send("PATCH", where, body=body, content=MERGE_PATCH), kind=kind)
-
-    async def create(self, kind: str, *, namespace: str, body: dict[str, Any], dry_run: bool = False) -> dict[str, Any]:
-        """Create an object; unknown fields are refused. Raises AlreadyExists, Refused and the rest."""
-        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"} | ({"dryRun": "All"} if dry_run else {})
-        answer = await self._send("POST", path(kind, namespace=namespace), body=body, query=query)
-        if not dry_run:
-            self._cache.ingest(answer, kind=kind)
-        return answer
-
-    async def apply(self, kind: str, *, namespace: str, name: str, body: dict[str, Any], force: bool) -> dict[str, Any]:
-        """Server-side apply. Raises Conflict with the fields that others own (without force), Refused and the rest."""
-        query = {"fieldManager": FIELD_MANAGER, "force": str(force).lower(), "fieldValidation": "Strict"}
-        where = path(kind, namespace=namespace, name=name)
-        answer = await self._send("PATCH", where, body=body, content=APPLY_PATCH, query=query)
-        self._cache.ingest(answer, kind=kind)
-        return answer
-
-    async def delete(self, kind: str, *, namespace: str, name: str, uid: str) -> None:
-        """Delete that very object and what it owns, in the background. One that is gone already is fine."""
-        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
-        try:
-            await self._send("DELETE", path(kind, namespace=namespace, name=name), body=body)
-        except (errors.Gone, errors.Conflict):
-            pass
+        """Write what Events can still be written, then close the connections."""
+        await self.events.close()
+        await self.transport.close()
 
     async def get(self, kind: str, *, namespace: str, name: str) -> dict[str, Any] | None:
-        """The object as it is now, or None."""
+        """A live read; None where there is no such object. Raises Refused without the right to look."""
         try:
-            return await self._send("GET", path(kind, namespace=namespace, name=name))
+            return await self.transport.json("GET", resource(kind).path(namespace=namespace, name=name))
         except errors.Gone:
             return None
 
-    async def pages(
-        self, kind: str, *, namespace: str | None, selector: str = ""
-    ) -> AsyncIterator[list[dict[str, Any]]]:
-        """All objects of a kind, in chunks of 500."""
-        query = {"limit": str(CHUNK)} | ({"labelSelector": selector} if selector else {})
-        while True:
-            answer = await self._send("GET", path(kind, namespace=namespace), query=query)
-            yield answer.get("items") or []
-            following = answer["metadata"].get("continue")
-            if not following:
-                return
-            query["continue"] = following
+    async def list_all(
+        self, kind: str, *, namespace: str | None, label_selector: str = "", field_selector: str = ""
+    ) -> list[dict[str, Any]]:
+        """All objects of a kind, of one namespace or of all, read in chunks of 500."""
+        found: list[dict[str, Any]] = []
+        query = {"labelSelector": label_selector, "fieldSelector": field_selector}
+        async for page in self.pages(kind, namespace=namespace, query=query):
+            found.extend(page)
+        return found
 
-    async def refresh_pods(self, *, namespace: str, job: str) -> None:
-        """Read a Job's pods live into the cache."""
-        selector = f"batch.kubernetes.io/job-name={job}"
-        async for items in self.pages("Pod", namespace=namespace, selector=selector):
-            for item in items:
-                self._cache.ingest(item, kind="Pod")
+    def pages(
+        self, kind: str, *, namespace: str | None, query: dict[str, str] | None = None
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """The same, chunk by chunk. Raises Expired when the reader is so slow that the list must begin again."""
+        return pages(self.transport, resource(kind), namespace=namespace, query=query or {})
+
+    async def patch_status(self, obj: Asset | Pipeline, *, patch: dict[str, Any]) -> None:
+        """Merge ``patch`` into the status, if the object is still as we know it.
+
+        Raises Conflict when it is not, Gone when it is deleted, Refused when the schema does not take it.
+        """
+        kind, meta = type(obj).__name__, obj.metadata
+        guard = {"resourceVersion": meta.resource_version, "uid": meta.uid}
+        path = resource(kind).path(namespace=meta.namespace, name=meta.name, subresource="status")
+        body = {"metadata": guard, "status": patch}
+        query = {"fieldManager": FIELD_MANAGER}
+        answer = await self.transport.json("PATCH", path, query=query, body=body, content_type=MERGE_PATCH)
+        self._cache.ingest(answer, kind=kind)
+
+    async def create(self, kind: str, *, namespace: str, body: dict[str, Any], dry_run: bool = False) -> dict[str, Any]:
+        """POST; a dry run is judged by the API server and not kept. Raises AlreadyExists and Refused."""
+        place = resource(kind)
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+        if dry_run:
+            query["dryRun"] = "All"
+        full = {"apiVersion": place.api_version, "kind": kind, **body}
+        try:
+            answer = await self.transport.json("POST", place.path(namespace=namespace), query=query, body=full)
+        except errors.Gone as error:
+            raise errors.Refused(error.message, reason="NotFound", invalid=False) from error
+        if not dry_run:
+            self._take_in(kind, answer)
+        return answer
+
+    async def apply(
+        self, kind: str, *, namespace: str, name: str, body: dict[str, Any], force: bool, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Server-side apply as field manager ``freshet``.
+
+        Raises Conflict with the fields that others own (never with ``force``), Refused when the object is wrong.
+        """
+        place = resource(kind)
+        query = {"fieldManager": FIELD_MANAGER, "force": str(force).lower()}
+        if dry_run:
+            query["dryRun"] = "All"
+        full = {"apiVersion": place.api_version, "kind": kind, **body}
+        path = place.path(namespace=namespace, name=name)
+        try:
+            answer = await self.transport.json("PATCH", path, query=query, body=full, content_type=APPLY_PATCH)
+        except errors.Gone as error:
+            raise errors.Refused(error.message, reason="NotFound", invalid=False) from error
+        if not dry_run:
+            self._take_in(kind, answer)
+        return answer
+
+    async def delete(self, kind: str, *, namespace: str, name: str, uid: str, propagation: str = "Background") -> None:
+        """Delete the object with this uid, and what it owns; one that is gone is fine, also if its name lives on."""
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": propagation}
+        try:
+            answer = await self.transport.json("DELETE", resource(kind).path(namespace=namespace, name=name), body=body)
+        except (errors.Gone, errors.Conflict):
+            answer = {}
+        if (answer.get("metadata") or {}).get("finalizers"):
+            self._take_in(kind, answer)
+        elif kind in KINDS:
+            self._cache.forget(Key(kind, namespace, name), uid)
 
     async def read_secret(self, *, namespace: str, name: str) -> dict[str, bytes] | None:
-        """A Secret's data, or None where it does not exist. Raises Refused where it may not be read."""
-        secret = await self.get("Secret", namespace=namespace, name=name)
-        if secret is None:
-            return None
-        return {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}
+        """The decoded values of one Secret, None where there is none. Never cached."""
+        raw = await self.get("Secret", namespace=namespace, name=name)
+        return None if raw is None else {k: base64.b64decode(v) for k, v in (raw.get("data") or {}).items()}
+
+    async def refresh_pods(self, *, namespace: str, job: str) -> None:
+        """Read the pods of a Job now, for when their last event has not arrived yet."""
+        selector = f"batch.kubernetes.io/job-name={job}"
+        for raw in await self.list_all("Pod", namespace=namespace, label_selector=selector):
+            self._cache.ingest(raw, kind="Pod")
 
     async def events_about(self, *, namespace: str, uid: str) -> list[dict[str, Any]]:
-        """The Events that concern an object; none where they may not be read."""
-        query = {"fieldSelector": f"involvedObject.uid={uid}", "limit": "50"}
+        """The Events about one object, in no order; none where they may not be read."""
+        selector = f"involvedObject.uid={uid}"
         try:
-            answer = await self._send("GET", path("Event", namespace=namespace), query=query)
-        except errors.Refused:
+            return await self.list_all("Event", namespace=namespace, field_selector=selector)
+        except errors.Refused as error:
+            logger.debug("Events are not read, so that why a pod waits stays unknown: %s", error)
             return []
-        return answer.get("items") or []
 
     def emit(self, obj: Object, *, type: str, reason: str, message: str) -> None:
-        """Write a Kubernetes Event soon; beyond 1,000 waiting ones the oldest are dropped."""
-        self._events.append(event_body(obj, type=type, reason=reason, message=message))
-        self._wake.set()
+        """Write an Event some time soon, if that is possible; nothing ever waits for it or fails by it."""
+        self.events.put(obj, type=type, reason=reason, message=message)
 
-    async def post_events(self) -> None:
-        """Write waiting Events until cancelled. An Event that is refused is dropped: it is a courtesy."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._events:
-                body = self._events.popleft()
-                try:
-                    await self._send("POST", path("Event", namespace=body["metadata"]["namespace"]), body=body)
-                except errors.KubeError:
-                    continue
-
-    async def _send(
-        self, method: str, where: str, *, body: Any = None, content: str = JSON, query: dict[str, str] | None = None
-    ) -> dict[str, Any]:
-        configuration = self._api.configuration
-        url = f"{configuration.host}{where}" + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": JSON, "Content-Type": content}
-        await _authorize(self._api, headers)
-        try:
-            answer = await self._api.rest_client.request(
-                method, url, headers=headers, body=body, _request_timeout=TIMEOUT
-            )
-            data = await answer.read()
-        except (aiohttp.ClientError, TimeoutError, ssl.SSLError, OSError) as error:
-            raise errors.Unavailable(f"the Kubernetes API did not answer: {error}") from None
-        if answer.status >= 300:
-            raise _error(method, answer.status, answer.headers, data)
-        decoded: dict[str, Any] = msgspec.json.decode(data)
-        return decoded
-
-
-async def _authorize(api: Any, headers: dict[str, str]) -> None:
-    """The client's own authentication: a token that rotates on disk is read again by its hook."""
-    answer = api.update_params_for_auth(headers, [], ["BearerToken"], None, None, None)
-    if asyncio.iscoroutine(answer):
-        await answer
-
-
-def _error(method: str, status: int, headers: Any, data: bytes) -> errors.KubeError:
-    try:
-        said: dict[str, Any] = msgspec.json.decode(data)
-    except msgspec.DecodeError:
-        said = {}
-    message, reason = said.get("message") or f"HTTP {status}", said.get("reason") or ""
-    details = said.get("details") or {}
-    if status == 404:
-        return errors.Gone(message)
-    if status == 409 and method == "POST":
-        return errors.AlreadyExists(message)
-    if status == 409:
-        return errors.Conflict(message, fields=tuple(c.get("field", "") for c in details.get("causes") or ()))
-    if status == 429:
-        return errors.Throttled(message, retry_after=float(headers.get("Retry-After") or 1))
-    if status in (400, 403, 422):
-        return errors.Refused(message, invalid=status != 403, reason=reason)
-    return errors.Unavailable(message)
+    def _take_in(self, kind: str, answer: dict[str, Any]) -> None:
+        if kind in KINDS and "metadata" in answer:
+            self._cache.ingest(answer, kind=kind)

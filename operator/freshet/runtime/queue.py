@@ -41,6 +41,7 @@ class WorkQueue:
         self._deadlines: Wakeups[datetime] = Wakeups()
         self._backoffs: Wakeups[float] = Wakeups()
         self._sooner = asyncio.Event()
+        self._ended = asyncio.Event()
 
     @property
     def depth(self) -> int:
@@ -51,6 +52,12 @@ class WorkQueue:
     def idle(self) -> bool:
         """Nothing waits and nobody works; wake-ups may be pending."""
         return not self._dirty and not self._busy
+
+    async def drained(self) -> None:
+        """Return once nothing waits and nobody works."""
+        while not self.idle:
+            self._ended.clear()
+            await self._ended.wait()
 
     def oldest_visit(self) -> float:
         """Seconds that the longest visit under way has taken so far."""
@@ -101,6 +108,7 @@ class WorkQueue:
     def done(self, key: Key) -> None:
         """The visit has ended; what arrived meanwhile is queued now."""
         self._busy.pop(key, None)
+        self._ended.set()
         if key in self._dirty:
             self._ready.put_nowait(key)
 

@@ -35,7 +35,7 @@ class Index(Generic[T, G]):
 
 
 class Store(Generic[T]):
-    """One kind. What is older than what is known never replaces it; what was deleted never comes back by a late event."""
+    """One kind. What is older than what is known never replaces it; a late event never brings back what was deleted."""
 
     def __init__(self, *, kind: str, indexes: Iterable[Index[T, tuple[str, str]]] = ()) -> None:
         self.kind = kind

@@ -1,4 +1,4 @@
-"""Counters and histograms of the operator itself; what is known of assets is collected from the cache (freshet.metrics)."""
+"""Counters and histograms of the operator itself; freshet.metrics tells of assets, from the cache."""
 
 from typing import Final
 

@@ -1,0 +1,110 @@
+"""kopf's wiring: what it watches, with which settings, and where events go. Everything else is behind the Machine.
+
+Run it as ``freshet operator`` or, as any kopf operator, ``kopf run -m freshet.main``.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+import kopf
+from kopf._core.engines.activities import ActivityError
+
+from freshet.api.names import API_VERSION, LABEL_MANAGED_BY, MANAGED_BY
+from freshet.controllers import Controllers
+from freshet.metrics import AssetMetrics
+from freshet.runtime import kopfing
+from freshet.runtime.cache import Cache
+from freshet.runtime.errors import CannotStart
+from freshet.runtime.http import MetricChunks
+from freshet.runtime.machine import Machine
+from freshet.runtime.options import Options
+
+__all__ = ["operator"]
+
+PATH: Any = click.Path(path_type=Path)
+MANAGED: Any = {LABEL_MANAGED_BY: MANAGED_BY}
+
+
+def metrics(cache: Cache, controllers: Controllers) -> MetricChunks:
+    """What is known of assets, for /metrics."""
+    return AssetMetrics(cache=cache, graph=controllers.graph).chunks
+
+
+def machine(options: Options) -> Machine:
+    """An operator that is not connected yet."""
+    return Machine(options=options, controllers=Controllers, metrics=metrics)
+
+
+@kopf.on.startup()
+async def startup(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> None:
+    """Connect unless ``freshet operator`` has, then list and begin."""
+    kopfing.configure(settings)
+    try:
+        if "machine" not in memo:
+            made = machine(Options.from_env(namespaces=kopfing.namespaces_of_command_line()))
+            await made.open()
+            memo["machine"] = made
+        await memo["machine"].start()
+    except CannotStart as error:
+        raise kopf.PermanentError(str(error)) from error
+
+
+@kopf.on.cleanup()
+async def cleanup(memo: kopf.Memo, **_: Any) -> None:
+    """End what startup began."""
+    if "machine" in memo:
+        await memo["machine"].stop()
+
+
+@kopf.on.login()
+async def login(memo: kopf.Memo, **_: Any) -> kopf.ConnectionInfo:
+    """The watches use the same credentials as everything else."""
+    return await kopfing.connection(memo["machine"].transport.access)
+
+
+@kopf.on.event(API_VERSION, "pipelines", id="pipelines")
+@kopf.on.event(API_VERSION, "assets", id="assets")
+@kopf.on.event("batch/v1", "cronjobs", labels=MANAGED, id="cronjobs")
+@kopf.on.event("batch/v1", "jobs", labels=MANAGED, id="jobs")
+@kopf.on.event("v1", "pods", labels=MANAGED, id="pods")
+async def seen(event: Any, memo: kopf.Memo, resource: kopf.Resource, **_: Any) -> None:
+    """One object was seen, changed or deleted: the cache knows what to make of it."""
+    deleted = event["type"] == "DELETED"
+    memo["machine"].cache.ingest(event["object"], kind=resource.kind, deleted=deleted)
+
+
+async def serve(options: Options) -> None:
+    """Run until SIGTERM or SIGINT. Raises CannotStart."""
+    made = machine(options)
+    await made.open()
+    namespaces = options.namespaces
+    await kopf.operator(
+        clusterwide=not namespaces, namespaces=namespaces, standalone=True, memo=kopf.Memo(machine=made)
+    )
+
+
+@click.command()
+@click.option("--kubeconfig", type=PATH, help="Default: KUBECONFIG, the pod's own account, ~/.kube/config.")
+@click.option("--namespace", "-n", "namespaces", multiple=True, help="Watch only this one; repeatable.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Of /metrics; 0: a free one. Default: 8080.")
+@click.option("--port-file", type=PATH, help="Write the port here once it is open.")
+@click.option("--log-format", type=click.Choice(["plain", "json"]), default="plain", show_default=True)
+@click.option("--workers", type=click.IntRange(1, 256), default=16, show_default=True, help="Visits at a time.")
+@click.option("--verbose", "-v", is_flag=True, help="Log each step.")
+def operator(*, log_format: str, verbose: bool, **given: Any) -> None:
+    """Keep the Assets and Pipelines of a cluster fresh, until told to stop."""
+    kopfing.configure_logs(log_format=log_format, verbose=verbose)
+    try:
+        asyncio.run(serve(Options.from_env(**given)))
+    except CannotStart as error:
+        raise Refusal(str(error)) from error
+    except ActivityError as error:
+        raise Refusal(kopfing.sentence(error)) from error
+
+
+class Refusal(click.ClickException):
+    """The operator cannot begin: one sentence, and an exit code of its own."""
+
+    exit_code = 2

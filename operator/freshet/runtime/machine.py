@@ -1,0 +1,123 @@
+"""The parts of a running operator, put together: what starts in which order, what ends, and is it well."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from freshet.api.view import Key
+from freshet.runtime import errors, starting, telemetry
+from freshet.runtime.cache import Cache
+from freshet.runtime.clock import Clock, SystemClock
+from freshet.runtime.config import load_access
+from freshet.runtime.http import HttpServer, MetricChunks
+from freshet.runtime.kube import Kube
+from freshet.runtime.options import Options
+from freshet.runtime.queue import WorkQueue
+from freshet.runtime.source import Source
+from freshet.runtime.transport import Transport
+
+__all__ = ["Controllers", "Machine"]
+
+logger = logging.getLogger(__name__)
+
+STUCK_SECONDS = 600.0
+START_PATIENCE = 20.0
+
+
+class Controllers(Protocol):
+    """What the machine drives; freshet.controllers has the real ones."""
+
+    def start_listening(self) -> None: ...
+
+    async def synced(self) -> None: ...
+
+    async def reconcile(self, key: Key) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Machine:
+    """One operator in this process. ``controllers`` makes the reconcilers from the parts; ``metrics`` their metrics."""
+
+    def __init__(
+        self,
+        *,
+        options: Options,
+        controllers: Callable[..., Any],
+        metrics: Callable[[Cache, Any], MetricChunks],
+        clock: Clock | None = None,
+    ) -> None:
+        self.options = options
+        self.clock = clock or SystemClock()
+        self.cache = Cache(clock=self.clock)
+        self.queue = WorkQueue(clock=self.clock)
+        self._make_controllers, self._make_metrics = controllers, metrics
+        self._tasks: list[asyncio.Task[None]] = []
+        self._http = HttpServer(unhealthy=self.unhealthy, unready=self.unready)
+        self._controllers: Controllers | None = None
+
+    async def open(self) -> None:
+        """Connect, and see that there is something to watch. Raises CannotStart."""
+        self.transport = Transport(access=await load_access(kubeconfig=self.options.kubeconfig))
+        self.kube = Kube(transport=self.transport, cache=self.cache)
+        self.source = Source(kube=self.kube, cache=self.cache, namespaces=self.options.namespaces)
+        try:
+            await starting.check(kube=self.kube, namespaces=self.options.namespaces)
+        except errors.CannotStart:
+            await self.kube.close()
+            raise
+
+    async def start(self) -> None:
+        """Listen on the port, list, and begin to reconcile. Raises CannotStart."""
+        options = self.options
+        port = await self._http.start(port=options.port, port_file=options.port_file)
+        logger.info("Serving /metrics, /healthz and /readyz on port %d", port)
+        controllers: Any = self._make_controllers(
+            cache=self.cache, kube=self.kube, queue=self.queue, clock=self.clock, settings=options.settings
+        )
+        self._controllers = controllers
+        self._http.add_metrics(self._make_metrics(self.cache, controllers))
+        controllers.start_listening()
+        await starting.patiently(self.source.load)
+        self._spawn(self.queue.run(workers=options.workers, reconcile=controllers.reconcile), "queue")
+        await controllers.synced()
+        self._spawn(self.source.keep_looking(), "second looks")
+        self._spawn(self._settle(), "settle")
+        telemetry.leader.set(1)
+
+    async def stop(self) -> None:
+        """End everything; safe to call when the start failed half way."""
+        telemetry.leader.set(0)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._http.close()
+        if self._controllers is not None:
+            await self._controllers.close()
+        await self.kube.close()
+
+    def unready(self) -> str | None:
+        """Why not to rely on this replica yet."""
+        opened = hasattr(self, "source")
+        return None if opened and self.source.synced.is_set() else "the first list is not complete"
+
+    def unhealthy(self) -> str | None:
+        """Why this process should be started again."""
+        ended = [task.get_name() for task in self._tasks if task.done() and task.get_name() != "settle"]
+        if ended:
+            return f"ended unexpectedly: {', '.join(ended)}"
+        if self.queue.oldest_visit() > STUCK_SECONDS:
+            return f"a visit has taken {self.queue.oldest_visit():.0f} s"
+        return None
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(work, name=name))
+
+    async def _settle(self) -> None:
+        """What the first pass left behind stays for good: the garbage collector need not walk it again and again."""
+        await self.queue.drained()
+        gc.collect()
+        gc.freeze()
+        logger.info("All %d assets of %d pipelines reconciled", len(self.cache.assets), len(self.cache.pipelines))

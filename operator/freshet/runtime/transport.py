@@ -1,0 +1,82 @@
+"""One request, one answer: the official client's connection, JSON both ways, failures as this package's errors.
+
+Bodies stay plain JSON data: the client's generated models cost memory and time, and are not needed.
+"""
+
+import logging
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+from kubernetes.aio.client import ApiClient
+
+from freshet.runtime import errors
+from freshet.runtime.answers import error_of
+from freshet.runtime.config import Access
+
+__all__ = ["Transport"]
+
+logger = logging.getLogger(__name__)
+
+REQUEST_SECONDS = 30.0
+SAY_AGAIN_SECONDS = 10.0
+JSON = "application/json"
+
+
+class Transport:
+    """A pool of connections to one API server."""
+
+    def __init__(self, *, access: Access) -> None:
+        self.access = access
+        self._client: Any = ApiClient(configuration=access.configuration)
+        self._timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=5.0)
+        self._host = str(access.configuration.host).rstrip("/")
+        self._said = float("-inf")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self.access.close()
+        await self._client.close()
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+    ) -> bytes:
+        """The answer's body. Raises the KubeError that fits: Unavailable also when nothing was heard in time."""
+        url = f"{self._host}{path}{'?' + urlencode(query) if query else ''}"
+        headers = {"Accept": accept, "Content-Type": content_type}
+        if authorization := await self.access.authorization():
+            headers["authorization"] = authorization
+        try:
+            answer = await self._client.call_api(
+                method, url, header_params=headers, body=body, _request_timeout=self._timeout
+            )
+            content: bytes = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unreachable(f"{method} {path}", error) from error
+        if 200 <= answer.status < 300:
+            return content
+        raise error_of(
+            code=answer.status, body=content, retry_after=answer.getheader("Retry-After"), what=f"{method} {path}"
+        )
+
+    async def json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        """``send``, decoded."""
+        decoded: dict[str, Any] = msgspec.json.decode(await self.send(method, path, **options))
+        return decoded
+
+    def _unreachable(self, what: str, error: Exception) -> errors.Unavailable:
+        """Every visit notices an outage; one line in a while is enough."""
+        words = f"the API server at {self._host} does not answer ({type(error).__name__}: {error})"
+        if time.monotonic() - self._said > SAY_AGAIN_SECONDS:
+            self._said = time.monotonic()
+            logger.warning("%s: %s", what, words)
+        return errors.Unavailable(f"{what}: {words}")
