@@ -1,5 +1,6 @@
 """What both commands share: exactly one result, one sentence on failure, one exit code (docs/contract.md)."""
 
+import gc
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ def now() -> datetime:
 
 def run(kind: str, work: Callable[[datetime], Mapping[str, Any]], *, debug: bool) -> None:
     """Do ``work`` (given the start), leave its result or its error, and exit."""
+    gc.disable()  # a short life with bounded data, whose start is a quarter faster without
     set_up(debug=debug)
     signal.signal(signal.SIGTERM, _terminated)
     started, code = now(), 0

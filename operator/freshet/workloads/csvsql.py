@@ -14,7 +14,7 @@ from freshet.workloads.columns import Column
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier, literal, struct
 
-__all__ = ["BAD", "INFERRED", "TYPES", "checked_select", "inference_test", "parquet_type", "read_csv"]
+__all__ = ["BAD", "INFERRED", "TYPES", "checked_select", "inference_test", "may_be", "parquet_type", "read_csv"]
 
 BAD = "_freshet_bad"
 """Name of the column that holds, for a row that must be refused, the first column that does not fit; else null."""
@@ -83,6 +83,12 @@ def inference_test(column: str, kind: str, csv: Csv) -> str:
     if pattern is not None:
         return f"try_strptime({column}, {literal(pattern)}) IS NOT NULL"
     return f"regexp_full_match({column}, {literal(_SHAPES[kind])}) AND try_cast({column} AS {kind}) IS NOT NULL"
+
+
+def may_be(value: str, kind: str, csv: Csv) -> bool:
+    """Whether ``value`` has the shape of ``kind``; a declared format is left to the warehouse's test."""
+    typed = Column(name="", type=kind)
+    return _format(typed, csv) is not None or re.fullmatch(_SHAPES[kind], value) is not None
 
 
 def parquet_type(column: Column) -> str:

@@ -42,7 +42,7 @@ def prepare(folder: Path) -> None:
 
 def warm_up() -> None:
     """Import dlt, which takes a second of CPU: done beside the parsing, which mostly runs outside of Python."""
-    import dlt  # noqa: F401
+    import pyarrow.compute  # noqa: F401
     from dlt.destinations.impl.duckdb import duck  # noqa: F401
     from dlt.load import load  # noqa: F401
     from dlt.normalize import normalize  # noqa: F401

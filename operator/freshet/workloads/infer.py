@@ -6,11 +6,11 @@ sample: the parser reads every value as what they suggest, and where one does no
 asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from freshet.workloads.columns import Column
-from freshet.workloads.csvsql import INFERRED, inference_test, read_csv
+from freshet.workloads.csvsql import INFERRED, inference_test, may_be, read_csv
 from freshet.workloads.parse import unreadable
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier
@@ -29,22 +29,31 @@ def infer(
     if not wanted:
         return {}
     source = read_csv(path=path, csv=csv, columns=[Column(name=name, type="VARCHAR") for name in names])
-    limit = "" if whole else f" LIMIT {SAMPLE_ROWS}"
-    fields = [field for name in wanted for field in _fields(identifier(name), csv)]
+    rows = f"(SELECT * FROM {source}{'' if whole else f' LIMIT {SAMPLE_ROWS}'})"
     try:
-        row = con.execute(f"SELECT {', '.join(fields)} FROM (SELECT * FROM {source}{limit})").fetchone()
+        seen = con.execute(
+            f"SELECT {', '.join(f'any_value({identifier(name)})' for name in wanted)} FROM {rows}"
+        ).fetchone()
+        some = {name: _candidates(value, csv) for name, value in zip(wanted, seen, strict=True) if value is not None}
+        fits = _test(con, rows, some, csv)
     except duckdb.Error as error:
         raise unreadable(path, csv, error) from error
-    width = len(INFERRED) + 1
-    return {name: _choose(row[index * width : (index + 1) * width]) for index, name in enumerate(wanted)}
+    return {name: next(iter(fits[name]), "VARCHAR") if name in some else None for name in wanted}
 
 
-def _fields(column: str, csv: Csv) -> list[str]:
-    tests = [inference_test(column, kind, csv) for kind in INFERRED]
-    return [f"count({column})", *(f"bool_and({test}) FILTER ({column} IS NOT NULL)" for test in tests)]
+def _candidates(value: str, csv: Csv) -> list[str]:
+    """The types that one value of a column leaves: most texts leave none, which spares testing the rest."""
+    return [kind for kind in INFERRED if may_be(value, kind, csv)]
 
 
-def _choose(answers: Sequence[Any]) -> str | None:
-    if not answers[0]:
-        return None
-    return next((kind for kind, fits in zip(INFERRED, answers[1:], strict=True) if fits), "VARCHAR")
+def _test(con: Any, rows: str, some: Mapping[str, Sequence[str]], csv: Csv) -> dict[str, list[str]]:
+    """Of the candidates of each column those that all its values fit, in order."""
+    pairs = [(name, kind) for name, kinds in some.items() for kind in kinds]
+    found: dict[str, list[str]] = {name: [] for name in some}
+    if pairs:
+        tests = [f"bool_and({inference_test(identifier(name), kind, csv)})" for name, kind in pairs]
+        answers = con.execute(f"SELECT {', '.join(tests)} FROM {rows}").fetchone()
+        for (name, kind), fits in zip(pairs, answers, strict=True):
+            if fits:
+                found[name].append(kind)
+    return found

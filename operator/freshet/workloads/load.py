@@ -6,15 +6,16 @@ Every step can be repeated: what was done before is known from the warehouse, ne
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from freshet.workloads import checks
-from freshet.workloads.errors import ConfigError, InputError
-from freshet.workloads.inputs import InputFile, find_files, fingerprint, hash_files, stamps
+from freshet.workloads.errors import ConfigError, InputError, WorkloadError
+from freshet.workloads.inputs import InputFile, Stamp, find_files, fingerprint, hash_files, stamps
 from freshet.workloads.log import LOG
 from freshet.workloads.result import rfc3339
 from freshet.workloads.spec import IngestSpec
@@ -23,6 +24,7 @@ from freshet.workloads.warehouse import Batch, Level, Outcome, TableMoved, Table
 __all__ = ["load"]
 
 _ROUNDS = 5
+_LARGE = 16 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,7 @@ class _Input:
     paths: tuple[str, ...]
     files: tuple[InputFile, ...]
     fingerprint: str
-    stamps: tuple[object, ...]
+    stamps: tuple[Stamp, ...]
 
 
 class _InputMoved(Exception):
@@ -71,10 +73,36 @@ def _once(spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dict[
         return _write(spec, warehouse, state, started, found, files, Path(folder))
 
 
+def _expect_still(found: _Input) -> None:
+    """What was parsed is what was fingerprinted; half a line at the end of a growing file is no bad row either."""
+    if stamps(found.paths) != found.stamps:
+        raise _InputMoved
+
+
+@contextmanager
+def _beside(work: Callable[[], None], *, size: int) -> Iterator[None]:
+    """Run ``work`` (imports) in a thread meanwhile, where ``size`` bytes keep native code busy that needs no GIL."""
+    if size < _LARGE:
+        yield
+        return
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def _preload() -> None:
+    import duckdb  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+
+
 def _look(spec: IngestSpec) -> _Input:
     paths = find_files(spec.csv.path)
     before = stamps(paths)
-    files = hash_files(paths)
+    with _beside(_preload, size=sum(size for _, _, size, _ in before)):
+        files = hash_files(paths)
     return _Input(paths=paths, files=files, fingerprint=fingerprint(spec=spec, files=files), stamps=before)
 
 
@@ -114,15 +142,13 @@ def _write(
     from freshet.workloads.prepare import prepare
 
     dlt_load.prepare(folder)
-    warm = threading.Thread(target=dlt_load.warm_up, daemon=True)
-    warm.start()
-    try:
-        ready = prepare(spec=spec, state=state, paths=[file.path for file in files], folder=folder)
-    finally:
-        moved = stamps(found.paths) != found.stamps
-        warm.join()
-    if moved:
-        raise _InputMoved
+    with _beside(dlt_load.warm_up, size=sum(file.size for file in files)):
+        try:
+            ready = prepare(spec=spec, state=state, paths=[file.path for file in files], folder=folder)
+        except WorkloadError:
+            _expect_still(found)
+            raise
+    _expect_still(found)
     parsed = ready.parsed
     refused = parsed.refused if spec.on_bad_rows == "quarantine" else []
     batch = Batch(

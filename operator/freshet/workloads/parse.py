@@ -32,7 +32,7 @@ __all__ = [
 DETAILS = 10_000
 """So many refused rows are described one by one; the others are only counted."""
 
-_BATCH = 61_440
+_BATCH = 122_880
 _REASONS = {
     "CAST": "the value does not fit the column's type",
     "MISSING COLUMNS": "too few columns",

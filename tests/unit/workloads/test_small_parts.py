@@ -52,7 +52,7 @@ def test_quoted_relations_come_apart_again(parts: list[str], mark: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "a.", ".a", 'a"b', '"a', '""', '"a"b'])
 def test_a_relation_that_cannot_be_read_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="quote|empty|dot"):
+    with pytest.raises(ValueError, match=r"quote|empty|dot"):
         split_relation(text)
 
 

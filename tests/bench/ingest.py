@@ -1,0 +1,166 @@
+"""CSV → DuckDB through the whole of ``freshet ingest``, against DuckDB's own CREATE TABLE AS in the same run.
+
+    python -m tests.bench.ingest [--rows 1000000] [--rounds 5]
+
+Both sides are processes of their own, from start to exit, in turns, so that imports, dlt and a busy machine count;
+medians are compared. The last line is one JSON object. Bars: ratio ≥ 0.5, peak memory flat in file size, a small file
+≤ 2.5 s cold.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SMALL = 20_000
+LIMIT_SECONDS = 900
+FLOOR = "import sys, duckdb; duckdb.connect(sys.argv[2]).execute('CREATE TABLE t AS FROM read_csv(?)', [sys.argv[1]])"
+TYPES = {
+    "event_id": "BIGINT",
+    "player_id": "VARCHAR",
+    "event_time": "TIMESTAMPTZ",
+    "kind": "VARCHAR",
+    "item": "VARCHAR",
+    "amount": "BIGINT",
+    "balance": "BIGINT",
+    "region": "VARCHAR",
+    "platform": "VARCHAR",
+    "session_id": "VARCHAR",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One process: wall seconds, CPU seconds, peak memory in MB."""
+
+    seconds: float
+    cpu: float
+    peak: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="freshet-bench-") as folder:
+        print(json.dumps(measure(Path(folder), rows=options.rows, rounds=options.rounds)))
+
+
+def measure(folder: Path, *, rows: int, rounds: int) -> dict[str, float]:
+    """All figures, printed as they come."""
+    files = {count: generate(folder, count) for count in (SMALL, rows, rows * 4)}
+    # The first process of each kind only fills the bytecode and page caches, as building an image does.
+    floor(folder, files[SMALL])
+    ingest(folder, files[SMALL])
+    print(f"{'what':<44}{'s':>8}{'cpu s':>8}{'rows/s':>12}{'peak MB':>9}", flush=True)
+    big = [rounds_of(folder, files[rows]) for _ in range(rounds)]
+    base = show("DuckDB's own CREATE TABLE AS", rows, [one[0] for one in big])
+    typed = show("freshet ingest, replace, csv.schema", rows, [one[1] for one in big])
+    show("freshet ingest, replace, inferred", rows, [one[2] for one in big])
+    show("freshet ingest, merge by key, csv.schema", rows, [one[3] for one in big])
+    large = show(f"freshet ingest, {rows * 4:,} rows", rows * 4, [ingest(folder, files[rows * 4], schema=TYPES)])
+    small = show(f"freshet ingest, {SMALL:,} rows", SMALL, [ingest(folder, files[SMALL]) for _ in range(rounds)])
+    again = show("freshet ingest, unchanged", SMALL, [ingest(folder, files[SMALL], fresh=False) for _ in range(rounds)])
+    return {
+        "rows": rows,
+        "rows_per_s": round(rows / typed.seconds),
+        "floor_rows_per_s": round(rows / base.seconds),
+        "ratio": round(base.seconds / typed.seconds, 3),
+        "peak_mb": round(typed.peak),
+        "peak_mb_4x_rows": round(large.peak),
+        "small_file_s": round(small.seconds, 2),
+        "unchanged_s": round(again.seconds, 2),
+    }
+
+
+def rounds_of(folder: Path, path: Path) -> tuple[Run, Run, Run, Run]:
+    merge = {"disposition": "merge", "primaryKey": ["event_id"]}
+    return (
+        floor(folder, path),
+        ingest(folder, path, schema=TYPES),
+        ingest(folder, path),
+        ingest(folder, path, schema=TYPES, write=merge),
+    )
+
+
+def generate(folder: Path, rows: int) -> Path:
+    path = folder / f"{rows}.csv"
+    script = ROOT / "data" / "generate.py"
+    subprocess.run(
+        [sys.executable, str(script), "--rows", str(rows), "--out", str(path)], check=True, timeout=LIMIT_SECONDS
+    )
+    return path
+
+
+def floor(folder: Path, path: Path) -> Run:
+    target = folder / "floor.duckdb"
+    target.unlink(missing_ok=True)
+    return run([sys.executable, "-c", FLOOR, str(path), str(target)], folder)
+
+
+def ingest(
+    folder: Path,
+    path: Path,
+    *,
+    schema: dict[str, str] | None = None,
+    write: dict[str, object] | None = None,
+    fresh: bool = True,
+) -> Run:
+    """One load into an empty warehouse, or with ``fresh`` False into the one that is there."""
+    target = folder / "freshet.duckdb"
+    if fresh:
+        target.unlink(missing_ok=True)
+    spec = {
+        "asset": "bench",
+        "warehouse": {"duckdb": {"path": str(target), "schema": "bench"}},
+        "table": "events",
+        "csv": {"path": str(path), "schema": schema},
+        "write": write or {"disposition": "replace"},
+    }
+    (folder / "spec.json").write_text(json.dumps(spec))
+    return run([sys.executable, "-m", "freshet.workloads", "ingest", "--spec", str(folder / "spec.json")], folder)
+
+
+def run(command: list[str], folder: Path) -> Run:
+    environ = {**os.environ, "TMPDIR": str(folder), "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    started = time.monotonic()
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+        _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit((folder / "log").read_text())
+    shutil.rmtree(folder / "spill", ignore_errors=True)
+    return Run(seconds=seconds, cpu=usage.ru_utime + usage.ru_stime, peak=_megabytes(usage))
+
+
+def _megabytes(usage: resource.struct_rusage) -> float:
+    """Linux counts ru_maxrss in KiB, macOS in bytes."""
+    return usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def show(what: str, rows: int, runs: list[Run]) -> Run:
+    middle = Run(
+        seconds=statistics.median(one.seconds for one in runs),
+        cpu=statistics.median(one.cpu for one in runs),
+        peak=max(one.peak for one in runs),
+    )
+    rate = f"{rows / middle.seconds:,.0f}"
+    print(f"{what:<44}{middle.seconds:>8.2f}{middle.cpu:>8.2f}{rate:>12}{middle.peak:>9.0f}", flush=True)
+    return middle
+
+
+if __name__ == "__main__":
+    main()
