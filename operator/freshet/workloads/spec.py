@@ -5,7 +5,7 @@ Unknown keys are ignored, so that an operator may be newer than the image of a r
 
 import os
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -134,9 +134,16 @@ def read_spec(kind: type[T], *, path: str | None) -> T:
     if not text.strip():
         raise ConfigError("SpecMissing", "There is no spec: set FRESHET_SPEC or give --spec FILE (docs/contract.md).")
     try:
-        return msgspec.json.decode(text, type=kind)
+        return msgspec.convert(_without_nulls(msgspec.json.decode(text)), type=kind)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise ConfigError("SpecInvalid", f"The spec does not fit: {error} (docs/contract.md has its form).") from error
+
+
+def _without_nulls(value: Any) -> Any:
+    """Absent and null are the same."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return value
 
 
 def _file(path: str) -> bytes:
