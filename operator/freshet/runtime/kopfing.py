@@ -17,6 +17,7 @@ from freshet.runtime.config import Access
 __all__ = ["NoDiffs", "configure", "configure_logs", "connection", "namespaces_of_command_line", "sentence"]
 
 WATCH_SECONDS = 300
+PLAIN = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class NoDiffs(kopf.DiffBaseStorage):
@@ -53,8 +54,10 @@ def configure(settings: kopf.OperatorSettings) -> None:
 
 def configure_logs(*, log_format: str, verbose: bool) -> None:
     """``plain`` lines for people, or ``json``. kopf speaks up only when something is wrong."""
-    chosen = kopf.LogFormat.JSON if log_format == "json" else kopf.LogFormat.FULL
-    kopf.configure(verbose=verbose, log_format=chosen)
+    if log_format == "json":
+        kopf.configure(verbose=verbose, log_format=kopf.LogFormat.JSON)
+    else:
+        logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format=PLAIN, force=True)
     for name in ("kopf", "aiohttp.access", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -38,6 +38,7 @@ class WorkQueue:
         self._dirty: set[Key] = set()
         self._busy: dict[Key, float] = {}
         self._failures: dict[Key, int] = {}
+        self._reasons: dict[Key, str] = {}
         self._deadlines: Wakeups[datetime] = Wakeups()
         self._backoffs: Wakeups[float] = Wakeups()
         self._sooner = asyncio.Event()
@@ -96,6 +97,7 @@ class WorkQueue:
     def forget(self, key: Key) -> None:
         """The visit went well: the next failure is the first one again."""
         self._failures.pop(key, None)
+        self._reasons.pop(key, None)
 
     async def get(self) -> Key:
         """The next key; the caller must call ``done`` when its visit has ended."""
@@ -136,8 +138,11 @@ class WorkQueue:
     def _failed(self, key: Key, error: Exception) -> None:
         telemetry.reconcile_failures_total.labels(key.kind).inc()
         delay = self.backoff(key, at_least=getattr(error, "retry_after", None) or 0.0)
-        level = logging.DEBUG if isinstance(error, Unavailable) else logging.WARNING
         reason = str(error) if isinstance(error, KubeError) else f"{type(error).__name__}: {error}"
+        # The same again is no news; an API that is away is reported once by the transport, not once per object.
+        known = isinstance(error, Unavailable) or self._reasons.get(key) == reason
+        self._reasons[key] = reason
+        level = logging.DEBUG if known else logging.WARNING
         logger.log(level, "%s: %s; trying again in %.1f s", key, reason, delay.total_seconds())
         logger.debug("%s failed", key, exc_info=error)
 
