@@ -167,7 +167,7 @@ class LastRun(View, frozen=True, kw_only=True):
     attempt: int = 1
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    outcome: Outcome = "Succeeded"
+    outcome: Outcome
     message: str = ""
 
 
@@ -180,7 +180,7 @@ class HistoryItem(View, frozen=True, kw_only=True):
     attempt: int = 1
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    outcome: Outcome = "Succeeded"
+    outcome: Outcome
     message: str = ""
     version: str | None = None
     data_time: datetime | None = None
@@ -193,7 +193,7 @@ class Check(View, frozen=True, kw_only=True):
 
     name: str
     passed: bool
-    severity: str = "error"
+    severity: str
     message: str = ""
     at: datetime | None = None
 

@@ -79,7 +79,7 @@ class Condition(View, frozen=True, kw_only=True):
     type: str
     status: Status
     reason: str
-    message: str = ""
+    message: str
     last_transition_time: datetime
     observed_generation: int | None = None
 
