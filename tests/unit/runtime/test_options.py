@@ -1,0 +1,44 @@
+"""Environment and command line."""
+
+from pathlib import Path
+
+import pytest
+
+from freshet.runtime.config import load_access
+from freshet.runtime.errors import CannotStart
+from freshet.runtime.options import Options
+from freshet.runtime.settings import DEFAULT_IMAGE, InvalidSetting, Settings
+
+
+def test_the_command_line_goes_before_the_environment() -> None:
+    env = {"FRESHET_NAMESPACES": "a, b,", "FRESHET_PORT": "9"}
+    assert Options.from_env(env).namespaces == ("a", "b")
+    assert Options.from_env(env, namespaces=(), port=None).port == 9
+    given = Options.from_env(env, namespaces=("c",), port=0)
+    assert (given.namespaces, given.port) == (("c",), 0)
+
+
+@pytest.mark.parametrize("env", [{"FRESHET_PORT": "http"}, {"FRESHET_DBT_POLL_FAST": "soon"}])
+def test_what_cannot_be_read_names_the_variable(env: dict[str, str]) -> None:
+    with pytest.raises(CannotStart, match=next(iter(env))):
+        Options.from_env(env)
+
+
+def test_settings() -> None:
+    assert Settings.from_env({}) == Settings(image=DEFAULT_IMAGE)
+    env = {"FRESHET_IMAGE": "x:1", "FRESHET_DBT_POLL_FAST": "0.1", "FRESHET_DBT_POLL_SLOW": "5"}
+    assert Settings.from_env(env) == Settings(image="x:1", dbt_poll_fast=0.1, dbt_poll_slow=5.0)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "x"])
+def test_a_pause_must_be_positive(text: str) -> None:
+    with pytest.raises(InvalidSetting, match="FRESHET_DBT_POLL_SLOW"):
+        Settings.from_env({"FRESHET_DBT_POLL_SLOW": text})
+
+
+async def test_a_kubeconfig_that_is_missing_or_broken_is_one_sentence(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.write_text("clusters: []\n")
+    for path in (tmp_path / "missing", broken):
+        with pytest.raises(CannotStart, match=r"No way to reach a Kubernetes cluster.*--kubeconfig"):
+            await load_access(kubeconfig=path)

@@ -1,0 +1,247 @@
+"""client-go's semantics, wake-ups on a clock that steps, backoff, and visits that fail."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.runtime import ManualClock
+
+from freshet.api.view import Key
+from freshet.runtime.errors import Throttled, Unavailable
+from freshet.runtime.queue import BACKOFF_LIMIT, WorkQueue
+
+A, B = Key("Asset", "demo", "a"), Key("Asset", "demo", "b")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def queue(clock: ManualClock) -> WorkQueue:
+    return WorkQueue(clock=clock)
+
+
+@asynccontextmanager
+async def running(queue: WorkQueue, reconcile: Callable[[Key], object], *, workers: int = 4) -> AsyncIterator[None]:
+    """Workers that call a plain function."""
+
+    async def visit(key: Key) -> None:
+        reconcile(key)
+
+    task = asyncio.create_task(queue.run(workers=workers, reconcile=visit))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def settle(queue: WorkQueue) -> None:
+    """Let the clock watcher and the workers take their turns."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+    await asyncio.wait_for(queue.drained(), 5)
+
+
+async def test_a_key_waits_only_once(queue: WorkQueue) -> None:
+    queue.add(A)
+    queue.add(A)
+    assert queue.depth == 1
+    assert await queue.get() == A
+    assert queue.depth == 0
+
+
+async def test_what_arrives_during_a_visit_comes_once_more_and_not_before_its_end(queue: WorkQueue) -> None:
+    queue.add(A)
+    await queue.get()
+    queue.add(A)
+    queue.add(A)
+    queue.add(B)
+    assert await queue.get() == B
+    queue.done(A)
+    assert await queue.get() == A
+    queue.done(A)
+    queue.done(B)
+    assert queue.idle
+
+
+async def test_keys_come_in_the_order_of_their_arrival(queue: WorkQueue) -> None:
+    for key in (B, A):
+        queue.add(key)
+    assert [await queue.get(), await queue.get()] == [B, A]
+
+
+@given(orders=st.lists(st.sampled_from("abc"), min_size=1, max_size=60), workers=st.integers(1, 5))
+def test_no_key_is_ever_visited_by_two_workers_and_none_is_forgotten(orders: list[str], workers: int) -> None:
+    busy: set[Key] = set()
+    last_visit: dict[str, int] = {}
+    asked = 0
+
+    async def scenario() -> None:
+        nonlocal asked
+        queue = WorkQueue(clock=ManualClock())
+
+        async def visit(key: Key) -> None:
+            assert key not in busy
+            busy.add(key)
+            last_visit[key.name] = asked
+            await asyncio.sleep(0)
+            busy.discard(key)
+
+        task = asyncio.create_task(queue.run(workers=workers, reconcile=visit))
+        for name in orders:
+            asked += 1
+            queue.add(Key("Asset", "demo", name))
+            if asked % 3 == 0:
+                await asyncio.sleep(0)
+        await asyncio.wait_for(queue.drained(), 10)
+        task.cancel()
+
+    asyncio.run(scenario())
+    for name in set(orders):
+        newest_order = len(orders) - orders[::-1].index(name)
+        assert last_visit[name] >= newest_order
+
+
+async def test_of_several_times_the_earliest_holds_but_a_visit_replaces_it(
+    queue: WorkQueue, clock: ManualClock
+) -> None:
+    visits: list[Key] = []
+    queue.add_at(A, clock.now() + timedelta(hours=2))
+    queue.add_at(A, clock.now() + timedelta(hours=1))
+    queue.add_at(A, clock.now() + timedelta(hours=3))
+    queue.add_at(B, clock.now() + timedelta(hours=1))
+    queue.set_wake(B, clock.now() + timedelta(hours=2))
+    clock.move(3601)
+    async with running(queue, visits.append):
+        await settle(queue)
+        assert visits == [A]
+
+
+async def test_a_wake_up_can_be_taken_back(queue: WorkQueue, clock: ManualClock) -> None:
+    visits: list[Key] = []
+    queue.set_wake(A, clock.now() + timedelta(seconds=1))
+    queue.set_wake(A, None)
+    clock.move(10)
+    async with running(queue, visits.append):
+        await settle(queue)
+    assert visits == []
+
+
+async def test_a_clock_that_is_set_forward_is_noticed_while_something_waits(
+    queue: WorkQueue, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("freshet.runtime.queue.LOOK_SECONDS", 0.01)
+    woken = asyncio.Event()
+    async with running(queue, lambda key: woken.set()):
+        queue.add_at(A, clock.now() + timedelta(hours=8))
+        await asyncio.sleep(0.03)
+        assert not woken.is_set()
+        clock.wall += timedelta(hours=9)
+        await asyncio.wait_for(woken.wait(), 5)
+
+
+async def test_an_earlier_wake_up_is_not_slept_through(queue: WorkQueue, clock: ManualClock) -> None:
+    woken: asyncio.Queue[Key] = asyncio.Queue()
+    async with running(queue, woken.put_nowait):
+        await asyncio.sleep(0)
+        queue.add_at(A, clock.now() + timedelta(hours=8))
+        queue.add_at(B, clock.now())
+        assert await asyncio.wait_for(woken.get(), 5) == B
+
+
+def test_backoff_doubles_to_a_limit_and_starts_again_when_forgotten(queue: WorkQueue) -> None:
+    delays = [queue.backoff(A).total_seconds() for _ in range(14)]
+    for number, delay in enumerate(delays):
+        ceiling = min(BACKOFF_LIMIT, 0.1 * 2**number)
+        assert ceiling / 2 <= delay <= ceiling
+    assert queue.backoff(B).total_seconds() <= 0.1
+    queue.forget(A)
+    assert queue.backoff(A).total_seconds() <= 0.1
+
+
+async def test_a_visit_that_fails_is_reported_once_and_tried_again(
+    queue: WorkQueue, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    visits: list[Key] = []
+
+    def fail(key: Key) -> None:
+        visits.append(key)
+        raise ValueError("no such column")
+
+    with caplog.at_level(logging.WARNING):
+        async with running(queue, fail):
+            for _ in range(3):
+                queue.add(A)
+                await settle(queue)
+    assert visits == [A, A, A]
+    assert [record.getMessage().split(";")[0] for record in caplog.records] == [
+        "Asset demo/a: ValueError: no such column"
+    ]
+    assert caplog.records[0].exc_info is None
+
+
+async def test_a_failed_visit_comes_back_by_itself(queue: WorkQueue, clock: ManualClock) -> None:
+    visits: list[Key] = []
+
+    def fail_once(key: Key) -> None:
+        visits.append(key)
+        if len(visits) == 1:
+            raise ValueError("busy")
+
+    async with running(queue, fail_once):
+        queue.add(A)
+        await settle(queue)
+        clock.move(1)
+        queue.add(B)
+        await settle(queue)
+        # B's arrival does not wake the watcher; the backoff, which is due, does within its pause.
+        for _ in range(200):
+            if visits.count(A) == 2:
+                break
+            await asyncio.sleep(0.02)
+    assert visits.count(A) == 2
+
+
+async def test_the_server_s_own_pause_is_kept(queue: WorkQueue, clock: ManualClock) -> None:
+    visits: list[Key] = []
+
+    def throttled(key: Key) -> None:
+        visits.append(key)
+        raise Throttled("slow down", retry_after=30)
+
+    async with running(queue, throttled):
+        queue.add(A)
+        await settle(queue)
+        clock.move(29)
+        queue.add_at(B, clock.now())
+        await settle(queue)
+        assert visits.count(A) == 1
+
+
+async def test_an_outage_is_not_reported_for_each_object(queue: WorkQueue, caplog: pytest.LogCaptureFixture) -> None:
+    def unavailable(key: Key) -> None:
+        raise Unavailable("the API server does not answer")
+
+    with caplog.at_level(logging.INFO):
+        async with running(queue, unavailable):
+            queue.add(A)
+            queue.add(B)
+            await settle(queue)
+    assert caplog.records == []
+
+
+async def test_the_longest_visit_is_known(queue: WorkQueue, clock: ManualClock) -> None:
+    assert queue.oldest_visit() == 0
+    queue.add(A)
+    await queue.get()
+    clock.move(7)
+    assert queue.oldest_visit() == 7
