@@ -24,11 +24,13 @@ _SETTINGS = {
     "SCHEMA__NAMING": "direct",
     "LOAD__RAISE_ON_MAX_RETRIES": "1",
 }
-_KINDS = {
-    "BIGINT": "bigint",
-    "DOUBLE": "double",
-    "BOOLEAN": "bool",
-    "DATE": "date",
+_HINTS: dict[str, dict[str, object]] = {
+    "BIGINT": {"data_type": "bigint"},
+    "DOUBLE": {"data_type": "double"},
+    "BOOLEAN": {"data_type": "bool"},
+    "DATE": {"data_type": "date"},
+    "TIMESTAMP": {"data_type": "timestamp", "timezone": False},
+    "TIMESTAMP WITH TIME ZONE": {"data_type": "timestamp", "timezone": True},
 }
 
 
@@ -62,13 +64,15 @@ def load_parquet(
         name, pipelines_dir=str(folder / "dlt" / "pipelines"), destination=destination, dataset_name=schema
     )
     pipeline.config.restore_from_destination = False
-    hints = {
-        column.name: {"name": column.name, "data_type": _KINDS.get(column.type, "text"), "nullable": True}
-        for column in columns
-    }
+    hints = {column.name: {"name": column.name, "nullable": True, **_hint(column)} for column in columns}
     item = dlt.mark.with_file_import(str(path), "parquet", rows)
     resource = dlt.resource([item], name=table, write_disposition="append", columns=hints)
     source = dlt.source(lambda: resource, name=name, max_table_nesting=0)()
     info = pipeline.run(source)
     info.raise_on_failed_jobs()
     return str(info.loads_ids[-1])
+
+
+def _hint(column: Column) -> dict[str, object]:
+    """What dlt must know so that it leaves the file alone: above all whether a timestamp has a zone."""
+    return _HINTS.get(column.type, {"data_type": "text"})

@@ -1,0 +1,131 @@
+"""Types, encodings, compressions, formats and globs: what a person would expect to be in the table."""
+
+import gzip
+import subprocess
+import sys
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+import pytest
+from tests.unit.workloads.conftest import World
+
+TYPES = [
+    ("TINYINT", "-5", -5),
+    ("BIGINT", "9007199254740993", 9007199254740993),
+    ("BIGINT", " 4.0 ", 4),
+    ("HUGEINT", "170141183460469231731687303715884105727", 2**127 - 1),
+    ("UBIGINT", "18446744073709551615", 2**64 - 1),
+    ("DOUBLE", "0.1", 0.1),
+    ("DECIMAL(18,2)", "1.50", Decimal("1.50")),
+    ("DECIMAL(38,10)", "1.5", Decimal("1.5")),
+    ("BOOLEAN", "true", True),
+    ("DATE", "2026-01-02", date(2026, 1, 2)),
+    ("DATE", "2026-01-02 00:00:00", date(2026, 1, 2)),
+    ("TIME", "10:11:12", time(10, 11, 12)),
+    ("TIMESTAMP", "2026-01-02T03:04:05.678901", datetime(2026, 1, 2, 3, 4, 5, 678901)),
+    ("TIMESTAMP", "2026-01-02T03:04:05Z", datetime(2026, 1, 2, 3, 4, 5)),
+    ("TIMESTAMPTZ", "2026-01-02T03:04:05+02:00", datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC)),
+    ("UUID", "6f1b9c5e-0000-4000-8000-000000000001", UUID("6f1b9c5e-0000-4000-8000-000000000001")),
+    ("VARCHAR", "007", "007"),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "value"), TYPES)
+def test_every_type_arrives_exactly(world: World, kind: str, text: str, value: Any) -> None:
+    world.write(f'v,w\n"{text}",1\n,2\n')
+    world.load(csv={"schema": {"v": kind}})
+    rows = world.rows("SELECT v FROM kw.raw ORDER BY w")
+    assert rows == [(value,), (None,)]
+    canonical = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}.get(kind, kind)
+    assert world.rows("SELECT DISTINCT typeof(v) FROM kw.raw") == [(canonical,)]
+
+
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMPTZ", "DATE", "DECIMAL(9,2)"])
+def test_dlt_takes_the_file_as_it_is(world: World, kind: str) -> None:
+    """Its normalizer, once it rewrites a file, imports pandas and reads every row: neither may happen."""
+    text = "1.25" if kind.startswith("DEC") else "2026-01-02"
+    world.write(f"v,w\n{text},1\n")
+    spec = world.spec_file(csv={"schema": {"v": kind}})
+    code = (
+        "import sys; import dlt.normalize.items_normalizers.arrow as a\n"
+        "a.ArrowItemsNormalizer._write_with_dlt_columns = lambda *_: sys.exit('rewritten')\n"
+        "from freshet.workloads.__main__ import main\n"
+        "main(['ingest', '--spec', sys.argv[1]], standalone_mode=False)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code, str(spec)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_compressed_files(world: World) -> None:
+    content = b"id,name\n1,a\n2\n"
+    world.write(gzip.compress(content), "in.csv.gz")
+    path = {"path": str(world.folder / "in.csv.gz")}
+    result = world.load(csv=path, onBadRows="drop")
+    assert (world.rows(), result["samples"][0]["line"]) == ([(1, "a")], 3)
+    world.write(pa.compress(b"id,name\n2,b\n", codec="zstd", asbytes=True), "in.csv.zst")
+    world.load(csv={"path": str(world.folder / "in.csv.zst")})
+    assert world.rows() == [(2, "b")]
+    world.write(gzip.compress(b"id,name\n3,c\n"), "plain.csv")
+    world.load(csv={"path": str(world.folder / "plain.csv"), "compression": "gzip"})
+    assert world.rows() == [(3, "c")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "utf-8"])
+def test_encodings(world: World, encoding: str) -> None:
+    world.write("id,näme\n1,é\n".encode(encoding))
+    world.load(csv={"encoding": encoding, "schema": {"id": "BIGINT"}})
+    assert world.rows()[0][1] == "é"
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(world: World) -> None:
+    world.write(b"\xef\xbb\xbfid,name\n1,a\n")
+    world.load(write={"disposition": "merge", "primaryKey": ["id"]})
+    assert world.rows("SELECT id FROM kw.raw") == [(1,)]
+
+
+def test_dialect_nulls_and_formats(world: World) -> None:
+    world.write("1;'a;b';NA;24.12.2026;24.12.2026 10:30\n2;;x;;\n")
+    options = {
+        "delimiter": ";",
+        "quote": "'",
+        "header": False,
+        "nullStrings": ["NA", ""],
+        "dateFormat": "%d.%m.%Y",
+        "timestampFormat": "%d.%m.%Y %H:%M",
+        "schema": {"id": "BIGINT", "t": "VARCHAR", "n": "VARCHAR", "d": "DATE", "at": "TIMESTAMP"},
+    }
+    world.load(csv=options)
+    first = (1, "a;b", None, date(2026, 12, 24), datetime(2026, 12, 24, 10, 30))
+    assert world.rows("FROM kw.raw ORDER BY id") == [first, (2, None, "x", None, None)]
+
+
+def test_a_declared_format_serves_inference_too(world: World) -> None:
+    world.write("d\n24.12.2026\n")
+    world.load(csv={"dateFormat": "%d.%m.%Y"})
+    assert world.rows() == [(date(2026, 12, 24),)]
+
+
+def test_files_of_a_glob_are_one_load_whatever_the_order_of_their_columns(world: World) -> None:
+    world.write("id,name\n1,a\n", "day-1.csv")
+    world.write("level,id\n9,2\n", "day-2.csv")
+    world.write("id,name\n", "day-3.csv")
+    world.load(csv={"path": str(world.folder / "day-*.csv")})
+    assert world.rows("SELECT id, name, level FROM kw.raw ORDER BY id") == [(1, "a", None), (2, None, 9)]
+
+
+def test_a_type_that_only_a_later_file_shows(world: World) -> None:
+    world.write("v\n1\n", "day-1.csv")
+    world.write("v\n1.5\n", "day-2.csv")
+    world.load(csv={"path": str(world.folder / "day-*.csv")})
+    assert world.rows() == [(1.0,), (1.5,)]
+
+
+def test_names_are_made_plain(world: World) -> None:
+    world.write("Event ID,amountGold\n1,2\n")
+    world.load(write={"disposition": "merge", "primaryKey": ["Event ID"]}, csv={"schema": {"Event ID": "INTEGER"}})
+    assert world.rows("SELECT event_id, amount_gold FROM kw.raw") == [(1, 2)]
