@@ -1,10 +1,14 @@
 """``freshet local demo``: put everything on stage and watch three assets become fresh."""
 
 import csv
-import json
+import signal
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
@@ -13,16 +17,25 @@ from rich.live import Live
 
 from freshet.local.cluster_client import ClusterError
 from freshet.local.controlplane import BuildError, build, progress_bar
+from freshet.local.demo.hints import hints
 from freshet.local.demo.process import DemoError
-from freshet.local.demo.stage import NAMESPACE, Stage
-from freshet.local.demo.table import render
+from freshet.local.demo.stage import Stage
+from freshet.local.demo.steps import steps
+from freshet.local.demo.story import Story, status_of
+from freshet.local.demo.table import by_depth, line, render, screen
 from freshet.local.paths import cache_folder
 
 __all__ = ["demo"]
 
 ASSETS = ("dlt-kaizen-wars-fact-virtual", "stg-kaizen-wars--fact-virtual", "fact-virtual-count")
-GROW_EVERY = 45
+GROW_EVERY = 20
+LOOK_EVERY = 0.1
+INTERRUPTED = 130
 ONCE_SECONDS = 240
+WIDTH_OF_A_LOG = 140
+FOOTER = (
+    "A load every five minutes; after one without, the first asset is Stale, as its limit says. Ctrl-C ends it all."
+)
 
 
 @click.command()
@@ -30,91 +43,105 @@ ONCE_SECONDS = 240
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where it all lives; made anew each time. Default: below the cache folder.",
+    help="Where it all lives; emptied before each show. Default: below the cache folder.",
 )
 def demo(*, once: bool, folder: Path | None) -> None:
     """Run the kaizen-wars example on this machine and watch it become fresh."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH_OF_A_LOG)
     try:
-        with progress_bar() as progress:
-            binary = build(progress=progress)
-        place = (folder or cache_folder() / "demo").absolute()
-        with Stage(folder=place, binary=binary, say=lambda line: console.print(f"[dim]· {line}[/]")) as stage:
-            _once(stage, console) if once else _live(stage, console)
+        with _signals():
+            _play(console, once=once, folder=(folder or cache_folder() / "demo").absolute())
     except (DemoError, BuildError, ClusterError) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         console.print("Stopped; nothing is left running.")
+        sys.exit(INTERRUPTED if once else 0)
 
 
-def _assets(stage: Stage) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = json.loads(
-        stage.cluster.kubectl("get", "assets", f"--namespace={NAMESPACE}", "--output=json")
-    )["items"]
-    return items
+def _play(console: Console, *, once: bool, folder: Path) -> None:
+    with progress_bar() as progress:
+        binary = build(progress=progress)
+    with Stage(folder=folder, binary=binary, step=steps(console)) as stage:
+        try:
+            _once(stage, console) if once else _live(stage, console)
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the clearing up short
+            raise
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """A closed terminal and SIGTERM end the demo as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, interrupt)
+    yield
 
 
 def _once(stage: Stage, console: Console) -> None:
-    """Print each transition; done when the last asset has counted what the CSV holds."""
-    end, shown = time.monotonic() + ONCE_SECONDS, {}
-    began = time.monotonic()
-    while time.monotonic() < end:
-        stage.check()
-        assets = {asset["metadata"]["name"]: asset for asset in _assets(stage)}
-        for name, asset in assets.items():
-            state = (asset.get("status") or {}).get("state")
-            if state and shown.get(name) != state:
-                shown[name] = state
-                console.print(f"{time.monotonic() - began:6.1f} s  {name:32} {state}")
+    """Print each change; done when the last asset has counted what the CSV holds."""
+    end, story = time.monotonic() + ONCE_SECONDS, Story()
+    while True:
+        assets = _look(stage, story, console)
         if _complete(assets):
             console.print(render(assets.values(), now=datetime.now(UTC)))
-            _compare(stage, assets, console)
-            return
-        time.sleep(0.2)
-    console.print(render(assets.values(), now=datetime.now(UTC)))
-    raise DemoError(f"not all assets materialized within {ONCE_SECONDS} s: {_reasons(assets)} (logs: {stage.folder}/logs)")
+            return _compare(stage, assets, console)
+        failed = [name for name, asset in assets.items() if status_of(asset).get("state") == "Failed"]
+        if failed or time.monotonic() > end:
+            console.print(render(assets.values(), now=datetime.now(UTC)))
+            why = f"{' and '.join(failed)} failed" if failed else f"not all assets materialized in {ONCE_SECONDS} s"
+            raise DemoError(f"{why}: {_reasons(assets)} (logs: {stage.folder / 'logs'})")
+        time.sleep(LOOK_EVERY)
+
+
+def _look(stage: Stage, story: Story, console: Console) -> dict[str, dict[str, Any]]:
+    """The assets by name; what changed is printed as a line."""
+    stage.check()
+    assets = sorted(stage.assets(), key=by_depth)
+    for change in story.look(assets, now=datetime.now(UTC)):
+        console.print(line(change), highlight=False, soft_wrap=True)
+    return {asset["metadata"]["name"]: asset for asset in assets}
 
 
 def _complete(assets: dict[str, dict[str, Any]]) -> bool:
-    return all((assets.get(name, {}).get("status") or {}).get("version") for name in ASSETS)
+    """All have a version and nothing is on its way, so that the count has seen what was loaded."""
+    found = [status_of(assets.get(name, {})) for name in ASSETS]
+    return all(status.get("version") and status.get("state") != "Updating" for status in found)
 
 
 def _compare(stage: Stage, assets: dict[str, dict[str, Any]], console: Console) -> None:
     with stage.csv.open(newline="", encoding="utf-8") as file:
         expected = sum(1 for _ in csv.reader(file)) - 1
-    counted = assets["fact-virtual-count"]["status"].get("rows")
+    counted = status_of(assets["fact-virtual-count"]).get("rows")
     if counted != expected:
         raise DemoError(f"fact_virtual_count_asset counted {counted} rows, but the CSV holds {expected}")
     console.print(f"[green]All three assets are there; the count of {counted:,} rows equals the CSV's.[/]")
 
 
 def _reasons(assets: dict[str, dict[str, Any]]) -> str:
-    return "; ".join(f"{name}: {(asset.get('status') or {}).get('reason')}" for name, asset in assets.items())
+    said = ((name, status_of(asset).get("reason")) for name, asset in assets.items())
+    return "; ".join(f"{name}: {reason}" for name, reason in said if reason)
 
 
 def _live(stage: Stage, console: Console) -> None:
-    console.print(_hints(stage))
-    grow_at = time.monotonic() + GROW_EVERY
-    with Live(console=console, refresh_per_second=2) as live:
+    """Until Ctrl-C. On a terminal a table that changes in place; in a log a line for each change."""
+    console.print(hints(stage), highlight=False, soft_wrap=True)
+    story, silent = Story(), Console(quiet=True)
+    with Live(console=console, auto_refresh=False) as live:
+        grow_at = time.monotonic() + GROW_EVERY
         while True:
-            stage.check()
-            live.update(render(_assets(stage), now=datetime.now(UTC)))
+            if console.is_terminal:
+                assets = _look(stage, story, silent).values()
+                shown = screen(assets, changes=story.changes, footer=FOOTER, now=datetime.now(UTC))
+                live.update(shown, refresh=True)
+            else:
+                _look(stage, story, console)
             if time.monotonic() >= grow_at:
                 stage.grow()
                 grow_at = time.monotonic() + GROW_EVERY
-            time.sleep(0.5)
-
-
-def _hints(stage: Stage) -> str:
-    return f"""
-In another terminal:
-  [bold]export KUBECONFIG={stage.cluster.kubeconfig} PATH={stage.tools}:$PATH[/]
-  [bold]kubectl config set-context --current --namespace={NAMESPACE}[/]
-  [bold]kubectl get assets -w[/]            what you see below; [bold]-o wide[/] says more
-  [bold]kubectl get fpl,cronjobs,jobs[/]    the Pipeline, its CronJob, the runs
-  [bold]kubectl annotate asset/dlt-kaizen-wars-fact-virtual freshet.dev/requestedAt="$(date +%s)" --overwrite[/]   load now
-  [bold]kubectl describe asset/fact-virtual-count[/]
-  [bold]kubectl logs job/<name>[/]
-  [bold]curl -s {stage.metrics_url} | grep freshet_asset[/]
-Loads come every five minutes; the first asset's limit is one minute, so it turns Stale in between. Ctrl-C ends it all.
-"""
+            time.sleep(0.25)

@@ -6,29 +6,33 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+import httpx
 
 from freshet.local.cluster_install import apply_crds, apply_rbac
 from freshet.local.controlplane import LocalCluster
+from freshet.local.demo.folder import claim
 from freshet.local.demo.process import DemoError, Program
+from freshet.local.demo.steps import Step
 from freshet.local.paths import checkout
 
 __all__ = ["NAMESPACE", "Stage"]
 
 NAMESPACE = "kaizen-wars"
+ASSETS = f"/apis/freshet.dev/v1alpha1/namespaces/{NAMESPACE}/assets"
 GROWTH = 25
-PATIENCE = 60
+PATIENCE = 90
 
 
 class Stage:
     """A context manager: on entry everything runs and the example is applied."""
 
-    def __init__(self, *, folder: Path, binary: Path, say: Callable[[str], None]) -> None:
-        self.folder, self._binary, self._say = folder, binary, say
+    def __init__(self, *, folder: Path, binary: Path, step: Step) -> None:
+        self.folder, self._binary, self._step = folder, binary, step
         self.csv = folder / "data" / "raw_fact_virtual.csv"
         self.warehouse = folder / "warehouse" / "kaizen.duckdb"
         self.metrics_url = ""
@@ -37,6 +41,7 @@ class Stage:
 
     def __enter__(self) -> Self:
         try:
+            self._stack.enter_context(claim(self.folder))
             self._data()
             self._start()
         except BaseException:
@@ -60,6 +65,15 @@ class Stage:
             program.check()
         self.cluster.check()
 
+    def assets(self) -> list[dict[str, Any]]:
+        """The example's Assets as they are now. Raises DemoError."""
+        try:
+            response = self.cluster.http.get(ASSETS).raise_for_status()
+        except httpx.HTTPError as error:
+            raise DemoError(f"the API server of the demo does not answer: {error}") from error
+        items: list[dict[str, Any]] = response.json()["items"]
+        return items
+
     def grow(self) -> None:
         """A little more of the game happens: the export is replaced by a longer one."""
         script = checkout() / "data" / "generate.py"
@@ -69,28 +83,32 @@ class Stage:
             raise DemoError(f"the export could not grow: {done.stderr.strip()}")
 
     def _data(self) -> None:
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
-        self.csv.parent.mkdir(parents=True)
+        self.csv.parent.mkdir()
         self.warehouse.parent.mkdir()
         (self.folder / "logs").mkdir()
         shutil.copy(checkout() / "data" / "raw_fact_virtual.csv", self.csv)
         self.grow()
 
     def _start(self) -> None:
-        self._say("Starting Kubernetes")
-        cluster = LocalCluster.start(folder=self.folder / "cluster", binary=self._binary)
-        self.cluster = self._stack.enter_context(cluster)
-        self._say("Installing freshet and its permissions")
-        apply_crds(self.cluster)
-        kubeconfig = apply_rbac(self.cluster)
-        self._say("Starting the node, dbt Cloud's stand-in and the operator")
+        """What takes long to wake is called first and waited for last."""
         token = secrets.token_hex(16)
-        self._node()
-        host = self._dbt_cloud(token)
-        self._operator(kubeconfig)
-        self._say("Applying manifests/examples/kaizen-wars")
-        self._apply(host=host, token=token)
+        dbt_cloud, dbt_port = self._dbt_cloud(token)
+        with self._step("Kubernetes: etcd, the API server and the controller manager"):
+            cluster = LocalCluster.start(folder=self.folder / "cluster", binary=self._binary)
+            self.cluster = self._stack.enter_context(cluster)
+        with self._step("freshet's resources and permissions, from crds/ and manifests/base"):
+            kubeconfig = self._install()
+        with self._step("The node and the operator"):
+            self._node_and_operator(kubeconfig)
+        with self._step("dbt Cloud's stand-in"):
+            host = f"http://127.0.0.1:{_wait_for_file(dbt_port, dbt_cloud)}"
+        with self._step("The example, from manifests/examples/kaizen-wars"):
+            self._apply(host=host, token=token)
+
+    def _install(self) -> Path:
+        """Returns the operator's kubeconfig."""
+        apply_crds(self.cluster)
+        return apply_rbac(self.cluster)
 
     def _run(self, name: str, arguments: list[str], *, env: dict[str, str] | None = None) -> Program:
         program = Program(name=name, arguments=arguments, log=self.folder / "logs" / f"{name}.log", env=env)
@@ -98,24 +116,20 @@ class Stage:
         self.programs.append(program)
         return program
 
-    def _node(self) -> None:
-        ready = self.folder / "node.ready"
-        arguments = ["local", "node", f"--kubeconfig={self.cluster.kubeconfig}", f"--ready-file={ready}"]
-        program = self._run("node", [*arguments, "--die-with-parent"])
-        _wait_for_file(ready, program)
-
-    def _dbt_cloud(self, token: str) -> str:
+    def _dbt_cloud(self, token: str) -> tuple[Program, Path]:
         port = self.folder / "dbt-cloud.port"
         arguments = ["local", "dbt-cloud", "--port=0", f"--port-file={port}", f"--state={self.folder / 'dbt-cloud'}"]
         arguments += [f"--project={checkout() / 'data' / 'dbt'}", f"--warehouse-path={self.warehouse}"]
-        program = self._run("dbt-cloud", [*arguments, f"--token={token}", "--die-with-parent"])
-        return f"http://127.0.0.1:{_wait_for_file(port, program)}"
+        return self._run("dbt-cloud", [*arguments, f"--token={token}", "--die-with-parent"]), port
 
-    def _operator(self, kubeconfig: Path) -> None:
-        port = self.folder / "operator.port"
+    def _node_and_operator(self, kubeconfig: Path) -> None:
+        ready, port = self.folder / "node.ready", self.folder / "operator.port"
+        arguments = ["local", "node", f"--kubeconfig={self.cluster.kubeconfig}", f"--ready-file={ready}"]
+        node = self._run("node", [*arguments, "--die-with-parent"])
         arguments = ["operator", f"--kubeconfig={kubeconfig}", "--port=0", f"--port-file={port}"]
-        program = self._run("operator", arguments, env={"FRESHET_DBT_POLL_FAST": "0.5"})
-        self.metrics_url = f"http://127.0.0.1:{_wait_for_file(port, program)}/metrics"
+        operator = self._run("operator", arguments, env={"FRESHET_DBT_POLL_FAST": "0.5"})
+        _wait_for_file(ready, node)
+        self.metrics_url = f"http://127.0.0.1:{_wait_for_file(port, operator)}/metrics"
 
     def _apply(self, *, host: str, token: str) -> None:
         """The example as it is; the overlay's two files say what differs on this machine (manifests/overlays/local)."""
