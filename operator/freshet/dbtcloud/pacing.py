@@ -1,0 +1,77 @@
+"""How often a job is asked about: fast while something is under way, slowly when idle, hardly when it fails. Pure.
+
+One poller per job asks with one list request, whatever the number of models. After failures in a row the circuit opens:
+a single request now and then tries whether dbt Cloud is back, and the Pipeline says so meanwhile.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from freshet.dbtcloud import errors
+
+__all__ = ["Pace"]
+
+FAST = timedelta(seconds=2)
+ACTIVE_LIMIT = timedelta(seconds=15)
+IDLE = timedelta(seconds=60)
+WEBHOOK_IDLE = timedelta(minutes=5)
+LONGEST = timedelta(minutes=5)
+OPEN_AFTER = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """Per job: failures in a row, and until when the service (or a person) must be waited for."""
+
+    failures: int = 0
+    blocked_until: datetime | None = None
+    reason: str | None = None
+    """A reason for the condition DbtCloudReady=False, as soon as it is certain; None while all is well."""
+    message: str = ""
+
+    def succeeded(self) -> "Pace":
+        """An answer came."""
+        return Pace()
+
+    def failed(self, error: errors.DbtCloudError, *, now: datetime, jitter: float) -> "Pace":
+        """No answer, or a refusal. `jitter` is in [0, 1)."""
+        failures = self.failures + 1
+        pause = min(LONGEST, FAST * 2 ** min(failures - 1, 20)) * (0.5 + 0.5 * jitter)
+        if isinstance(error, (errors.AuthenticationFailed, errors.NotFound, errors.Refused)):
+            pause = LONGEST
+        asked = timedelta(seconds=error.retry_after or 0)
+        return Pace(
+            failures=failures,
+            blocked_until=now + max(pause, asked),
+            reason=self._reason(error, failures=failures),
+            message=str(error),
+        )
+
+    def open(self) -> bool:
+        """Is the circuit open: no work is started, one request tries now and then?"""
+        return self.failures >= OPEN_AFTER or self.reason == "AuthenticationFailed"
+
+    def wake(self) -> "Pace":
+        """The token was changed: what a person had to mend may be mended."""
+        return replace(self, blocked_until=None)
+
+    def next_poll(
+        self, *, now: datetime, last: datetime | None, active_since: datetime | None, webhook: bool = False
+    ) -> datetime:
+        """When to ask next. `active_since`: when the oldest run under way started; None while there is none.
+
+        The longer a run takes, the less it matters to know its end at once: a tenth of its time so far.
+        """
+        if last is None:
+            return max(now, self.blocked_until or now)
+        pause = WEBHOOK_IDLE if webhook else IDLE
+        if active_since is not None:
+            pause = min(max(FAST, (last - active_since) / 10), ACTIVE_LIMIT)
+        return max(last + pause, self.blocked_until or last)
+
+    def _reason(self, error: errors.DbtCloudError, *, failures: int) -> str | None:
+        if isinstance(error, errors.AuthenticationFailed):
+            return "AuthenticationFailed"
+        if isinstance(error, errors.NotFound):
+            return "NotFound"
+        return "Unreachable" if failures >= OPEN_AFTER else self.reason
