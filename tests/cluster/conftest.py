@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.freshet_objects import Place
 from tests.support.kube import get_object
 from tests.support.node import NodeProcess
 from tests.support.operator import OperatorProcess
@@ -80,3 +81,19 @@ def operator_factory(operator_kubeconfig: Path, namespace: str, tmp_path: Path) 
 def operator(operator_factory: OperatorFactory) -> OperatorProcess:
     """A running operator that watches the test's namespace."""
     return operator_factory().start()
+
+
+@pytest.fixture
+def place(cluster: LocalCluster, namespace: str) -> Place:
+    """The test's namespace, with words for what tests of the operator do there."""
+    return Place(cluster, namespace)
+
+
+@pytest.fixture(scope="module")
+def everywhere(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """One operator of all namespaces for a whole file: starting one takes longer than most tests."""
+    process = OperatorProcess(kubeconfig=operator_kubeconfig, folder=tmp_path_factory.mktemp("everywhere"))
+    try:
+        yield process.start()
+    finally:
+        process.kill()
