@@ -6,7 +6,7 @@ Pipeline survives a crash, the rest is found again.
 
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -98,11 +98,17 @@ class DbtReconciler:
             memory=drive.memory,
             wanted=bool(batch) if run is None else self._batcher.still_wanted(pipeline, run),
             now=now,
-            settings=self._times,
+            settings=self._paced(run, now),
             new_token=marker.new_token(now=now, random=os.urandom(5)),
             cancel=_overdue(pipeline, spec, run, now),
         )
         await self._act(Visit(key=key, pipeline=pipeline, spec=spec, drive=drive, batch=batch, run=run), action)
+
+    def _paced(self, run: DbtRun | None, now: datetime) -> Settings:
+        """Polls are frequent at first and rarer the longer a run takes: a tenth of its age, within the two bounds."""
+        fast, slow = self._times.poll_every, timedelta(seconds=self._world.settings.dbt_poll_slow)
+        age = now - run.at if run is not None else timedelta(0)
+        return replace(self._times, poll_every=min(max(fast, age / 10), max(fast, slow)))
 
     async def _act(self, visit: "Visit", action: actions.Action) -> None:
         doers: dict[type, Callable[[Visit, Any], Awaitable[None]]] = {

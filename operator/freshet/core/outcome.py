@@ -126,8 +126,15 @@ def _confirmed(status: AssetStatus, run: Ended) -> dict[str, Any]:
         **_met(run),
         "data_time": run.data_time if moves else status.data_time,
         "rows": run.rows if run.rows is not None else status.rows,
-        "level": run.level or status.level,
+        "level": _level(status, run),
     }
+
+
+def _level(status: AssetStatus, run: Ended) -> dict[str, Any] | None:
+    """The level is handed to the next pods: it is written anew only for another input, not for each check of it."""
+    known, found = status.level, run.level
+    same = known and found and known.get("fingerprint") == found.get("fingerprint")
+    return known if same else found or known
 
 
 def _met(run: Ended) -> dict[str, Any]:
