@@ -146,6 +146,7 @@ class DbtReconciler:
         request = self._request(visit.pipeline, visit.spec, run)
         client = await self._clients.of(visit.pipeline, fresh=True)
         drive.memory = drive.memory.posting()
+        self._observe_latency(visit.pipeline.namespace, run)
         try:
             made = await client.trigger_run(job_id=visit.spec.job_id, request=request, not_after=action.not_after)
         except errors.DbtCloudError as error:
@@ -153,7 +154,6 @@ class DbtReconciler:
             await self._health.say(visit.pipeline, self._health.trouble_of(error))
             return
         drive.memory = drive.memory.sent(run_id=made.id)
-        self._observe_latency(visit.pipeline.namespace, run)
 
     def _request(self, pipeline: Pipeline, spec: DbtCloudSpec, run: DbtRun) -> TriggerRequest:
         cause = marker.cause_of(sentence=f"freshet: {run.cause}", token=run.token)

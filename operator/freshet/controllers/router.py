@@ -42,8 +42,8 @@ class Router:
         if asset is None:
             return
         key, graph, queue = key_of(asset), self._world.graph, self._world.queue
-        moved = graph.put(new) if new else graph.remove(key)
         queue.add(key)
+        moved = graph.put(new) if new else graph.remove(key)
         if old is None or new is None or _concerns_downstream(old, new):
             for below in graph.downstreams(key):
                 queue.add(below)

@@ -50,7 +50,7 @@ class Teller:
     def _freshness(self, asset: Asset, decision: Decision) -> None:
         before = find(asset.status.conditions, type=conditions.FRESH)
         after = find(decision.status.conditions, type=conditions.FRESH)
-        if after is None or before is None or before.status == after.status:
+        if after is None or before is None or before.status == after.status or after.reason == conditions.MISSING:
             return
         kind = "Normal" if after.status == "True" else "Warning"
         word = "Fresh" if after.status == "True" else after.reason
