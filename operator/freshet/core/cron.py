@@ -1,17 +1,19 @@
 """Cron ticks, daylight saving included (cronsim follows Debian's cron there).
 
 The dialect is the CronJob's (robfig/cron): five fields or ``@hourly`` and the like; what only other dialects
-know (``L``, ``#``, ``H``, ``7`` for Sunday) is refused, so that an Asset and a CronJob never read one expression differently.
+know (``L``, ``#``, ``H``, ``7`` for Sunday) is refused, and days that cronsim reads differently (``*/2``, ``1/2``) are
+written out for it, so that an Asset and a CronJob never read one expression differently.
 """
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-__all__ = ["InvalidSchedule", "InvalidTimeZone", "next_tick", "previous_tick", "validate"]
+__all__ = ["InvalidSchedule", "InvalidTimeZone", "next_tick", "previous_tick", "validate", "zone"]
 
 MACROS = {
     "@yearly": "0 0 1 1 *",
@@ -22,6 +24,30 @@ MACROS = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+HOURS = timedelta(hours=2)
+NAMES = frozenset(
+    [
+        "SUN",
+        "MON",
+        "TUE",
+        "WED",
+        "THU",
+        "FRI",
+        "SAT",
+        "JAN",
+        "FEB",
+        "MAR",
+        "APR",
+        "MAY",
+        "JUN",
+        "JUL",
+        "AUG",
+        "SEP",
+        "OCT",
+        "NOV",
+        "DEC",
+    ]
+)
 
 
 class InvalidSchedule(ValueError):
@@ -45,16 +71,42 @@ def zone(name: str) -> ZoneInfo:
 
 @lru_cache(maxsize=4096)
 def validate(schedule: str) -> str:
-    """The five fields of a schedule; raises InvalidSchedule with one sentence."""
-    fields = MACROS.get(schedule, schedule)
-    sunday = fields.split()[-1:] or [""]
-    if re.search(r"[LWH#?]", fields) or re.search(r"(^|[,-])7", sunday[0]) or len(fields.split()) != 5:
+    """The five fields of a schedule as cronsim is to read them; raises InvalidSchedule with one sentence."""
+    fields = MACROS.get(schedule, schedule).upper().split()
+    if len(fields) != 5 or _foreign(fields):
         raise InvalidSchedule(_sentence(schedule))
+    minute, hour, day, month, weekday = fields
+    plain = " ".join((minute, hour, _days(day, "1", "31"), month, _days(weekday, "0", "6")))
     try:
-        CronSim(fields, datetime(2026, 1, 1, tzinfo=UTC))
+        next(CronSim(plain, datetime(2026, 1, 1, tzinfo=UTC)))
     except CronSimError:
         raise InvalidSchedule(_sentence(schedule)) from None
-    return fields
+    except StopIteration:
+        raise InvalidSchedule(f"schedule {schedule!r} never comes: no month has such a day") from None
+    return plain
+
+
+def _foreign(fields: list[str]) -> bool:
+    """Does it hold what only other dialects know?"""
+    words = re.findall(r"[A-Z]+", " ".join(fields))
+    return not NAMES.issuperset(words) or bool(re.search(r"#|(^|[,-])0*7", fields[4]))
+
+
+def _days(field: str, low: str, high: str) -> str:
+    """A day field with ranges in full. A step over ``*`` counts as a restriction, as it does for a CronJob."""
+    terms = field.split(",")
+    if "*" in terms or "*/1" in terms:
+        return "*"
+    return ",".join(_range(term, low, high) for term in terms)
+
+
+def _range(term: str, low: str, high: str) -> str:
+    start, slash, step = term.partition("/")
+    if not slash or "-" in start:
+        return term
+    if start == high:
+        return start
+    return f"{low if start == '*' else start}-{high}/{step}"
 
 
 def _sentence(schedule: str) -> str:
@@ -66,16 +118,18 @@ def _sentence(schedule: str) -> str:
 
 def next_tick(*, schedule: str, time_zone: str, after: datetime) -> datetime:
     """The first tick strictly after that time, in UTC."""
-    return _tick(schedule=schedule, time_zone=time_zone, at=after, reverse=False)
+    return next(tick for tick in _ticks(schedule=schedule, time_zone=time_zone, at=after) if tick > after)
 
 
 def previous_tick(*, schedule: str, time_zone: str, before: datetime) -> datetime:
     """The last tick at or before that time, in UTC."""
     following = next_tick(schedule=schedule, time_zone=time_zone, after=before)
-    return _tick(schedule=schedule, time_zone=time_zone, at=following, reverse=True)
+    ticks = _ticks(schedule=schedule, time_zone=time_zone, at=following + HOURS, reverse=True)
+    return next(tick for tick in ticks if tick <= before)
 
 
-def _tick(*, schedule: str, time_zone: str, at: datetime, reverse: bool) -> datetime:
+def _ticks(*, schedule: str, time_zone: str, at: datetime, reverse: bool = False) -> Iterator[datetime]:
+    """Ticks from there on. The first ones may lie on the other side of ``at`` while clocks are set back."""
     local = at.astimezone(zone(time_zone))
-    tick: datetime = next(CronSim(validate(schedule), local, reverse=reverse))
-    return tick.astimezone(UTC)
+    for tick in CronSim(validate(schedule), local, reverse=reverse):
+        yield tick.astimezone(UTC)
