@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from freshet.api import conditions
 from freshet.api.durations import format_duration
 from freshet.core import cron
-from freshet.core.policy import Deadline, Policy
+from freshet.core.policy import Policy
 
 __all__ = ["Facts", "Verdict", "judge"]
 
@@ -38,7 +38,8 @@ def judge(*, policy: Policy, facts: Facts, now: datetime) -> Verdict:
     if policy.static or not verdicts:
         return Verdict(word="Fresh", reason=conditions.NO_POLICY, message="no freshness limit is set")
     worst = min(verdicts, key=lambda v: ("Stale", "Aging", "Fresh").index(v.word))
-    upcoming = [v.next_at for v in verdicts if v.next_at is not None]
+    # What is stale stays so until something else changes: time alone makes nothing fresh.
+    upcoming = [v.next_at for v in verdicts if v.next_at is not None and worst.word != "Stale"]
     return Verdict(word=worst.word, reason=worst.reason, message=worst.message, next_at=min(upcoming, default=None))
 
 
@@ -67,7 +68,7 @@ def _warned(policy: Policy, since: datetime, now: datetime, what: str) -> Verdic
 
 
 def _within(policy: Policy, since: datetime, limit: timedelta) -> Verdict:
-    boundary = min(since + limit, since + policy.warn_lag) if policy.warn_lag else since + limit
+    boundary = min(since + limit, since + policy.warn_lag) if policy.warn_lag is not None else since + limit
     return Verdict(
         word="Fresh",
         reason=conditions.WITHIN_LIMIT,
@@ -77,23 +78,18 @@ def _within(policy: Policy, since: datetime, limit: timedelta) -> Verdict:
 
 
 def _overdue(policy: Policy, facts: Facts, now: datetime) -> Verdict | None:
-    """Stale once ``within`` has passed after a tick that the data has not reached."""
+    """Stale once ``within`` has passed after the first tick that the data has not reached."""
     due, since = policy.deadline, _basis(policy, facts)
     if due is None:
         return None
-    tick = cron.previous_tick(schedule=due.schedule, time_zone=due.time_zone, before=now - due.within)
-    if since is None or since < tick:
+    if since is None:
+        return Verdict(word="Stale", reason=conditions.OVERDUE, message="the age of its data is not known")
+    tick = cron.next_tick(schedule=due.schedule, time_zone=due.time_zone, after=since)
+    if now >= tick + due.within:
         message = f"data newer than {_clock(tick)} was due by {_clock(tick + due.within)}"
         return Verdict(word="Stale", reason=conditions.OVERDUE, message=message)
-    message = f"newer than the deadline of {_clock(tick)}"
-    return Verdict(
-        word="Fresh", reason=conditions.WITHIN_LIMIT, message=message, next_at=_next_deadline(due, since, now)
-    )
-
-
-def _next_deadline(due: Deadline, since: datetime, now: datetime) -> datetime:
-    after = max(since, now - due.within)
-    return cron.next_tick(schedule=due.schedule, time_zone=due.time_zone, after=after) + due.within
+    message = f"in time for its deadlines ({due.schedule})"
+    return Verdict(word="Fresh", reason=conditions.WITHIN_LIMIT, message=message, next_at=tick + due.within)
 
 
 def _frozen(policy: Policy, facts: Facts, now: datetime) -> Verdict | None:
