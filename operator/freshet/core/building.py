@@ -11,17 +11,30 @@ DEPTH = 16
 
 
 def is_building(key: Key, *, find: Callable[[Key], Asset | None], depth: int = DEPTH) -> bool:
-    """Under way, or due and about to start, or below such a one. Failed and suspended ones are not waited for."""
-    asset = find(key)
-    if asset is None or depth == 0:
-        return False
+    """Under way, or due and about to start, or below such a one. Failed and suspended ones are not waited for.
+
+    Looks ``depth`` generations up, at each ancestor once.
+    """
+    seen, level = {key}, [key]
+    for _ in range(depth):
+        found = [asset for asset in map(find, level) if asset is not None]
+        if any(asset.status.run is not None for asset in found):
+            return True
+        about = [(asset, ups) for asset in found if (ups := _awaited(asset))]
+        if any(_moved(asset, find(up)) for asset, ups in about for up in ups):
+            return True
+        level = list(dict.fromkeys(up for _, ups in about for up in ups if up not in seen))
+        seen.update(level)
+    return False
+
+
+def _awaited(asset: Asset) -> list[Key]:
+    """The upstreams that would set it going; none where it is held."""
     status = asset.status
-    if status.run is not None:
-        return True
-    if asset.spec.suspend or status.failures or status.retry_at or not _follows(asset):
-        return False
-    ups = [Key("Asset", asset.namespace, name) for name in asset.spec.upstreams]
-    return any(_moved(asset, find(up)) for up in ups) or any(is_building(up, find=find, depth=depth - 1) for up in ups)
+    held = asset.spec.suspend or status.state == "Suspended" or status.failures or status.retry_at
+    if held or not _follows(asset):
+        return []
+    return [Key("Asset", asset.namespace, name) for name in asset.spec.upstreams]
 
 
 def _follows(asset: Asset) -> bool:
