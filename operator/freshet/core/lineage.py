@@ -15,6 +15,8 @@ from freshet.api.view import Key
 
 __all__ = ["Graph", "inherits", "key_of"]
 
+MANY = 64
+
 
 def key_of(asset: Asset) -> Key:
     """The asset's key."""
@@ -120,20 +122,26 @@ class Graph:
             self._downstreams.setdefault(new, set()).add(key)
 
     def _spread(self, key: Key) -> set[Key]:
-        """Recompute from this asset down as long as something moves. A cycle is cut at its second visit's end."""
+        """Recompute from this asset down as long as something moves.
+
+        What waits in the queue is not queued again, so that an asset below a thousand others is computed about once.
+        Without a cycle that settles; in one, values could chase each other, so its members are cut after MANY visits.
+        """
         moved: set[Key] = set()
-        queue = deque([key])
         visits: dict[Key, int] = {}
-        while queue:
-            here = queue.popleft()
+        waiting = {key: None}
+        while waiting:
+            here = next(iter(waiting))
+            del waiting[here]
             visits[here] = visits.get(here, 0) + 1
             fresh = self._compute(here)
-            if here != key and (fresh == self._live.get(here) or visits[here] > 64):
-                continue
             if fresh != self._live.get(here):
                 moved.add(here)
-            self._live[here] = fresh
-            queue.extend(self._downstreams.get(here, ()))
+                self._live[here] = fresh
+            elif here != key or visits[here] > 1:
+                continue
+            if visits[here] < MANY or not self.cycle(here):
+                waiting.update(dict.fromkeys(self._downstreams.get(here, ())))
         return moved
 
     def _compute(self, key: Key) -> datetime | None:
