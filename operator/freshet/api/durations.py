@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import durationpy
 
-__all__ = ["format_duration", "parse_duration"]
+__all__ = ["exact_duration", "format_duration", "parse_duration"]
 
 
 @lru_cache(maxsize=4096)
@@ -18,6 +18,16 @@ def parse_duration(text: str) -> timedelta:
         return timedelta(seconds=durationpy.from_str(text).total_seconds())
     except Exception as error:
         raise ValueError(f"{text!r} is not a duration: write it like 90s, 5m or 1h30m") from error
+
+
+def exact_duration(span: timedelta) -> str:
+    """Write a duration so that ``parse_duration`` reads the same again, down to a millisecond."""
+    millis = max(0, round(span / timedelta(milliseconds=1)))
+    parts: list[str] = []
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        count, millis = divmod(millis, size)
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts) or "0s"
 
 
 def format_duration(span: timedelta) -> str:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from freshet.api.asset import Asset, Automation, Checks, Freshness, PolicyInForce, Retries
-from freshet.api.durations import format_duration, parse_duration
+from freshet.api.durations import exact_duration, parse_duration
 from freshet.api.pipeline import Pipeline
 from freshet.core import cron
 
@@ -106,12 +106,14 @@ def in_force(policy: Policy) -> PolicyInForce:
 
 
 def _automation(*, asset: Asset, pipeline: Pipeline | None) -> Automation:
+    """Each setting from the nearest layer that has it; a preset's schedule and time zone come along with it."""
     own = asset.spec.automation
     layers: list[Automation] = [own, *_defaults(asset=asset, pipeline=pipeline, field="automation")]
+    preset = next((layer for layer in layers if layer.when is not None), own)
     return Automation(
-        when=_first(layer.when for layer in layers),
-        schedule=own.schedule or _first(layer.schedule for layer in layers),
-        time_zone=_first(layer.time_zone for layer in layers),
+        when=preset.when,
+        schedule=preset.schedule,
+        time_zone=preset.time_zone,
         min_interval=_first(layer.min_interval for layer in layers),
         max_wait=_first(layer.max_wait for layer in layers),
         require_checks=_first(layer.require_checks for layer in layers),
@@ -165,7 +167,7 @@ def _span(text: str | None) -> timedelta | None:
 
 
 def _text(span: timedelta | None) -> str | None:
-    return format_duration(span) if span is not None else None
+    return exact_duration(span) if span is not None else None
 
 
 def _first(values: Iterable[T | None]) -> T | None:
