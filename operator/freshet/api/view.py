@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ["InvalidObject", "Key", "Meta", "Object", "OwnerReference", "View", "parse", "to_json"]
+__all__ = ["InvalidObject", "Key", "Meta", "Object", "OwnerReference", "View", "instant", "parse", "to_json"]
 
 GROUP_PREFIX = "freshet.dev/"
 
@@ -90,6 +90,15 @@ def parse(raw: dict[str, Any], *, type: type[T]) -> T:
 def own_annotations(annotations: dict[str, str] | None) -> dict[str, str]:
     """Only freshet's: a last-applied-configuration is as large as its object."""
     return {k: v for k, v in (annotations or {}).items() if k.startswith(GROUP_PREFIX)}
+
+
+def instant(text: str | None) -> datetime | None:
+    """A time that a person may have written, with its offset; None when it is not one."""
+    try:
+        at = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return at if at is not None and at.tzinfo is not None else None
 
 
 def to_json(value: Any) -> Any:

@@ -1,13 +1,16 @@
 """Jobs, CronJobs and pods as far as a run's life goes, and the result that a pod leaves (docs/contract.md)."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from freshet.api.view import Object, View
 
 __all__ = ["CronJob", "Job", "Pod", "Result", "parse_result"]
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its offset: one without cannot be compared with any other."""
 
 
 class JobCondition(View, frozen=True, kw_only=True):
@@ -115,8 +118,8 @@ class Result(View, frozen=True, kw_only=True):
     kind: str = ""
     version: str | None = None
     changed: bool | None = None
-    data_time: datetime | None = None
-    updated_at: datetime | None = None
+    data_time: Instant | None = None
+    updated_at: Instant | None = None
     rows: int | None = None
     rows_in: int | None = None
     rows_loaded: int | None = None
@@ -125,8 +128,8 @@ class Result(View, frozen=True, kw_only=True):
     fingerprint: str | None = None
     relation: str | None = None
     seconds: float | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
+    started_at: Instant | None = None
+    finished_at: Instant | None = None
     checks: tuple[ResultCheck, ...] = ()
     samples: list[dict[str, Any]] = []
     message: str = ""
@@ -136,6 +139,16 @@ class Result(View, frozen=True, kw_only=True):
 def parse_result(message: str) -> Result | None:
     """Read a termination message; None when it is not a result (a user's own Job may write what it likes)."""
     try:
-        return msgspec.json.decode(message, type=Result) if message.startswith("{") else None
-    except (msgspec.DecodeError, UnicodeError):
+        found = msgspec.json.decode(message)
+        return msgspec.convert(_without_nulls(found), Result) if isinstance(found, dict) else None
+    except (msgspec.MsgspecError, UnicodeError):
         return None
+
+
+def _without_nulls(value: Any) -> Any:
+    """Absent and null are the same."""
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return value
