@@ -21,7 +21,7 @@ from freshet.api.names import (
     ANNOTATION_VERSIONS,
     CONTAINER,
 )
-from freshet.api.view import to_json
+from freshet.api.view import instant, to_json
 from freshet.api.workload import Job, Pod, Result, Terminated, parse_result
 from freshet.core.outcome import Ended
 
@@ -97,16 +97,17 @@ def ended(*, job: Job, pods: Sequence[Pod], kind: Kind) -> Ended | None:
     """The run that this Job was, or None while it is under way.
 
     A pod that succeeded settles it at once; the Job's controller takes up to a second longer to say the same.
+    A user's Job may need several pods: there, its own conditions alone say how it ended.
     """
     pod = _final_pod(pods)
-    done = pod is not None and pod.status.phase == "Succeeded"
+    done = pod is not None and pod.status.phase == "Succeeded" and kind != "Job"
     if not job.finished and not done:
         return None
     exit = _exit(pod)
     result = parse_result(exit.message) if exit else None
     succeeded = done or job.condition("Complete") is not None
     run = _facts(job, exit, result)
-    return _success(run, result, kind) if succeeded else _failure(run, job, exit, result)
+    return _success(run, result, kind) if succeeded else _failure(run, job, pod, exit, result)
 
 
 def _facts(job: Job, exit: Terminated | None, result: Result | None) -> Ended:
@@ -146,10 +147,13 @@ def _success(run: Ended, result: Result | None, kind: Kind) -> Ended:
     )
 
 
-def _failure(run: Ended, job: Job, exit: Terminated | None, result: Result | None) -> Ended:
-    failed = job.condition("Failed")
-    outcome: Outcome = "Interrupted" if exit and exit.exit_code == EXIT_OUTAGE else "Failed"
-    if result and result.error:
+def _failure(run: Ended, job: Job, pod: Pod | None, exit: Terminated | None, result: Result | None) -> Ended:
+    failed, disrupted = job.condition("Failed"), _disruption(pod)
+    outage = disrupted is not None or (exit is not None and exit.exit_code == EXIT_OUTAGE)
+    outcome: Outcome = "Interrupted" if outage else "Failed"
+    if disrupted is not None:
+        message = disrupted
+    elif result and result.error:
         message = f"{result.error.reason}: {result.error.message}"
     elif failed and failed.reason == "DeadlineExceeded":
         message = "DeadlineExceeded: the run took longer than its timeout"
@@ -159,6 +163,12 @@ def _failure(run: Ended, job: Job, exit: Terminated | None, result: Result | Non
     else:
         message = f"{failed.reason}: {failed.message}" if failed else "the Job failed"
     return _with(run, outcome=outcome, message=message)
+
+
+def _disruption(pod: Pod | None) -> str | None:
+    """Why the cluster, not the run, ended this pod: eviction, preemption, a node that went away."""
+    found = (c for c in (pod.status.conditions if pod else ()) if c.type == "DisruptionTarget" and c.status == "True")
+    return next((f"{condition.reason}: {condition.message}" for condition in found), None)
 
 
 def _with(run: Ended, **changes: object) -> Ended:
@@ -196,12 +206,11 @@ def _cause(job: Job) -> str:
 
 def _attempt(job: Job) -> int:
     text = job.metadata.annotations.get(ANNOTATION_ATTEMPT, "1")
-    return int(text) if text.isdigit() else 1
+    return int(text) if text.isascii() and text.isdigit() else 1
 
 
 def _tick(job: Job) -> datetime | None:
-    text = job.metadata.annotations.get(ANNOTATION_TICK)
-    return datetime.fromisoformat(text) if text else None
+    return instant(job.metadata.annotations.get(ANNOTATION_TICK))
 
 
 def _looked_at(job: Job) -> dict[str, Consumed]:
