@@ -6,7 +6,7 @@ Skipped did not look at all.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,8 @@ from freshet.core.policy import Policy
 
 __all__ = ["Ended", "is_recorded", "order", "record", "retry_delay"]
 
+NOT_LOOKED = ("Interrupted", "Skipped")
+"""Outcomes of runs that never came to look at their input: what was due is still due."""
 HISTORY = 10
 MESSAGE = 1024
 
@@ -71,8 +73,9 @@ def record(
     *, asset: Asset, status: AssetStatus, run: Ended, policy: Policy, upstreams: Mapping[str, Asset]
 ) -> AssetStatus:
     """The status after that run."""
+    run = _levelled(asset, status, run)
     changes = _common(status, run)
-    if run.outcome != "Skipped":
+    if run.outcome not in NOT_LOOKED:
         changes["considered"] = {name: seen.version for name, seen in run.looked_at.items()}
         changes["definition"] = run.definition or status.definition
     if run.outcome == "Succeeded":
@@ -83,6 +86,12 @@ def record(
         changes |= _unbuilt(status, run, policy)
     after = msgspec.structs.replace(status, **changes)
     return msgspec.structs.replace(after, history=_history(after, run, moved=after.version != status.version))
+
+
+def _levelled(asset: Asset, status: AssetStatus, run: Ended) -> Ended:
+    """A load that found nothing new may still report a version not known here: that of a load whose Job is gone."""
+    missed = asset.kind == "Source" and run.outcome == "Unchanged" and run.version not in (None, status.version)
+    return replace(run, outcome="Succeeded") if missed else run
 
 
 def _common(status: AssetStatus, run: Ended) -> dict[str, Any]:
@@ -100,9 +109,14 @@ def _common(status: AssetStatus, run: Ended) -> dict[str, Any]:
         "last_run": last,
         "run": None,
         "last_handled_trigger": run.trigger or status.last_handled_trigger,
-        "last_tick": run.tick or status.last_tick,
-        "checks": run.checks or status.checks,
+        "last_tick": status.last_tick if run.outcome == "Skipped" else run.tick or status.last_tick,
+        "checks": run.checks if _rechecked(run) else status.checks,
     }
+
+
+def _rechecked(run: Ended) -> bool:
+    """A Job reports all checks of what it built, so that one which is no longer declared goes; dbt may run none."""
+    return bool(run.checks) or (run.executor == "Job" and run.outcome == "Succeeded")
 
 
 def _built(asset: Asset, status: AssetStatus, run: Ended, upstreams: Mapping[str, Asset]) -> dict[str, Any]:
