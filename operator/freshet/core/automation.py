@@ -7,7 +7,7 @@ upstreams have now. So days of downtime lose nothing and repeat nothing.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from freshet.api import conditions
 from freshet.api.asset import Asset, AssetStatus
@@ -19,7 +19,7 @@ from freshet.core import cron
 from freshet.core.naming import digest
 from freshet.core.policy import Policy
 
-__all__ = ["Due", "Need", "Situation", "Waiting", "assess", "definition_of", "source_of"]
+__all__ = ["Due", "Need", "Situation", "Waiting", "assess", "definition_of", "source_of", "valid_request"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +80,6 @@ class Need:
     trigger: str | None = None
     tick: datetime | None = None
     options: str | None = None
-    retry: bool = False
 
 
 def source_of(asset: Asset, pipeline: Pipeline | None) -> SourceSpec | None:
@@ -127,9 +126,16 @@ def _requested(situation: Situation) -> Need | None:
 
 
 def _retry(situation: Situation) -> Need | None:
-    if situation.status.retry_at is None or situation.asset.kind == "Source":
+    """A failed attempt has another one left, or a run was interrupted. A source comes back with its schedule."""
+    status, last = situation.status, situation.status.last_run
+    if last is None or situation.asset.kind == "Source":
         return None
-    return Need(cause=f"attempt {situation.status.failures + 1} after a failed run", retry=True)
+    if last.outcome in ("Failed", "Skipped"):
+        left = 0 < status.failures <= situation.policy.limit
+        return Need(cause=f"attempt {status.failures + 1} after a failed run") if left else None
+    if last.outcome == "Interrupted" and status.retry_at is not None:
+        return Need(cause="again after an interrupted run")
+    return None
 
 
 def _automated(situation: Situation) -> Need | None:
@@ -172,10 +178,15 @@ def _all_upstreams(situation: Situation) -> Need | None:
     moved = situation.moved
     last = situation.status.last_run
     since = last.started_at if last else None
-    seen = [n for n, up in situation.upstreams.items() if n in moved or _checked_since(up, since)]
+    seen = [n for n, up in situation.upstreams.items() if n in moved or _is_static(up) or _checked_since(up, since)]
     if moved and len(seen) == len(situation.asset.spec.upstreams):
         return Need(cause=f"all updated: {_some(moved)}")
     return _redefined(situation)
+
+
+def _is_static(upstream: Asset) -> bool:
+    """It never grows old, so nobody checks it: there is nothing to wait for."""
+    return upstream.spec.data_time == "Static"
 
 
 def _checked_since(upstream: Asset, since: datetime | None) -> bool:
@@ -195,13 +206,23 @@ def _tried(situation: Situation) -> bool:
 def _cron(situation: Situation) -> Need | None:
     policy, created = situation.policy, situation.asset.metadata.creation_timestamp
     tick = cron.previous_tick(schedule=policy.schedule or "", time_zone=policy.time_zone, before=situation.now)
-    since = situation.status.last_tick or created or situation.now
+    answered = [at for at in (situation.status.last_tick, _last_look(situation.status), created) if at is not None]
+    since = max(answered, default=situation.now)
     return Need(cause=f"schedule {policy.schedule}", tick=tick) if tick > since else None
+
+
+def _last_look(status: AssetStatus) -> datetime | None:
+    """When the newest run began: whatever started it, it answers the ticks before. One that was skipped did not look."""
+    return status.last_run.started_at if status.last_run and status.last_run.outcome != "Skipped" else None
 
 
 def _hold(situation: Situation, need: Need) -> Waiting | None:
     """What stands in the way, the longest-lasting first. A person's request passes all but missing input."""
-    gates = [_never_built] if need.asked else [_never_built, _checks_failed, _backoff, _min_interval, _being_built]
+    gates = (
+        [_never_built]
+        if need.asked
+        else [_never_built, _checks_failed, _skipped, _backoff, _min_interval, _being_built]
+    )
     return next((held for gate in gates if (held := gate(situation, need))), None)
 
 
@@ -223,12 +244,25 @@ def _checks_failed(situation: Situation, need: Need) -> Waiting | None:
     return None
 
 
+def _skipped(situation: Situation, need: Need) -> Waiting | None:
+    """A skipped run waits for what failed above it."""
+    last = situation.status.last_run
+    if last is None or last.outcome != "Skipped":
+        return None
+    for name, upstream in situation.upstreams.items():
+        above = upstream.status.last_run
+        if upstream.status.failures or (above is not None and above.outcome == "Skipped"):
+            return Waiting(reason=conditions.WAITING_UPSTREAM, message=f"waits for {name}, which failed or was skipped")
+    return None
+
+
 def _backoff(situation: Situation, need: Need) -> Waiting | None:
     """Retries back off; once they are exhausted, each move of an upstream earns one attempt per maxBackoff."""
     status, until = situation.status, situation.status.retry_at
     last = status.last_run
-    if until is None and status.failures > situation.policy.limit and last and last.started_at:
-        until = last.started_at + situation.policy.max_backoff
+    if until is None and status.failures > situation.policy.limit and last:
+        began = last.started_at or last.finished_at
+        until = began + situation.policy.max_backoff if began else None
     if until is None or situation.now >= until:
         return None
     message = f"next attempt at {until:%H:%M:%SZ}: {last.message if last else ''}"
@@ -248,7 +282,10 @@ def _min_interval(situation: Situation, need: Need) -> Waiting | None:
 
 def _last_build(status: AssetStatus) -> datetime | None:
     built = next((item for item in status.history if item.version), None)
-    return built.started_at if built else None
+    if built is not None:
+        return built.started_at or built.finished_at
+    span = timedelta(seconds=status.duration_seconds or 0)
+    return status.last_updated_at - span if status.last_updated_at else None
 
 
 def _being_built(situation: Situation, need: Need) -> Waiting | None:
