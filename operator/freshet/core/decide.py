@@ -14,6 +14,7 @@ from freshet.api import conditions
 from freshet.api.asset import Asset, AssetStatus, RunInFlight
 from freshet.api.names import ANNOTATION_DATA_TIME, ANNOTATION_MATERIALIZED
 from freshet.api.pipeline import Pipeline
+from freshet.api.view import instant
 from freshet.core import cron
 from freshet.core.automation import Due, Situation, Waiting, assess
 from freshet.core.freshness import Facts, Verdict, judge
@@ -76,7 +77,7 @@ def decide(observed: Observed) -> Decision:
     waiting = answer if isinstance(answer, Waiting) else None
     status = describe(
         status=status, policy=policy, verdict=verdict, waiting=waiting, trouble=trouble, kind=asset.kind,
-        blame=observed.blame(asset) if verdict.word in ("Stale", "Aging") else None,
+        blame=observed.blame(asset) if _by_data(policy, verdict) else None,
         generation=asset.metadata.generation, now=observed.now,
     )  # fmt: skip
     return Decision(
@@ -87,6 +88,12 @@ def decide(observed: Observed) -> Decision:
         wake_at=_wake(observed, policy, verdict, waiting),
         recorded=recorded,
     )
+
+
+def _by_data(policy: Policy, verdict: Verdict) -> bool:
+    """Is it too old by what it was built from, so that an ancestor may be to blame?"""
+    late = verdict.word in ("Stale", "Aging") and verdict.reason != conditions.INPUT_UNCHANGED
+    return late and not policy.by_update
 
 
 def _policy(observed: Observed) -> tuple[Policy, Trouble | None]:
@@ -122,13 +129,29 @@ def _take_in(observed: Observed, policy: Policy) -> tuple[AssetStatus, tuple[End
     recorded = []
     for run in sorted(observed.ended, key=order):
         if not is_recorded(status, run):
-            status = record(asset=asset, status=status, run=run, policy=policy, upstreams=observed.upstreams)
+            status = _recorded(observed, status, run, policy)
             recorded.append(run)
     external = _announced(asset, observed.now)
     if external is not None:
-        status = record(asset=asset, status=status, run=external, policy=policy, upstreams=observed.upstreams)
+        status = _recorded(observed, status, external, policy)
         recorded.append(external)
     return status, tuple(recorded)
+
+
+def _recorded(observed: Observed, before: AssetStatus, run: Ended, policy: Policy) -> AssetStatus:
+    """The status after the run; the version that it replaces keeps the data time that it had in the end."""
+    asset = observed.asset
+    after = record(asset=asset, status=before, run=run, policy=policy, upstreams=observed.upstreams)
+    if after.version == before.version or not inherits(asset):
+        return after
+    was = observed.data_time(msgspec.structs.replace(asset, status=before))
+    history = tuple(
+        msgspec.structs.replace(item, data_time=was)
+        if was and item.version and item.version == before.version
+        else item
+        for item in after.history
+    )
+    return msgspec.structs.replace(after, history=history)
 
 
 def _announced(asset: Asset, now: datetime) -> Ended | None:
@@ -137,7 +160,7 @@ def _announced(asset: Asset, now: datetime) -> Ended | None:
     version = notes.get(ANNOTATION_MATERIALIZED)
     if asset.kind != "External" or not version:
         return None
-    data_time = _instant(notes.get(ANNOTATION_DATA_TIME))
+    data_time = instant(notes.get(ANNOTATION_DATA_TIME))
     if version != asset.status.version:
         return Ended(
             id=version, outcome="Succeeded", executor="External", finished_at=now, version=version,
@@ -146,14 +169,6 @@ def _announced(asset: Asset, now: datetime) -> Ended | None:
     if data_time is None or (asset.status.data_time and data_time <= asset.status.data_time):
         return None
     return Ended(id=version, outcome="Unchanged", executor="External", finished_at=now, data_time=data_time)
-
-
-def _instant(text: str | None) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    return at if at and at.tzinfo else None
 
 
 def _assess(observed: Observed, asset: Asset, policy: Policy) -> Due | Waiting | None:

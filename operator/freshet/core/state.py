@@ -15,6 +15,8 @@ from freshet.core.policy import Policy
 
 __all__ = ["Draft", "Trouble", "describe", "settle"]
 
+LINE = 512
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draft:
@@ -84,9 +86,13 @@ def describe(
         conditions=settled,
         kind=kind,
         state=_state(status, policy, verdict, failing=failing),
-        reason=_reason(status, policy, verdict, waiting, trouble, blame, failing=failing),
+        reason=_one_line(_reason(status, policy, verdict, waiting, trouble, blame, failing=failing)),
         observed_generation=generation,
     )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:LINE]
 
 
 def _state(status: AssetStatus, policy: Policy, verdict: Verdict, *, failing: bool) -> State:
