@@ -48,7 +48,8 @@ def user_job(*, asset: Asset, policy: Policy, name: str, annotations: dict[str, 
     template = deepcopy(job.template) if job else {}
     tags = labels(asset=asset.name, pipeline=asset.spec.pipeline, component="job")
     meta, spec = template.get("metadata") or {}, template.get("spec") or {}
-    pod = spec.setdefault("template", {})
+    spec.pop("ttlSecondsAfterFinished", None)  # a Job must stay until its run is recorded
+    pod = spec["template"] = spec.get("template") or {}
     pod["metadata"] = {**(pod.get("metadata") or {})}
     pod["metadata"]["labels"] = {**(pod["metadata"].get("labels") or {}), **tags}
     pod.setdefault("spec", {}).setdefault("restartPolicy", "Never")
