@@ -1,0 +1,79 @@
+"""The selectors, asked of real dbt: each takes its node and no other, with a manifest and without."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dbt.cli.main import dbtRunner
+
+from freshet.dbtcloud.manifest import Manifest, load
+from freshet.dbtcloud.selection import Node, selector
+
+FILES = {
+    "dbt_project.yml": "name: shop\nversion: '1.0.0'\nprofile: shop\nflags: {send_anonymous_usage_stats: false}\n",
+    "models/staging/stg_users.sql": "select 1 as id",
+    "models/marts/users.sql": "select * from {{ ref('stg_users') }}",
+    "models/marts/users/deep.sql": "select 1 as id",
+    "models/users/inside.sql": "select 1 as id",
+    "models/my folder/odd.sql": "select 1 as id",
+    "models/marts/dim_v1.sql": "select 1 as id",
+    "models/marts/dim_v2.sql": "select 1 as id",
+    "models/schema.yml": "models: [{name: dim, latest_version: 2, versions: [{v: 1}, {v: 2}]}]\n",
+    "seeds/countries.csv": "id,name\n1,a\n",
+    "snapshots/all.yml": "snapshots: [{name: users_snap, relation: ref('users'), "
+    "config: {unique_key: id, strategy: check, check_cols: all}}]\n",
+}
+NODES = (
+    "model.shop.stg_users",
+    "model.shop.users",
+    "model.shop.deep",
+    "model.shop.inside",
+    "model.shop.odd",
+    "model.shop.dim.v1",
+    "model.shop.dim.v2",
+    "seed.shop.countries",
+    "snapshot.shop.users_snap",
+)
+
+
+class Project:
+    """A project in a folder, and dbt in this process."""
+
+    def __init__(self, folder: Path) -> None:
+        profile = {"shop": {"target": "d", "outputs": {"d": {"type": "duckdb", "path": str(folder / "x.duckdb")}}}}
+        for name, text in {**FILES, "profiles.yml": json.dumps(profile)}.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        self.folder, self.dbt = folder, dbtRunner()
+        self.invoke("parse")
+        self.manifest: Manifest = load(folder / "target" / "manifest.json")
+
+    def invoke(self, *words: str) -> Any:
+        places = ("--project-dir", str(self.folder), "--profiles-dir", str(self.folder))
+        answer = self.dbt.invoke([*words, *places, "--quiet", "--log-path", str(self.folder / "logs")])
+        assert answer.success, answer.exception
+        return answer.result
+
+    def selected(self, text: str) -> set[str]:
+        return set(self.invoke("ls", "--select", text, "--output", "json", "--output-keys", "unique_id"))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.mark.parametrize("unique_id", NODES)
+def test_each_selector_takes_its_node_alone(project: Project, unique_id: str) -> None:
+    model = project.manifest.models[unique_id]
+    known = Node(unique_id=unique_id, fqn=model.fqn, crowded=model.crowded)
+    alone = {json.dumps({"unique_id": unique_id})}
+    assert project.selected(selector(known)) == alone
+    assert project.selected(selector(Node(unique_id=unique_id))) == alone
+
+
+def test_the_manifest_was_read_whole(project: Project) -> None:
+    assert sorted(project.manifest.models) == sorted(NODES)
+    assert project.manifest.odd == ()
+    assert project.manifest.models["model.shop.users"].crowded
