@@ -91,7 +91,7 @@ def _once(stage: Stage, console: Console) -> None:
         if _complete(assets):
             console.print(render(assets.values(), now=datetime.now(UTC)))
             return _compare(stage, assets, console)
-        failed = [name for name, asset in assets.items() if status_of(asset).get("state") == "Failed"]
+        failed = [name for name, asset in assets.items() if _failed(asset)]
         if failed or time.monotonic() > end:
             console.print(render(assets.values(), now=datetime.now(UTC)))
             why = f"{' and '.join(failed)} failed" if failed else f"not all assets materialized in {ONCE_SECONDS} s"
@@ -114,6 +114,12 @@ def _complete(assets: dict[str, dict[str, Any]]) -> bool:
     return all(status.get("version") and status.get("state") != "Updating" for status in found)
 
 
+def _failed(asset: dict[str, Any]) -> bool:
+    """The newest run failed by its own fault; one that was merely interrupted is tried again soon."""
+    status = status_of(asset)
+    return status.get("state") == "Failed" or (status.get("lastRun") or {}).get("outcome") == "Failed"
+
+
 def _compare(stage: Stage, assets: dict[str, dict[str, Any]], console: Console) -> None:
     with stage.csv.open(newline="", encoding="utf-8") as file:
         expected = sum(1 for _ in csv.reader(file)) - 1
@@ -124,8 +130,15 @@ def _compare(stage: Stage, assets: dict[str, dict[str, Any]], console: Console) 
 
 
 def _reasons(assets: dict[str, dict[str, Any]]) -> str:
-    said = ((name, status_of(asset).get("reason")) for name, asset in assets.items())
+    said = ((name, _reason(status_of(asset))) for name, asset in assets.items())
     return "; ".join(f"{name}: {reason}" for name, reason in said if reason)
+
+
+def _reason(status: dict[str, Any]) -> str:
+    """What its newest run says, where that went wrong, says more than its state."""
+    last = status.get("lastRun") or {}
+    wrong = last.get("outcome") not in (None, "Succeeded") and last.get("message")
+    return str(wrong or status.get("reason") or "")
 
 
 def _live(stage: Stage, console: Console) -> None:

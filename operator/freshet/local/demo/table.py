@@ -48,8 +48,14 @@ def screen(
     assets: Iterable[dict[str, Any]], *, changes: Sequence[Change], footer: str, now: datetime
 ) -> RenderableType:
     """The table, the newest changes and a last line."""
-    recent = [Text.from_markup(line(change), overflow="ellipsis") for change in changes[-RECENT:]]
+    recent = [_in_one_line(change) for change in changes[-RECENT:]]
     return Group(render(assets, now=now), *recent, Text(footer, style="dim"))
+
+
+def _in_one_line(change: Change) -> Text:
+    text = Text.from_markup(line(change), overflow="ellipsis")
+    text.no_wrap = True
+    return text
 
 
 def line(change: Change) -> str:
