@@ -212,17 +212,13 @@ def _cron(situation: Situation) -> Need | None:
 
 
 def _last_look(status: AssetStatus) -> datetime | None:
-    """When the newest run began: whatever started it, it answers the ticks before. One that was skipped did not look."""
+    """When the newest run that looked began: whatever started it, it answers the ticks before."""
     return status.last_run.started_at if status.last_run and status.last_run.outcome != "Skipped" else None
 
 
 def _hold(situation: Situation, need: Need) -> Waiting | None:
     """What stands in the way, the longest-lasting first. A person's request passes all but missing input."""
-    gates = (
-        [_never_built]
-        if need.asked
-        else [_never_built, _checks_failed, _skipped, _backoff, _min_interval, _being_built]
-    )
+    gates = [_never_built] if need.asked else GATES
     return next((held for gate in gates if (held := gate(situation, need))), None)
 
 
@@ -251,7 +247,7 @@ def _skipped(situation: Situation, need: Need) -> Waiting | None:
         return None
     for name, upstream in situation.upstreams.items():
         above = upstream.status.last_run
-        if upstream.status.failures or (above is not None and above.outcome == "Skipped"):
+        if upstream.kind == "DbtCloud" and above is not None and above.outcome in ("Failed", "Skipped"):
             return Waiting(reason=conditions.WAITING_UPSTREAM, message=f"waits for {name}, which failed or was skipped")
     return None
 
@@ -301,6 +297,9 @@ def _being_built(situation: Situation, need: Need) -> Waiting | None:
         return None
     message = f"waits for {_some(building)}, which is being built"
     return Waiting(reason=conditions.WAITING_UPSTREAM, message=message, until=until)
+
+
+GATES = [_never_built, _checks_failed, _skipped, _backoff, _min_interval, _being_built]
 
 
 def _some(names: Mapping[str, str] | list[str]) -> str:

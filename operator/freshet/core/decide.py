@@ -139,17 +139,18 @@ def _take_in(observed: Observed, policy: Policy) -> tuple[AssetStatus, tuple[End
 
 
 def _recorded(observed: Observed, before: AssetStatus, run: Ended, policy: Policy) -> AssetStatus:
-    """The status after the run; the version that it replaces keeps the data time that it had in the end."""
+    """The status after the run; in history, a derived version keeps the data time that it had in the end."""
     asset = observed.asset
     after = record(asset=asset, status=before, run=run, policy=policy, upstreams=observed.upstreams)
     if after.version == before.version or not inherits(asset):
         return after
-    was = observed.data_time(msgspec.structs.replace(asset, status=before))
+    times = {
+        status.version: observed.data_time(msgspec.structs.replace(asset, status=status))
+        for status in (before, after)
+        if status.version is not None
+    }
     history = tuple(
-        msgspec.structs.replace(item, data_time=was)
-        if was and item.version and item.version == before.version
-        else item
-        for item in after.history
+        msgspec.structs.replace(item, data_time=times.get(item.version) or item.data_time) for item in after.history
     )
     return msgspec.structs.replace(after, history=history)
 
