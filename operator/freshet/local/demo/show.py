@@ -137,7 +137,7 @@ def _reasons(assets: dict[str, dict[str, Any]]) -> str:
 def _reason(status: dict[str, Any]) -> str:
     """What its newest run says, where that went wrong, says more than its state."""
     last = status.get("lastRun") or {}
-    wrong = last.get("outcome") not in (None, "Succeeded") and last.get("message")
+    wrong = last.get("outcome") in ("Failed", "Interrupted", "Cancelled") and last.get("message")
     return str(wrong or status.get("reason") or "")
 
 

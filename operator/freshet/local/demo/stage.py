@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import httpx
 
+from freshet.local.cluster import free_port
 from freshet.local.cluster_install import apply_crds, apply_rbac
 from freshet.local.controlplane import LocalCluster
 from freshet.local.demo.folder import claim
@@ -126,7 +127,7 @@ class Stage:
         ready, port = self.folder / "node.ready", self.folder / "operator.port"
         arguments = ["local", "node", f"--kubeconfig={self.cluster.kubeconfig}", f"--ready-file={ready}"]
         node = self._run("node", [*arguments, "--die-with-parent"])
-        arguments = ["operator", f"--kubeconfig={kubeconfig}", "--port=0", f"--port-file={port}"]
+        arguments = ["operator", f"--kubeconfig={kubeconfig}", f"--port={free_port()}", f"--port-file={port}"]
         operator = self._run("operator", arguments, env={"FRESHET_DBT_POLL_FAST": "0.5"})
         _wait_for_file(ready, node)
         self.metrics_url = f"http://127.0.0.1:{_wait_for_file(port, operator)}/metrics"
