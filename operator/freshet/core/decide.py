@@ -150,7 +150,8 @@ def _recorded(observed: Observed, before: AssetStatus, run: Ended, policy: Polic
         if status.version is not None
     }
     history = tuple(
-        msgspec.structs.replace(item, data_time=times.get(item.version) or item.data_time) for item in after.history
+        msgspec.structs.replace(item, data_time=times.get(item.version or "") or item.data_time)
+        for item in after.history
     )
     return msgspec.structs.replace(after, history=history)
 
