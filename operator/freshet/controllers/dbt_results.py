@@ -25,7 +25,7 @@ OUTCOMES: dict[str, Outcome] = {
     "NoOp": "Unchanged",
     "Reused": "Unchanged",
     "Cancelled": "Cancelled",
-    "Unknown": "Interrupted",
+    "Unknown": "Failed",
 }
 
 
