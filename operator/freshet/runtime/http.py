@@ -4,8 +4,9 @@ Metrics of many thousands of assets are written chunk by chunk, so that a scrape
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
@@ -53,7 +54,7 @@ class HttpServer:
             raise CannotStart(
                 f"Port {port} cannot be opened for metrics: {error.strerror}; choose one with --port."
             ) from error
-        chosen: int = self._runner.addresses[0][1]
+        chosen = _port(self._runner.addresses)
         if port_file is not None:
             _write(port_file, str(chosen))
         return chosen
@@ -90,6 +91,12 @@ class HttpServer:
 
 def _verdict(trouble: str | None) -> web.Response:
     return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)
+
+
+def _port(addresses: Sequence[tuple[Any, ...]]) -> int:
+    """With port 0 each family gets a port of its own, in no order: IPv4's (a pair) is the one that is told."""
+    ports = [address[1] for address in sorted(addresses, key=len)]
+    return int(ports[0])
 
 
 def _write(path: Path, text: str) -> None:
