@@ -1,7 +1,7 @@
 """Which nodes a dbt command selects: the methods that orchestrators use, by dbt's own rules; any other is an error.
 
 ``--select`` takes a union of arguments, each an intersection of criteria with commas between: ``fqn:``, ``tag:``,
-``path:``, ``resource_type:``, ``source:``, ``package:`` or a bare name, with ``+`` before or after for ancestors and
+``path:``, ``file:``, ``resource_type:``, ``source:``, ``package:`` or a bare name, with ``+`` before or after for ancestors and
 descendants.
 """
 
@@ -162,10 +162,17 @@ def _fqn(node: dict[str, Any], value: str) -> bool:
     return any(full[: len(parts)] == parts for full in (fqn, fqn[1:]))
 
 
+def _file(path: str, value: str) -> bool:
+    """A file by its name, with or without its ending."""
+    name = path.rpartition("/")[2]
+    return value in (name, name.rpartition(".")[0])
+
+
 _METHODS: dict[str, Callable[[dict[str, Any], str], bool]] = {
     "fqn": _fqn,
     "tag": lambda node, value: value in node["tags"],
     "path": lambda node, value: node["original_file_path"].startswith(value.rstrip("/")),
+    "file": lambda node, value: _file(node["original_file_path"], value),
     "resource_type": lambda node, value: node["resource_type"] == value,
     "package": lambda node, value: node["package_name"] == value,
     "source": lambda node, value: node["resource_type"] == "source" and ".".join(node["fqn"][1:]).startswith(value),
