@@ -159,26 +159,33 @@ class Place:
         return wait_for(pods, timeout=POD_SECONDS, what=f"a pod with {selector}")[0]
 
     def finish(self, job: Object, *, result: Object | None = None, exit_code: int = 0) -> None:
-        """End the Job's pod as a kubelet would: exit code, and the result as its termination message.
-
-        Returns when the Job's controller has seen it.
-        """
-        pod = self.pod_of(job)
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        message = json.dumps(result) if result else ""
-        reason = "Error" if exit_code else "Completed"
-        terminated = {
-            "exitCode": exit_code, "message": message, "reason": reason, "startedAt": now, "finishedAt": now
-        }  # fmt: skip
-        container = pod["spec"]["containers"][0]
-        status = {
-            "name": container["name"], "image": container["image"], "imageID": "", "ready": False,
-            "restartCount": 0, "state": {"terminated": terminated},
-        }  # fmt: skip
-        body = {"status": {"phase": "Failed" if exit_code else "Succeeded", "containerStatuses": [status]}}
-        self.patch("pods", pod["metadata"]["name"], body, subresource="status")
+        """End the Job's pod, and return when the Job's controller has seen it."""
+        self.end_pod(job, result=result, exit_code=exit_code)
         name = job["metadata"]["name"]
         wait_for(lambda: not (found := self.get("jobs", name)) or _ended(found), what=f"Job {name} has ended")
+
+    def end_pod(self, job: Object, *, result: Object | None = None, exit_code: int = 0) -> None:
+        """End the Job's pod as a kubelet would: exit code, and the result as its termination message."""
+        pod = self.pod_of(job)
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        terminated = {
+            "exitCode": exit_code,
+            "message": json.dumps(result) if result else "",
+            "reason": "Error" if exit_code else "Completed",
+            "startedAt": now,
+            "finishedAt": now,
+        }
+        container = pod["spec"]["containers"][0]
+        status = {
+            "name": container["name"],
+            "image": container["image"],
+            "imageID": "",
+            "ready": False,
+            "restartCount": 0,
+            "state": {"terminated": terminated},
+        }
+        body = {"status": {"phase": "Failed" if exit_code else "Succeeded", "containerStatuses": [status]}}
+        self.patch("pods", pod["metadata"]["name"], body, subresource="status")
 
     def build(self, asset: str, *, result: Object | None = None, exit_code: int = 0) -> Object:
         """Wait for the asset's next Job, end it, and return it."""

@@ -1,0 +1,105 @@
+"""kill -9 of the operator around dbt Cloud's trigger, with lost answers: never two runs for a need, never none.
+
+Many Pipelines with a job each go through it together: where the operator dies between meaning a run and sending it,
+what follows must wait until the run cannot show up any more (over a minute), and that wait is then had only once.
+"""
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cluster.conftest import OperatorFactory
+from tests.support.dbt_place import FAST, add_dbt_pipeline, add_model, runs_of
+from tests.support.dbtcloud import DbtCloudStandIn
+from tests.support.freshet_objects import Place
+from tests.support.kube import Object
+from tests.support.tripwire import Trap, Tripwire
+from tests.support.waiting import wait_for
+
+PIPELINES = 20
+RANDOM_KILLS = 4
+WINDOW_SECONDS = 150.0
+"""Longer than the protocol waits for a run that was meant and perhaps never sent, twice."""
+
+STEPS = (
+    Trap("PATCH", "/pipelines/shop-1/status", "before", body='"token"'),
+    Trap("PATCH", "/pipelines/shop-2/status", "after", body='"token"'),
+    Trap("PATCH", "/pipelines/shop-3/status", "before", body='"id"'),
+    Trap("PATCH", "/pipelines/shop-4/status", "after", body='"id"'),
+    Trap("PATCH", "/assets/model-5/status", "before", body='"Succeeded"'),
+    Trap("PATCH", "/assets/model-6/status", "after", body='"Succeeded"'),
+    Trap("PATCH", "/pipelines/shop-7/status", "before", body='"run":null'),
+    Trap("PATCH", "/pipelines/shop-8/status", "after", body='"run":null'),
+)
+"""One for each step of the protocol: meant, known, taken in, cleared; each before and after it takes effect."""
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Iterator[DbtCloudStandIn]:
+    """A dbt Cloud with a job for each Pipeline."""
+    graph: Object = {"models": [{"name": f"m{number}"} for number in range(1, PIPELINES + 1)]}
+    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=graph) as running:
+        for job in range(2, PIPELINES + 1):
+            running.put_job(id=job, name=f"job {job}")
+        yield running
+
+
+def lay_out(place: Place, stand_in: DbtCloudStandIn) -> None:
+    """``raw``, and on it one model of each Pipeline."""
+    place.add_asset("raw")
+    for number in range(1, PIPELINES + 1):
+        add_dbt_pipeline(place, stand_in, f"shop-{number}", job=number)
+        add_model(place, f"model-{number}", model=f"m{number}", pipeline=f"shop-{number}", upstreams=["raw"])
+    for number in range(1, PIPELINES + 1):
+        place.wait_status(f"model-{number}", state="Missing")
+
+
+def all_fresh_once(place: Place, stand_in: DbtCloudStandIn, *, version: str, runs: int) -> None:
+    """Every model is built from that version, and no job ran more often than that."""
+    for number in range(1, PIPELINES + 1):
+        place.wait_status(f"model-{number}", state="Fresh", considered={"raw": version}, timeout=WINDOW_SECONDS)
+    counts = {number: len(runs_of(stand_in, number)) for number in range(1, PIPELINES + 1)}
+    assert set(counts.values()) == {runs}, counts
+
+
+def test_killed_at_each_step_and_at_random_with_lost_answers(
+    place: Place,
+    stand_in: DbtCloudStandIn,
+    operator_factory: OperatorFactory,
+    operator_kubeconfig: Path,
+    tmp_path: Path,
+) -> None:
+    chance = random.Random(11)
+    with Tripwire(kubeconfig=operator_kubeconfig, folder=tmp_path, kill=lambda: operator.kill()) as wire:
+        operator = operator_factory(kubeconfig=wire.kubeconfig, env=FAST)
+        operator.start()
+        lay_out(place, stand_in)
+        wire.traps.extend(STEPS)
+        stand_in.faults([{"action": "lose", "method": "POST", "path": "/jobs/(9|10|11)/run/$", "times": 3}])
+        stand_in.faults([{"action": "drop", "method": "POST", "path": "/jobs/12/run/$", "times": 1}])
+        place.announce("raw", "v1")
+        for _ in range(RANDOM_KILLS):
+            time.sleep(chance.uniform(0.0, 0.5))
+            operator.kill()
+            operator.start()
+        deadline = time.monotonic() + WINDOW_SECONDS
+        while not all(trap.fired.is_set() for trap in STEPS):
+            assert time.monotonic() < deadline, [trap for trap in STEPS if not trap.fired.is_set()]
+            if not operator.running:
+                operator.start(wait=False)
+            time.sleep(0.05)
+        if not operator.running:
+            operator.start()
+        all_fresh_once(place, stand_in, version="v1", runs=1)
+        place.announce("raw", "v2")
+        all_fresh_once(place, stand_in, version="v2", runs=2)
+        place.quiet(operator)
+        wait_for(lambda: not any(intents(place)), what="every intent is cleared")
+        all_fresh_once(place, stand_in, version="v2", runs=2)
+
+
+def intents(place: Place) -> list[Object | None]:
+    """The run that each Pipeline means or follows."""
+    return [pipeline["status"].get("dbtCloud", {}).get("run") for pipeline in place.all("pipelines")]

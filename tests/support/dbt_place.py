@@ -1,0 +1,39 @@
+"""Pipelines with a dbt Cloud job of the stand-in each, for tests of the operator."""
+
+from typing import Any
+
+from tests.support.dbtcloud import DbtCloudStandIn
+from tests.support.freshet_objects import Place
+from tests.support.kube import Object
+
+__all__ = ["FAST", "add_dbt_pipeline", "add_model", "runs_of"]
+
+FAST = {"FRESHET_DBT_POLL_FAST": "0.1"}
+SECRET = "dbt-cloud"
+PROJECT = "kaizen_wars"
+
+
+def add_dbt_pipeline(place: Place, stand_in: DbtCloudStandIn, name: str = "shop", *, job: int = 1, **dbt: Any) -> None:
+    """A Pipeline whose models are built by that job; the Secret is made unless it is there."""
+    if not place.get("secrets", SECRET):
+        place.add_secret(SECRET, token=stand_in.token)
+    settings: Object = {
+        "host": stand_in.url,
+        "accountId": stand_in.account,
+        "jobId": job,
+        "tokenSecretRef": {"name": SECRET},
+        "discovery": {"enabled": False},
+        **dbt,
+    }
+    place.add_pipeline(name, dbtCloud=settings)
+
+
+def add_model(place: Place, name: str, *, model: str, pipeline: str = "shop", **spec: Any) -> None:
+    """An Asset for a model of the project."""
+    materialize = {"dbtCloud": {"uniqueId": f"model.{PROJECT}.{model}"}}
+    place.add_asset(name, pipeline=pipeline, materialize=materialize, **spec)
+
+
+def runs_of(stand_in: DbtCloudStandIn, job: int = 1) -> list[Object]:
+    """All runs of a job, oldest first: the truth, without lag or faults."""
+    return [run for run in stand_in.runs() if run["job_definition_id"] == job]
