@@ -1,0 +1,95 @@
+"""What is in force: the asset's own, then its dbt Cloud block's, then the Pipeline's, then the operator's."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.unit.core.making import HOUR, MINUTE, SECOND, asset, model, pipeline, policy, source
+
+from freshet.core import cron
+from freshet.core.policy import effective, in_force
+
+DBT = {"accountId": 1, "jobId": 1, "tokenSecretRef": {"name": "t"}}
+
+
+def test_the_operators_defaults() -> None:
+    it = policy()
+    assert (it.when, it.min_interval, it.max_wait, it.require_checks) == (
+        "AnyUpstreamUpdated", timedelta(0), 10 * MINUTE, True,
+    )  # fmt: skip
+    assert (it.limit, it.backoff, it.max_backoff, it.timeout) == (3, 30 * SECOND, HOUR, 30 * MINUTE)
+    assert (it.maximum_lag, it.deadline, it.suspended, it.static, it.by_update) == (None, None, False, False, False)
+
+
+def test_a_source_is_not_retried_but_by_its_schedule() -> None:
+    assert effective(asset=source(), pipeline=pipeline(retries={"limit": 9})).limit == 0
+
+
+@pytest.mark.parametrize(
+    ("own", "dbt", "top", "expected"),
+    [
+        (None, None, None, None),
+        (None, None, "3m", 3 * MINUTE),
+        (None, "2m", "3m", 2 * MINUTE),
+        ("1m", "2m", "3m", MINUTE),
+        ("1m", None, None, MINUTE),
+    ],
+)
+def test_freshness_comes_from_the_nearest_layer(own: Any, dbt: Any, top: Any, expected: Any) -> None:
+    def block(lag: str | None) -> dict[str, Any]:
+        return {"freshness": {"maximumLag": lag}} if lag else {}
+
+    it = effective(asset=model("m", **block(own)), pipeline=pipeline(dbtCloud={**DBT, **block(dbt)}, **block(top)))
+    assert it.maximum_lag == expected
+
+
+def test_the_dbt_block_is_for_models_only() -> None:
+    pipe = pipeline(dbtCloud={**DBT, "timeout": "1m", "retries": {"limit": 7}}, timeout="2m")
+    assert effective(asset=model("m"), pipeline=pipe).timeout == MINUTE
+    assert effective(asset=asset("c"), pipeline=pipe).timeout == 2 * MINUTE
+    assert (effective(asset=model("m"), pipeline=pipe).limit, effective(asset=asset(), pipeline=pipe).limit) == (7, 3)
+
+
+def test_settings_of_automation_and_retries_are_layered_one_by_one() -> None:
+    pipe = pipeline(automation={"when": "Manual", "minInterval": "5m"}, retries={"limit": 1, "backoff": "7s"})
+    it = effective(asset=asset(automation={"maxWait": "0s"}, retries={"limit": 0}), pipeline=pipe)
+    assert (it.when, it.min_interval, it.max_wait) == ("Manual", 5 * MINUTE, timedelta(0))
+    assert (it.limit, it.backoff) == (0, 7 * SECOND)
+
+
+def test_a_presets_schedule_and_time_zone_come_along_with_it() -> None:
+    pipe = pipeline(automation={"when": "Cron", "schedule": "0 6 * * *", "timeZone": "Europe/Berlin"})
+    own = effective(asset=asset(automation={"when": "Cron", "schedule": "0 7 * * *"}), pipeline=pipe)
+    assert (own.schedule, own.time_zone) == ("0 7 * * *", "Etc/UTC")
+    inherited = effective(asset=asset(automation={"minInterval": "1m"}), pipeline=pipe)
+    assert (inherited.when, inherited.schedule, inherited.time_zone) == ("Cron", "0 6 * * *", "Europe/Berlin")
+
+
+@pytest.mark.parametrize(("own", "pipes", "expected"), [(0, 0, False), (1, 0, True), (0, 1, True), (1, 1, True)])
+def test_suspended_at_either_level(own: int, pipes: int, expected: bool) -> None:
+    assert effective(asset=asset(suspend=bool(own)), pipeline=pipeline(suspend=bool(pipes))).suspended is expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "word"),
+    [
+        ({"automation": {"when": "Cron", "schedule": "61 * * * *"}}, cron.InvalidSchedule, "61"),
+        ({"automation": {"when": "Cron"}}, cron.InvalidSchedule, "schedule"),
+        ({"freshness": {"schedule": "x", "within": "1h"}}, cron.InvalidSchedule, "x"),
+        ({"automation": {"when": "Cron", "schedule": "@daily", "timeZone": "Mars/X"}}, cron.InvalidTimeZone, "Mars/X"),
+        ({"freshness": {"schedule": "@daily", "within": "1h", "timeZone": "Mars"}}, cron.InvalidTimeZone, "Mars"),
+        ({"freshness": {"maximumLag": "soon"}}, ValueError, "soon"),
+        ({"timeout": "5"}, ValueError, "'5'"),
+    ],
+)
+def test_what_cannot_be_read_is_named(spec: dict[str, Any], error: type[Exception], word: str) -> None:
+    with pytest.raises(error, match=word):
+        policy(**spec)
+
+
+def test_status_shows_limits_so_that_they_read_the_same_again() -> None:
+    shown = in_force(
+        policy(freshness={"maximumLag": "1h30m30s", "warnLag": "500ms"}, automation={"minInterval": "90s"})
+    )
+    assert (shown.maximum_lag, shown.warn_lag, shown.min_interval) == ("1h30m30s", "500ms", "1m30s")
+    assert (shown.when, shown.schedule, shown.within, shown.timeout) == ("AnyUpstreamUpdated", None, None, "30m")
