@@ -14,15 +14,16 @@ help: ## Say what can be done
 
 setup: $(STAMP) ## Make the virtual environment
 
-# Go's modules arrive while Python's are installed.
+# Go's modules arrive while Python's are installed. Bytecode is compiled here, since a pod's root is read-only.
 $(STAMP): requirements-dev.lock requirements-uv.lock pyproject.toml
 	@echo "· Installing Python packages (once; about a minute)"
 	@if command -v go >/dev/null; then (cd controlplane && go mod download >/dev/null 2>&1) & fi; \
 	  test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	    { echo "Python's venv module is missing: apt-get install python3-venv, then make again"; exit 1; }; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock && \
-	  $(BIN)/uv pip sync --quiet --python $(BIN)/python requirements-dev.lock requirements-uv.lock && \
-	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable . && touch $@
+	  $(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements-dev.lock requirements-uv.lock && \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable . && \
+  $(BIN)/python -m compileall -q operator/freshet && touch $@
 
 demo: $(STAMP) ## Run the kaizen-wars example here and watch it become fresh (ONCE=1: end by itself)
 	@$(BIN)/freshet local demo $(if $(ONCE),--once)
