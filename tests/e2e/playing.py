@@ -1,0 +1,96 @@
+"""The demo as a person starts it: a command, its output, kubectl by the exports that it prints, and its end."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from tests.support.process import die_with_parent
+from tests.support.waiting import wait_for
+
+__all__ = ["Demo"]
+
+FRESHET = Path(sys.executable).with_name("freshet")
+MARK = "FRESHET_E2E_MARK"
+END_SECONDS = 60
+KUBECTL_SECONDS = 240
+
+
+class Demo:
+    """``freshet local demo <options> --folder …`` as a process of its own, which a test ends or waits for."""
+
+    def __init__(self, *, folder: Path, options: tuple[str, ...] = ()) -> None:
+        self.folder = folder
+        self._mark = uuid.uuid4().hex
+        self._output = folder.with_name(f"{folder.name}.out")
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(
+                [FRESHET, "local", "demo", *options, f"--folder={folder}"],
+                env={**os.environ, "PYTHONUNBUFFERED": "1", MARK: self._mark},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+
+    def output(self) -> str:
+        """All that it printed so far."""
+        return self._output.read_text(errors="replace")
+
+    def said(self, text: str, *, timeout: float = 120) -> None:
+        """Wait until it has printed that."""
+
+        def found() -> bool:
+            assert text in self.output() or self._process.poll() is None, f"It ended:\n{self.output()}"
+            return text in self.output()
+
+        wait_for(found, timeout=timeout, what=f"the demo says {text!r}")
+
+    def wait(self, *, timeout: float) -> int:
+        """Its exit code, once it has ended by itself."""
+        return self._process.wait(timeout)
+
+    def interrupt(self) -> int:
+        """Ctrl-C; returns the exit code."""
+        self._process.send_signal(signal.SIGINT)
+        return self._process.wait(END_SECONDS)
+
+    def kill(self) -> None:
+        """SIGKILL, for a test that failed half-way and for one that means it."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def shell(self, command: str) -> str:
+        """A command in a terminal into which the demo's exports were pasted. AssertionError when it fails."""
+        exports = re.search(r"export KUBECONFIG=.*", self.output())
+        assert exports, self.output()
+        done = subprocess.run(
+            ["bash", "-ec", f"{exports[0]}\n{command}"],
+            capture_output=True,
+            text=True,
+            timeout=KUBECTL_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}\n{self.output()}"
+        return done.stdout.strip()
+
+    def processes(self) -> dict[int, str]:
+        """What runs for this demo: processes with its environment's mark, or with its folder in their command."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError, ValueError):
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                ours = self._mark.encode() in (entry / "environ").read_bytes() or str(self.folder) in command
+                if command and ours:
+                    found[int(entry.name)] = command
+        return found
+
+    def assert_nothing_runs(self) -> None:
+        """A process that was killed needs a moment to go."""
+        wait_for(lambda: not self.processes(), timeout=10, what=f"all has ended, but: {self.processes()}")

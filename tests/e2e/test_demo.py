@@ -1,0 +1,68 @@
+"""`make demo ONCE=1`: it ends by itself, tells the truth, and leaves nothing behind."""
+
+import os
+import re
+import signal
+
+from tests.e2e.conftest import DemoFactory
+from tests.e2e.playing import Demo
+from tests.support.waiting import wait_for
+
+SOURCE, MODEL, COUNT = "dlt-kaizen-wars-fact-virtual", "stg-kaizen-wars--fact-virtual", "fact-virtual-count"
+PATIENCE = 300
+
+
+def changes(output: str) -> list[tuple[str, str]]:
+    """(asset, state) in the order in which they were printed."""
+    lines = re.findall(r"^\d\d:\d\d:\d\d  (\S+) +(?:\w+ → )?(\w+)", output, re.MULTILINE)
+    return [(asset, state) for asset, state in lines]
+
+
+def test_three_assets_become_fresh_each_from_the_one_before(demo: DemoFactory) -> None:
+    shown = demo("--once")
+    assert shown.wait(timeout=PATIENCE) == 0, shown.output()
+    seen = changes(shown.output())
+    order = [seen.index((asset, state)) for asset in (SOURCE, MODEL, COUNT) for state in ("Updating", "Fresh")]
+    assert seen.index((MODEL, "Missing")) < order[0]
+    assert seen.index((COUNT, "Missing")) < order[0]
+    # Loading; loaded; only then the model; only then the count.
+    assert order == sorted(order), shown.output()
+    rows = len(shown.folder.joinpath("data/raw_fact_virtual.csv").read_text().splitlines()) - 1
+    assert f"the count of {rows:,} rows equals the CSV's" in shown.output()
+    shown.assert_nothing_runs()
+
+
+def test_a_file_with_a_bad_row_ends_it_with_the_reason(demo: DemoFactory) -> None:
+    shown = demo("--once")
+    shown.said("Kubernetes: etcd")
+    with shown.folder.joinpath("data/raw_fact_virtual.csv").open("a") as export:
+        export.write("this,is,no,event\n")
+    assert shown.wait(timeout=PATIENCE) not in (0, 130), shown.output()
+    last = shown.output().strip().splitlines()[-1]
+    assert last.startswith(f"Error: {SOURCE} failed: "), shown.output()
+    assert "raw_fact_virtual.csv" in last
+    assert "line 20027" in last.replace(",", "")
+    assert "Traceback" not in shown.output()
+    shown.assert_nothing_runs()
+
+
+def test_a_part_that_dies_ends_it_and_all_the_others(demo: DemoFactory) -> None:
+    shown = demo("--once")
+    shown.said("dbt Cloud's stand-in")
+    os.kill(process_of(shown, "dbt-cloud --port"), signal.SIGKILL)
+    assert shown.wait(timeout=60) not in (0, 130), shown.output()
+    assert "dbt-cloud ended unexpectedly" in shown.output()
+    shown.assert_nothing_runs()
+
+
+def test_killed_itself_it_takes_everything_along(demo: DemoFactory) -> None:
+    shown = demo()
+    shown.said("The node and the operator")
+    assert wait_for(lambda: "etcd" in " ".join(shown.processes().values()))
+    shown.kill()
+    shown.assert_nothing_runs()
+
+
+def process_of(shown: Demo, part: str) -> int:
+    """The process of one of its parts, by what its command contains."""
+    return next(pid for pid, command in shown.processes().items() if part in command)
