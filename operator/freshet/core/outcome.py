@@ -55,12 +55,18 @@ def order(run: Ended) -> tuple[datetime, str]:
 
 
 def is_recorded(status: AssetStatus, run: Ended) -> bool:
-    """Was this run taken in already? The newest one is a watermark; history catches what shares its second."""
+    """Was this run taken in already? The newest one is a watermark; history catches what shares its second.
+
+    The run under way is news whatever its clock says: a pod's end has whole seconds of its node's clock, so it may
+    seem to lie before the end of the run that preceded it.
+    """
     last = status.last_run
     if last is None:
         return False
     if run.id == last.id or any(item.id == run.id for item in status.history):
         return True
+    if status.run is not None and status.run.id == run.id:
+        return False
     return last.finished_at is not None and order(run) <= (last.finished_at, last.id)
 
 
