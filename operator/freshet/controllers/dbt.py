@@ -41,6 +41,12 @@ class Drive:
     memory: Memory = field(default_factory=Memory)
     results: Results | None = None
     paused_until: datetime | None = None
+    paused_generation: int = 0
+
+    def paused(self, pipeline: Pipeline, now: datetime) -> datetime | None:
+        """Until when dbt Cloud is left alone after a failure; a spec that has changed is looked at now."""
+        same = self.paused_generation == pipeline.metadata.generation
+        return self.paused_until if same and self.paused_until is not None and now < self.paused_until else None
 
 
 class DbtReconciler:
@@ -68,7 +74,8 @@ class DbtReconciler:
             return
         drive = self._drives.setdefault(key, Drive())
         try:
-            await self._health.check(pipeline)
+            if drive.paused(pipeline, self._world.clock.now()) is None:
+                await self._health.check(pipeline)
             await self._step(key, pipeline, pipeline.spec.dbt_cloud, drive)
         except NoToken as error:
             await self._trouble(key, pipeline, drive, error.trouble)
@@ -83,12 +90,14 @@ class DbtReconciler:
     async def _trouble(self, key: Key, pipeline: Pipeline, drive: Drive, trouble: Trouble) -> None:
         await self._health.say(pipeline, trouble)
         drive.paused_until = self._world.clock.now() + PAUSE
+        drive.paused_generation = pipeline.metadata.generation
         self._world.queue.add_at(key, drive.paused_until)
 
     async def _step(self, key: Key, pipeline: Pipeline, spec: DbtCloudSpec, drive: Drive) -> None:
         now, run = self._world.clock.now(), pipeline.status.dbt_cloud.run
-        if drive.paused_until is not None and now < drive.paused_until and (run is None or run.id is None):
-            self._world.queue.add_at(key, drive.paused_until)
+        paused = drive.paused(pipeline, now)
+        if paused is not None and (run is None or run.id is None):
+            self._world.queue.add_at(key, paused)
             return
         intent = _intent(run)
         drive.memory = drive.memory.seen(intent, now=now)
