@@ -32,16 +32,18 @@ def test_three_assets_become_fresh_each_from_the_one_before(demo: DemoFactory) -
     shown.assert_nothing_runs()
 
 
-def test_a_file_with_a_bad_row_ends_it_with_the_reason(demo: DemoFactory) -> None:
+def test_an_export_that_was_cut_in_its_last_line_ends_it_with_the_reason(demo: DemoFactory) -> None:
     shown = demo("--once")
     shown.said("Kubernetes: etcd")
-    with shown.folder.joinpath("data/raw_fact_virtual.csv").open("a") as export:
-        export.write("this,is,no,event\n")
+    export = shown.folder / "data" / "raw_fact_virtual.csv"
+    lines = export.read_text().splitlines()
+    export.write_text("\n".join([*lines[:-1], lines[-1].rsplit(",", 2)[0]]) + "\n")
     assert shown.wait(timeout=PATIENCE) not in (0, 130), shown.output()
     last = shown.output().strip().splitlines()[-1]
-    assert last.startswith(f"Error: {SOURCE} failed: "), shown.output()
-    assert "raw_fact_virtual.csv" in last
-    assert "line 20027" in last.replace(",", "")
+    assert last.startswith(f"Error: the demo failed. {SOURCE}: "), shown.output()
+    assert "BadRows: 1 of 20,025 rows of /data/raw_fact_virtual.csv are bad" in last
+    assert f"in line {len(lines)}, column platform: too few columns" in last
+    assert "NeverUpdated" not in last
     assert "Traceback" not in shown.output()
     shown.assert_nothing_runs()
 

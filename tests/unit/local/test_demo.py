@@ -147,12 +147,12 @@ class TestOnce:
     def test_a_failed_run_ends_it_with_its_words(self, tmp_path: Path) -> None:
         last = {"outcome": "Failed", "message": "BadRows: x.csv line 7"}
         failed = [asset(SOURCE, state="Missing", reason="never built", lastRun=last), asset(MODEL, state="Missing")]
-        with pytest.raises(DemoError, match=rf"^{SOURCE} failed: {SOURCE}: BadRows: x.csv line 7 \(logs: "):
+        with pytest.raises(DemoError, match=rf"^the demo failed. {SOURCE}: BadRows: x.csv line 7 \(logs: "):
             play_once(Script(tmp_path, failed), console=written())
 
     def test_patience_ends(self, tmp_path: Path) -> None:
         waiting = [asset(SOURCE, state="Updating", reason="RunInFlight: never built")]
-        with pytest.raises(DemoError, match=f"not all assets materialized in 0 s: {SOURCE}: RunInFlight"):
+        with pytest.raises(DemoError, match=f"not all assets materialized in 0 s. {SOURCE}: RunInFlight"):
             play_once(Script(tmp_path, waiting), console=written(), seconds=0)
 
     def test_an_interrupted_run_is_given_its_second_chance(self, tmp_path: Path) -> None:

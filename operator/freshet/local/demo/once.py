@@ -38,11 +38,11 @@ def play_once(stage: Playing, *, console: Console, seconds: float = ONCE_SECONDS
         if _complete(assets):
             console.print(render(assets.values(), now=datetime.now(UTC)))
             return _compare(stage, assets, console)
-        failed = [name for name, asset in assets.items() if _failed(asset)]
+        failed = {name: asset for name, asset in assets.items() if _failed(asset)}
         if failed or time.monotonic() > end:
             console.print(render(assets.values(), now=datetime.now(UTC)))
-            why = f"{' and '.join(failed)} failed" if failed else f"not all assets materialized in {seconds:g} s"
-            raise DemoError(f"{why}: {_reasons(assets)} (logs: {stage.folder / 'logs'})")
+            what = "the demo failed" if failed else f"not all assets materialized in {seconds:g} s"
+            raise DemoError(f"{what}. {_reasons(failed or assets)} (logs: {stage.folder / 'logs'})")
         time.sleep(LOOK_EVERY)
 
 
