@@ -46,7 +46,7 @@ async def load_access(*, kubeconfig: Path | None = None) -> Access:
         if _in_cluster(kubeconfig):
             load_incluster_config(client_configuration=configuration)
             return Access(configuration=configuration)
-        path = str(kubeconfig or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
+        path = _kubeconfig(kubeconfig)
         loader = await load_kube_config(config_file=path, client_configuration=configuration, persist_config=False)
     except (ConfigException, OSError, ValueError) as error:
         raise CannotStart(
@@ -59,6 +59,14 @@ async def load_access(*, kubeconfig: Path | None = None) -> Access:
 def _in_cluster(kubeconfig: Path | None) -> bool:
     named = kubeconfig is not None or "KUBECONFIG" in os.environ
     return not named and "KUBERNETES_SERVICE_HOST" in os.environ
+
+
+def _kubeconfig(named: Path | None) -> str:
+    """One path, or several as KUBECONFIG may hold. Raises FileNotFoundError when none of them exists."""
+    text = str(named or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
+    if not any(Path(path).is_file() for path in text.split(os.pathsep)):
+        raise FileNotFoundError(f"the file {text} does not exist")
+    return text
 
 
 def _words(error: Exception) -> str:

@@ -35,6 +35,7 @@ class NoDiffs(kopf.DiffBaseStorage):
 
 def configure(settings: kopf.OperatorSettings) -> None:
     """Set what matters; the reasons are in the words beside."""
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # not a line for each event seen
     settings.scanning.disabled = True  # without the CRDs we do not start
     settings.posting.enabled = False  # we write our own Events
     settings.peering.standalone = True  # a Lease is our own affair

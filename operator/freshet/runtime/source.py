@@ -64,7 +64,7 @@ class Source:
                 missed += await self._compare(kind, namespace)
         self.missed = missed
         if missed:
-            logger.info("Found %d changes that the watches had not told of", missed)
+            logger.debug("Found %d changes that the watches had not told of yet", missed)
 
     async def _load(self, kind: str, namespace: str | None) -> None:
         query = {"labelSelector": SELECTORS.get(kind, "")}

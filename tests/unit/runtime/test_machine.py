@@ -1,0 +1,144 @@
+"""The machine with reconcilers of three lines, against a server on a real socket: order of start, probes, end."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from tests.support.runtime import api_server, raw_asset
+
+from freshet.api.view import Key
+from freshet.runtime import starting
+from freshet.runtime.cache import Cache
+from freshet.runtime.errors import CannotStart
+from freshet.runtime.http import MetricChunks
+from freshet.runtime.machine import Machine
+from freshet.runtime.options import Options
+from freshet.runtime.queue import WorkQueue
+
+
+class Recorder:
+    """Reconcilers that only note what they were asked, and which fact was known at which time."""
+
+    def __init__(self, *, cache: Cache, queue: WorkQueue, **_: Any) -> None:
+        self._cache, self._queue = cache, queue
+        self.story: list[str] = []
+
+    def start_listening(self) -> None:
+        self.story.append(f"listening with {len(self._cache.assets)}")
+
+    async def synced(self) -> None:
+        self.story.append(f"synced with {len(self._cache.assets)}")
+        for asset in self._cache.assets:
+            self._queue.add(Key("Asset", asset.namespace, asset.name))
+
+    async def reconcile(self, key: Key) -> None:
+        self.story.append(key.name)
+
+    async def close(self) -> None:
+        self.story.append("closed")
+
+
+def metrics(cache: Cache, controllers: Recorder) -> MetricChunks:
+    def chunks() -> Iterator[str]:
+        yield f"freshet_story {len(controllers.story)}\n"
+
+    return chunks
+
+
+async def cluster(request: web.Request) -> web.Response:
+    items = [raw_asset("a"), raw_asset("b")] if request.path.endswith("/assets") and "limit" in request.query else []
+    if "fieldSelector" in request.query:
+        items = []
+    return web.json_response({"metadata": {}, "items": items})
+
+
+@asynccontextmanager
+async def machine(folder: Path, *, answer: Any = cluster) -> AsyncIterator[Machine]:
+    """One that knows where its server is, not connected yet."""
+    async with api_server(answer) as transport:
+        kubeconfig = folder / "kubeconfig"
+        kubeconfig.write_text(json.dumps(_kubeconfig(str(transport.access.configuration.host))))
+        options = Options(kubeconfig=kubeconfig, port=0, port_file=folder / "port", workers=2)
+        yield Machine(options=options, controllers=Recorder, metrics=metrics)
+
+
+def _kubeconfig(server: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+    }
+
+
+async def status(folder: Path, path: str) -> int:
+    url = f"http://127.0.0.1:{(folder / 'port').read_text()}{path}"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return answer.status
+
+
+async def test_it_listens_then_lists_then_works_and_ends(tmp_path: Path) -> None:
+    async with machine(tmp_path) as made:
+        assert made.unready() is not None
+        await made.open()
+        await made.start()
+        await asyncio.wait_for(made.queue.drained(), 10)
+        assert [await status(tmp_path, path) for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]
+        recorder = made._controllers
+        await made.stop()
+    assert isinstance(recorder, Recorder)
+    assert recorder.story[:2] == ["listening with 0", "synced with 2"]
+    assert sorted(recorder.story[2:4]) == ["a", "b"]
+    assert recorder.story[4:] == ["closed"]
+
+
+async def test_not_ready_before_the_first_list_is_complete(tmp_path: Path) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: web.Request) -> web.Response:
+        if "fieldSelector" not in request.query:
+            asked.set()
+            await go_on.wait()
+        return await cluster(request)
+
+    async with machine(tmp_path, answer=slow) as made:
+        await made.open()
+        starts = asyncio.create_task(made.start())
+        await asyncio.wait_for(asked.wait(), 10)
+        assert await status(tmp_path, "/readyz") == 503
+        assert await status(tmp_path, "/healthz") == 200
+        go_on.set()
+        await asyncio.wait_for(starts, 10)
+        assert await status(tmp_path, "/readyz") == 200
+        await made.stop()
+
+
+async def test_a_task_that_ended_is_no_health(tmp_path: Path) -> None:
+    async with machine(tmp_path) as made:
+        await made.open()
+        await made.start()
+        assert made.unhealthy() is None
+        queue = next(task for task in made._tasks if task.get_name() == "queue")
+        queue.cancel()
+        await asyncio.gather(queue, return_exceptions=True)
+        assert made.unhealthy() == "ended unexpectedly: queue"
+        await made.stop()
+
+
+async def test_definitions_that_are_missing_end_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "WAIT_SECONDS", 0.0)
+
+    async def missing(request: web.Request) -> web.Response:
+        return web.Response(text="404 page not found", status=404)
+
+    async with machine(tmp_path, answer=missing) as made:
+        with pytest.raises(CannotStart, match="kubectl apply -k manifests/base"):
+            await made.open()
