@@ -15,6 +15,7 @@ from tests.support.dbt_place import FAST, add_dbt_pipeline, add_model, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
+from tests.support.operator import OperatorProcess
 from tests.support.tripwire import Trap, Tripwire
 from tests.support.waiting import wait_for
 
@@ -80,24 +81,30 @@ def test_killed_at_each_step_and_at_random_with_lost_answers(
         stand_in.faults([{"action": "lose", "method": "POST", "path": "/jobs/(9|10|11)/run/$", "times": 3}])
         stand_in.faults([{"action": "drop", "method": "POST", "path": "/jobs/12/run/$", "times": 1}])
         place.announce("raw", "v1")
-        for _ in range(RANDOM_KILLS):
-            time.sleep(chance.uniform(0.0, 0.5))
-            operator.kill()
-            operator.start()
-        deadline = time.monotonic() + WINDOW_SECONDS
-        while not all(trap.fired.is_set() for trap in STEPS):
-            assert time.monotonic() < deadline, [trap for trap in STEPS if not trap.fired.is_set()]
-            if not operator.running:
-                operator.start(wait=False)
-            time.sleep(0.05)
-        if not operator.running:
-            operator.start()
+        moments = [time.monotonic() + chance.uniform(0.0, 20.0) for _ in range(RANDOM_KILLS)]
+        keep_alive(operator, moments=sorted(moments))
+        operator.wait_ready()
         all_fresh_once(place, stand_in, version="v1", runs=1)
         place.announce("raw", "v2")
         all_fresh_once(place, stand_in, version="v2", runs=2)
         place.quiet(operator)
         wait_for(lambda: not any(intents(place)), what="every intent is cleared")
         all_fresh_once(place, stand_in, version="v2", runs=2)
+
+
+def keep_alive(operator: OperatorProcess, *, moments: list[float]) -> None:
+    """Start it whenever a trap has killed it, and kill it at those moments, until all traps have fired."""
+    deadline = time.monotonic() + WINDOW_SECONDS
+    while moments or not all(trap.fired.is_set() for trap in STEPS):
+        assert time.monotonic() < deadline, [trap for trap in STEPS if not trap.fired.is_set()]
+        if moments and time.monotonic() > moments[0]:
+            moments.pop(0)
+            operator.kill()
+        if not operator.running:
+            operator.start(wait=False)
+        time.sleep(0.02)
+    if not operator.running:
+        operator.start(wait=False)
 
 
 def intents(place: Place) -> list[Object | None]:

@@ -112,13 +112,15 @@ def _handler(wire: Tripwire) -> type[BaseHTTPRequestHandler]:
             if trap is not None and trap.when == "before":
                 self.die(trap)
                 return
-            with wire.client.stream(self.command, self.path, headers=headers, content=body) as answer:
+            with (
+                suppress(OSError, httpx.TransportError),
+                wire.client.stream(self.command, self.path, headers=headers, content=body) as answer,
+            ):
                 if trap is not None:
                     answer.read()
                     self.die(trap)
                     return
-                with suppress(OSError):
-                    self.pass_back(answer)
+                self.pass_back(answer)
 
         def pass_back(self, answer: httpx.Response) -> None:
             self.send_response(answer.status_code)
