@@ -84,9 +84,7 @@ CHANGES = [datetime(2026, month, day, tzinfo=UTC) for month, day in ((3, 29), (1
 
 @settings(max_examples=40, deadline=None)
 @given(
-    schedule=st.sampled_from(
-        ["30 1 * * *", "30 2 * * *", "*/30 * * * *", "0 */2 * * *", "5,50 1,2 * * *"]
-    ),
+    schedule=st.sampled_from(["30 1 * * *", "30 2 * * *", "*/30 * * * *", "0 */2 * * *", "5,50 1,2 * * *"]),
     zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Etc/UTC", "Asia/Kolkata"]),
     base=st.sampled_from(CHANGES),
     offset=st.integers(-100_000_000_000, 200_000_000_000),

@@ -1,0 +1,177 @@
+"""Live data times against a plain recursive reading of the rule; cycles; shapes of ten thousand."""
+
+import random
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.core.making import NOW, asset, source
+
+from freshet.api.asset import Asset, AssetStatus, Consumed, HistoryItem
+from freshet.api.view import Key
+from freshet.core.lineage import Graph, inherits
+
+VERSIONS = ["v1", "v2"]
+
+
+def at(minutes: int | None) -> datetime | None:
+    return None if minutes is None else NOW + timedelta(minutes=minutes)
+
+
+def key(name: str) -> Key:
+    return Key("Asset", "ns", name)
+
+
+def root(name: str, minutes: int | None, version: str = "v1", *, static: bool = False) -> Asset:
+    status = AssetStatus(version=version, data_time=at(minutes))
+    return source(name, status=status, **({"dataTime": "Static"} if static else {}))
+
+
+def derived(name: str, consumed: dict[str, str], *, minutes: int = 0, version: str = "v1") -> Asset:
+    seen = {up: Consumed(version=v, data_time=at(minutes)) for up, v in consumed.items()}
+    return asset(name, upstreams=list(consumed), status=AssetStatus(version=version, consumed=seen))
+
+
+def oracle(name: str, assets: dict[str, Asset]) -> datetime | None:
+    """DESIGN §4 rule 8, read aloud."""
+    it = assets[name]
+    if not inherits(it) and it.status.data_time is not None:
+        return it.status.data_time
+    times = []
+    for up in it.spec.upstreams:
+        consumed, upstream = it.status.consumed.get(up), assets.get(up)
+        if consumed is None or (upstream is not None and upstream.spec.data_time == "Static"):
+            continue
+        if upstream is not None and upstream.status.version == consumed.version:
+            times.append(oracle(up, assets))
+            continue
+        confirmed = [
+            h.data_time for h in (upstream.status.history if upstream else ()) if h.version == consumed.version
+        ]
+        times.append((confirmed[0] if confirmed else None) or consumed.data_time)
+    return min((t for t in times if t is not None), default=None)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> list[Asset]:
+    """A random graph in a random order of arrival, then newer states of some of its assets."""
+    count = draw(st.integers(1, 9))
+    rnd = random.Random(draw(st.integers(0, 10**9)))
+
+    def state(n: int) -> Asset:
+        version, history = rnd.choice(VERSIONS), ()
+        if rnd.random() < 0.5:
+            when = at(rnd.randrange(60))
+            history = (HistoryItem(id="h", outcome="Succeeded", version=rnd.choice(VERSIONS), data_time=when),)
+        names = rnd.sample(range(n), rnd.randrange(n + 1)) if rnd.random() < 0.8 else []
+        if not names:
+            status = AssetStatus(version=version, data_time=at(rnd.randrange(60)), history=history)
+            return source(f"n{n}", status=status, **({"dataTime": "Static"} if rnd.random() < 0.15 else {}))
+        seen = {
+            f"n{up}": Consumed(version=rnd.choice(VERSIONS), data_time=at(rnd.choice([None, rnd.randrange(60)])))
+            for up in names
+            if rnd.random() < 0.9
+        }
+        status = AssetStatus(version=version, consumed=seen, history=history)
+        return asset(f"n{n}", upstreams=[f"n{up}" for up in names], status=status)
+
+    first = [state(n) for n in range(count)]
+    rnd.shuffle(first)
+    return first + [state(rnd.randrange(count)) for _ in range(draw(st.integers(0, 12)))]
+
+
+@settings(max_examples=80, deadline=None)
+@given(states=worlds(), gone=st.integers(0, 8))
+def test_live_times_are_what_the_rule_says(states: list[Asset], gone: int) -> None:
+    graph, assets = Graph(), {}
+    for state in states:
+        before = {name: graph.live(key(name)) for name in assets}
+        assets[state.name] = state
+        assert graph.preview(state) == oracle(state.name, assets)
+        moved = graph.put(state)
+        for name in assets:
+            assert graph.live(key(name)) == oracle(name, assets)
+        assert {key(n) for n, t in before.items() if graph.live(key(n)) != t} == moved & {key(n) for n in before}
+        assert graph.put(state) == set()
+    assets.pop(f"n{gone}", None)
+    graph.remove(key(f"n{gone}"))
+    for name in assets:
+        assert graph.live(key(name)) == oracle(name, assets)
+
+
+def test_an_unchanged_check_makes_all_below_as_fresh() -> None:
+    graph = Graph()
+    for it in (root("s", 0), derived("b", {"s": "v1"}), derived("c", {"b": "v1"})):
+        graph.put(it)
+    assert graph.put(root("s", 5)) == {key("s"), key("b"), key("c")}
+    assert graph.live(key("c")) == at(5)
+
+
+def test_what_consumed_an_older_version_is_as_old_as_that_was() -> None:
+    graph = Graph()
+    graph.put(root("s", 30, "v2"))
+    graph.put(derived("b", {"s": "v1"}, minutes=7))
+    assert graph.live(key("b")) == at(7)
+
+
+def test_an_asset_below_hundreds_of_others_follows_the_last_of_them() -> None:
+    graph, middle = Graph(), [f"m{n}" for n in range(200)]
+    graph.put(root("s", 0))
+    for name in middle:
+        graph.put(derived(name, {"s": "v1"}))
+    graph.put(derived("bottom", dict.fromkeys(middle, "v1")))
+    graph.put(root("s", 9))
+    assert graph.live(key("bottom")) == at(9)
+    assert graph.oldest(key("bottom")) == key("s")
+
+
+@pytest.mark.parametrize("shape", ["chain", "star", "lattice"])
+def test_ten_thousand(shape: str) -> None:
+    parents = {
+        "chain": lambda n: [n - 1],
+        "star": lambda n: [0],
+        "lattice": lambda n: [0] if n <= 100 else [n - 100 + d for d in (0, 1, -1) if 0 < n - 100 + d < n],
+    }[shape]
+    graph = Graph()
+    graph.put(root("0", 0))
+    for n in range(1, 10_000):
+        graph.put(derived(str(n), {str(p): "v1" for p in parents(n)}))
+    assert len(graph.put(root("0", 5))) == 10_000
+    assert graph.live(key("9999")) == at(5)
+    assert graph.cycle(key("5000")) == ()
+
+
+def test_cycles_are_named_and_do_not_hang() -> None:
+    graph = Graph()
+    ring = {"a": {"c": "v1", "s": "v1"}, "b": {"a": "v1", "t": "v1"}, "c": {"b": "v1"}}
+    graph.put(root("s", 1))
+    graph.put(root("t", 2))
+    for name, consumed in ring.items():
+        graph.put(derived(name, consumed))
+    graph.put(derived("below", {"c": "v1"}))
+    assert graph.cycle(key("a")) == ("a", "b", "c", "a")
+    assert graph.cycle(key("below")) == ()
+    for minutes in range(20):
+        graph.put(root("s", minutes))
+        graph.put(root("t", 20 - minutes))
+    assert graph.oldest(key("below")) in {key(name) for name in (*ring, "s", "t")}
+    graph.put(derived("a", {"s": "v1"}))
+    assert graph.cycle(key("a")) == ()
+    assert graph.live(key("below")) == at(1)
+
+
+def test_an_asset_that_names_itself() -> None:
+    graph = Graph()
+    graph.put(derived("a", {"a": "v1"}))
+    assert graph.cycle(key("a")) == ("a", "a")
+
+
+def test_static_inputs_do_not_count_and_their_absence_is_no_age() -> None:
+    graph = Graph()
+    graph.put(root("seed", -500, static=True))
+    graph.put(root("s", 3))
+    graph.put(derived("b", {"seed": "v1", "s": "v1"}))
+    assert graph.live(key("b")) == at(3)
+    assert graph.static(key("seed"))
+    assert not graph.static(key("b"))

@@ -1,0 +1,155 @@
+"""What the builders make: shape, restricted Pod Security, labels, and the user's template left alone."""
+
+import copy
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.core.making import asset, pipeline, source
+
+from freshet.api.asset import AssetStatus
+from freshet.api.pipeline import Pipeline
+from freshet.core.manifests import assets, builds, loads
+from freshet.core.policy import effective
+
+NOTES = {"freshet.dev/cause": "c"}
+SOURCE = {"asset": "src", "csv": {"path": "/d.csv"}, "write": {"disposition": "merge", "primaryKey": ["id"]}}
+TEMPLATE = {
+    "metadata": {"labels": {"team": "x", "app.kubernetes.io/managed-by": "me"}, "annotations": {"note": "n"}},
+    "spec": {"ttlSecondsAfterFinished": 5, "backoffLimit": 9, "activeDeadlineSeconds": 9,
+             "template": {"spec": {"containers": [{"name": "main", "image": "i"}]}}},
+}  # fmt: skip
+
+
+def pipe(**more: Any) -> Pipeline:
+    return pipeline(sources=[SOURCE], **more)
+
+
+def cron(it: Pipeline, level: Any = None) -> dict[str, Any]:
+    return loads.cron_job(pipeline=it, source=it.spec.sources[0], image="img", definition="d", level=level)
+
+
+def load(it: Pipeline) -> dict[str, Any]:
+    status = AssetStatus(level={"version": "L1"})
+    return loads.load_job(
+        pipeline=it,
+        source=it.spec.sources[0],
+        asset=source("src", status=status),
+        image="img",
+        name="j",
+        annotations=NOTES,
+    )
+
+
+def count(it: Pipeline, **spec: Any) -> dict[str, Any]:
+    subject = asset("c", pipeline="p", upstreams=["src"], status=AssetStatus(rows=7), **spec)
+    policy = effective(asset=subject, pipeline=it)
+    return builds.count_job(
+        asset=subject, pipeline=it, relation="s.t", policy=policy, image="img", name="j", annotations=NOTES
+    )
+
+
+def user(template: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    subject = asset("u", materialize={"job": {"template": template}}, **spec)
+    return builds.user_job(asset=subject, policy=effective(asset=subject, pipeline=None), name="j", annotations=NOTES)
+
+
+def variables(pod: dict[str, Any]) -> dict[str, Any]:
+    return {item["name"]: item.get("value") for item in pod["spec"]["containers"][0]["env"]}
+
+
+@pytest.mark.parametrize("make", [load, count, lambda it: cron(it)["spec"]["jobTemplate"]])
+def test_pods_fit_the_restricted_level_and_have_no_token(make: Any) -> None:
+    pod = make(pipe())["spec"]["template"]
+    spec, container = pod["spec"], pod["spec"]["containers"][0]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert (spec["automountServiceAccountToken"], spec["restartPolicy"]) == (False, "Never")
+    security = container["securityContext"]
+    assert (security["allowPrivilegeEscalation"], security["readOnlyRootFilesystem"]) == (False, True)
+    assert security["capabilities"] == {"drop": ["ALL"]}
+    assert container["resources"]["requests"]
+    assert container["resources"]["limits"]
+    assert [volume["name"] for volume in spec["volumes"] if "emptyDir" in volume] == ["freshet-tmp"]
+    assert (container["name"], container["image"]) == ("freshet", "img")
+    assert pod["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "freshet"
+
+
+@pytest.mark.parametrize("make", [load, count])
+def test_jobs_are_ours_are_kept_and_are_tried_once(make: Any) -> None:
+    job = make(pipe(timeout="90s"))
+    assert job["spec"]["activeDeadlineSeconds"] == 90
+    assert job["spec"]["backoffLimit"] == 0
+    assert "ttlSecondsAfterFinished" not in job["spec"]
+    assert [(o["kind"], o["controller"]) for o in job["metadata"]["ownerReferences"]] == [("Asset", True)]
+    assert job["metadata"]["annotations"] == NOTES
+    assert msgspec.json.decode(msgspec.json.encode(job)) == job
+
+
+def test_a_loads_spec_is_the_contract() -> None:
+    env = variables(load(pipe())["spec"]["template"])
+    assert json.loads(env["FRESHET_SPEC"]) == {
+        "namespace": "ns", "pipeline": "p", "asset": "src", "key": "src", "table": "src", "csv": {"path": "/d.csv"},
+        "warehouse": {"duckdb": {"path": "/warehouse/w.duckdb", "schema": "p"}},
+        "write": {"disposition": "merge", "primaryKey": ["id"]},
+    }  # fmt: skip
+    assert json.loads(env["FRESHET_LAST_RESULT"]) == {"version": "L1"}
+    assert env["FRESHET_TERMINATION_LOG"] == "/dev/termination-log"
+
+
+def test_a_counts_spec_is_the_contract() -> None:
+    env = variables(count(pipe(), checks={"rows": {"minimum": 1}})["spec"]["template"])
+    spec = json.loads(env["FRESHET_SPEC"])
+    assert (spec["relation"], spec["previousRows"], spec["checks"]) == ("s.t", 7, {"rows": {"minimum": 1}})
+    assert "FRESHET_LAST_RESULT" not in env
+
+
+def test_a_cron_job_has_its_schedule_and_is_suspended_at_either_level() -> None:
+    made = cron(pipe())
+    spec = made["spec"]
+    assert (spec["schedule"], spec["timeZone"], spec["concurrencyPolicy"]) == ("*/5 * * * *", "Etc/UTC", "Forbid")
+    assert (made["metadata"]["name"], spec["suspend"]) == ("src", False)
+    assert cron(pipe(schedule="@daily", timeZone="Europe/Berlin", suspend=True))["spec"]["suspend"] is True
+    assert cron(pipe(schedule="@daily"))["spec"]["schedule"] == "@daily"
+    assert spec["jobTemplate"]["metadata"]["annotations"] == {"freshet.dev/definition": "d"}
+
+
+def test_databricks_credentials_come_from_its_secret_alone() -> None:
+    it = pipe(warehouse={"databricks": {"schema": "s", "secretRef": {"name": "dbx"}}})
+    env = load(it)["spec"]["template"]["spec"]["containers"][0]["env"]
+    refs = {item["name"]: item["valueFrom"]["secretKeyRef"]["name"] for item in env if "valueFrom" in item}
+    assert refs["DATABRICKS_TOKEN"] == "dbx"
+    assert set(refs.values()) == {"dbx"}
+    assert "dbx" not in (variables(load(it)["spec"]["template"])["FRESHET_SPEC"] or "")
+
+
+def test_a_users_template_is_taken_and_left_alone() -> None:
+    before = copy.deepcopy(TEMPLATE)
+    job = user(TEMPLATE, timeout="2m")
+    assert before == TEMPLATE
+    assert (job["spec"]["backoffLimit"], job["spec"]["activeDeadlineSeconds"]) == (0, 120)
+    assert "ttlSecondsAfterFinished" not in job["spec"]
+    assert job["metadata"]["labels"]["team"] == "x"
+    assert job["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "freshet"
+    assert job["metadata"]["annotations"] == {"note": "n", **NOTES}
+    pod = job["spec"]["template"]
+    assert pod["metadata"]["labels"]["freshet.dev/asset"] == "u"
+    assert pod["spec"]["containers"] == [{"name": "main", "image": "i"}]
+
+
+@pytest.mark.parametrize("template", [{}, {"spec": None}, {"metadata": None, "spec": {"template": None}}])
+def test_an_empty_template_is_for_the_api_server_to_refuse(template: dict[str, Any]) -> None:
+    assert user(template)["kind"] == "Job"
+
+
+def test_a_sources_asset_is_the_pipelines() -> None:
+    it = pipeline(
+        sources=[{**SOURCE, "freshness": {"maximumLag": "1m"}, "suspend": True}], freshness={"maximumLag": "9m"}
+    )
+    made = assets.source_asset(pipeline=it, source=it.spec.sources[0])
+    assert made["spec"] == {"key": "src", "pipeline": "p", "materialize": {"source": {}},
+                            "freshness": {"maximumLag": "1m"}, "suspend": True}  # fmt: skip
+    assert made["metadata"]["ownerReferences"][0]["kind"] == "Pipeline"
+    plain = assets.source_asset(pipeline=pipe(freshness={"maximumLag": "9m"}), source=pipe().spec.sources[0])
+    assert "freshness" not in plain["spec"]

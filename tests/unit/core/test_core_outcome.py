@@ -1,0 +1,146 @@
+"""What a run that ended does to the status; recording the same runs again changes nothing."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.core.making import HOUR, MINUTE, NOW, SECOND, asset, policy, ran, source
+
+from freshet.api.asset import Asset, AssetStatus, Check
+from freshet.core.decide import Observed, decide
+from freshet.core.outcome import Ended, is_recorded, order, record, retry_delay
+
+BEFORE = AssetStatus(
+    version="v0", considered={"a": "old"}, definition="d0", failures=1, last_updated_at=NOW - HOUR, data_time=NOW - HOUR
+)
+
+
+def after(run: Ended, *, status: AssetStatus = BEFORE, it: Asset | None = None, **spec: Any) -> AssetStatus:
+    subject = it or asset("x", upstreams=["a"], **spec)
+    return record(asset=subject, status=status, run=run, policy=policy(**spec), upstreams={})
+
+
+@pytest.mark.parametrize(
+    ("outcome", "version", "considered", "definition", "failures", "retries"),
+    [
+        ("Succeeded", "v9", "new", "d", 0, False),
+        ("Unchanged", "v0", "new", "d", 0, False),
+        ("Failed", "v0", "new", "d", 2, True),
+        ("Cancelled", "v0", "new", "d", 1, False),
+        ("Interrupted", "v0", "old", "d0", 1, True),
+        ("Skipped", "v0", "old", "d0", 1, True),
+    ],
+)
+def test_what_each_outcome_uses_up(
+    outcome: str, version: str, considered: str, definition: str, failures: int, retries: bool
+) -> None:
+    it = after(ran(outcome, version="v9", looked_at={"a": "new"}))
+    assert (it.version, it.considered, it.definition, it.failures) == (version, {"a": considered}, definition, failures)
+    assert (it.retry_at is not None) is retries
+    assert it.last_run is not None
+    assert (it.last_run.outcome, it.run) == (outcome, None)
+
+
+def test_considered_is_not_consumed() -> None:
+    it = after(ran("Unchanged", version="v9", looked_at={"a": "new"}))
+    assert (it.consumed, it.last_updated_at, it.last_checked_at) == ({}, NOW - HOUR, NOW)
+    assert set(after(ran(version="v9", looked_at={"a": "new"})).consumed) == {"a"}
+
+
+def test_a_load_that_finds_nothing_new_moves_the_data_time_and_not_the_version() -> None:
+    load = source(status=after(ran(version="v1", data_time=NOW - MINUTE), it=source()))
+    it = after(ran("Unchanged", id="r2", version="v1", data_time=NOW), status=load.status, it=load)
+    assert (it.version, it.data_time, it.history[0].data_time, len(it.history)) == ("v1", NOW, NOW, 1)
+    late = after(ran("Unchanged", id="r3", version="v1", data_time=NOW - HOUR), status=it, it=load)
+    assert late.data_time == NOW
+
+
+def test_a_load_reports_a_level_so_that_a_lost_one_is_made_up_for() -> None:
+    it = after(ran("Unchanged", version="v7", data_time=NOW, rows=5, updated_at=NOW - MINUTE), it=source())
+    assert (it.version, it.rows, it.last_updated_at, it.history[0].version) == ("v7", 5, NOW - MINUTE, "v7")
+
+
+def test_attempts_are_limited_and_backed_off() -> None:
+    status, waits = BEFORE, []
+    retries = {"limit": 3, "backoff": "10s", "maxBackoff": "30s"}
+    for n in range(4):
+        status = after(ran("Failed", id=f"r{n}"), status=status, retries=retries)
+        waits.append(status.retry_at - NOW if status.retry_at else None)
+    assert waits == [20 * SECOND, 30 * SECOND, None, None]
+    assert status.failures == 5
+
+
+@settings(max_examples=30, deadline=None)
+@given(failures=st.integers(0, 10**6))
+def test_backoff_grows_to_its_limit(failures: int) -> None:
+    delay = retry_delay(policy(), failures)
+    assert 30 * SECOND <= delay <= HOUR
+    assert delay <= retry_delay(policy(), failures + 1)
+
+
+def test_history_keeps_the_newest_ten_that_built_or_failed() -> None:
+    status = AssetStatus()
+    for n in range(30):
+        outcome = ("Succeeded", "Failed", "Unchanged", "Cancelled", "Skipped", "Interrupted")[n % 6]
+        status = after(ran(outcome, id=f"r{n}", version=f"v{n}", at=NOW + n * SECOND), status=status)
+    kept = [item.id for item in status.history]
+    assert kept == ["r25", "r24", "r19", "r18", "r13", "r12", "r7", "r6", "r1", "r0"]
+    status = after(ran("Failed", id="r99", at=NOW + HOUR), status=status)
+    assert [item.id for item in status.history] == ["r99", *kept[:9]]
+
+
+def test_checks_that_are_no_longer_declared_go_but_a_dbt_run_without_tests_says_nothing() -> None:
+    old = msgspec.structs.replace(BEFORE, checks=(Check(name="rows", passed=False, severity="error"),))
+    assert after(ran(), status=old).checks == ()
+    assert after(ran(executor="DbtCloud"), status=old).checks == old.checks
+    assert after(ran("Failed"), status=old).checks == old.checks
+    new = (Check(name="rows", passed=True, severity="error"),)
+    assert after(ran(executor="DbtCloud", checks=new), status=old).checks == new
+
+
+def test_a_skipped_run_answers_no_tick() -> None:
+    assert after(ran("Skipped", tick=NOW)).last_tick is None
+    assert after(ran("Failed", tick=NOW)).last_tick == NOW
+
+
+def test_messages_are_cut() -> None:
+    it = after(ran("Failed", message="x" * 5000))
+    assert it.last_run is not None
+    assert len(it.last_run.message) == len(it.history[0].message) == 1024
+
+
+def test_what_is_recorded() -> None:
+    status = after(ran(id="m"))
+    assert is_recorded(status, ran(id="m", at=NOW + HOUR))
+    assert is_recorded(status, ran(id="other", at=NOW - SECOND))
+    assert not is_recorded(status, ran(id="other", at=NOW + SECOND))
+    assert not is_recorded(AssetStatus(), ran())
+
+
+outcomes = st.sampled_from(["Succeeded", "Unchanged", "Failed", "Interrupted", "Cancelled", "Skipped"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(kinds=st.lists(outcomes, min_size=1, max_size=14), data=st.data())
+def test_seeing_runs_again_in_portions_gives_the_same_status(kinds: list[str], data: st.DataObject) -> None:
+    runs = [
+        ran(kind, id=f"r{n}", version=f"v{n}", at=NOW + timedelta(seconds=n // 2), looked_at={"a": f"a{n}"})
+        for n, kind in enumerate(kinds)
+    ]
+    runs.sort(key=order)
+    it = asset("x", upstreams=["a"])
+    once = taken_in(it, runs)
+    seen = 0
+    while seen < len(runs):
+        seen += data.draw(st.integers(1, len(runs) - seen))
+        it = msgspec.structs.replace(it, status=taken_in(it, data.draw(st.permutations(runs[:seen]))))
+    assert it.status == once
+    assert taken_in(it, runs) == once
+
+
+def taken_in(it: Asset, runs: list[Ended]) -> AssetStatus:
+    """What decide makes of them, an hour later."""
+    return decide(Observed(asset=it, pipeline=None, upstreams={}, now=NOW + HOUR, ended=runs)).status
