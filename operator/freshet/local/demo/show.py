@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.live import Live
 
+from freshet.local.build import Progress
 from freshet.local.cluster_client import ClusterError
 from freshet.local.controlplane import BuildError, build, progress_bar
 from freshet.local.demo.hints import hints
@@ -29,6 +30,7 @@ __all__ = ["demo"]
 GROW_EVERY = 20
 INTERRUPTED = 130
 WIDTH_OF_A_LOG = 140
+FIRST_TIME = "Kubernetes is built from its Go modules, once: 6 to 9 minutes on two cores. Later starts take seconds."
 FOOTER = (
     "A load every five minutes; after one without, the first asset is Stale, as its limit says. Ctrl-C ends it all."
 )
@@ -58,13 +60,27 @@ def demo(*, once: bool, folder: Path | None) -> None:
 
 def _play(console: Console, *, once: bool, folder: Path) -> None:
     with progress_bar() as progress:
-        binary = build(progress=progress)
+        binary = build(progress=_explained(progress, console))
     with Stage(folder=folder, binary=binary, step=steps(console)) as stage:
         try:
             play_once(stage, console=console) if once else _live(stage, console)
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the clearing up short
             raise
+
+
+def _explained(progress: Progress, console: Console) -> Progress:
+    """The same, after a word on why the first time takes long; nothing is said when all is built."""
+    told = False
+
+    def tell(message: str, *, done: int = 0, total: int = 0) -> None:
+        nonlocal told
+        if not told:
+            console.print(FIRST_TIME, highlight=False)
+        told = True
+        progress(message, done=done, total=total)
+
+    return tell
 
 
 @contextmanager
