@@ -57,13 +57,13 @@ def test_a_real_load_and_a_real_count(place: Place, node: NodeProcess, tmp_path:
     jobs = {"volumes": volumes, "volumeMounts": [{"name": "here", "mountPath": "/data"}]}
     source = {**ORDERS, "write": {"disposition": "merge", "primaryKey": ["id"]}}
     place.add_pipeline(
-        sources=(source,), jobs=jobs, warehouse={"duckdb": {"path": "/data/shop.duckdb", "schema": "shop"}}
+        sources=(source,), jobs=jobs, warehouse={"duckdb": {"path": "/data/warehouse.duckdb", "schema": "shop"}}
     )
     count = {"count": {"relation": "shop.raw_orders"}}
     place.add_asset("orders-count", pipeline="shop", upstreams=["orders"], materialize=count)
     loaded = place.wait_status("orders", state="Fresh", rows=3, timeout=90)
     counted = place.wait_status("orders-count", state="Fresh", rows=3, timeout=60)
     assert counted["consumed"]["orders"]["version"] == loaded["version"]
-    with duckdb.connect(str(tmp_path / "shop.duckdb"), read_only=True) as warehouse:
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as warehouse:
         assert warehouse.sql("SELECT sum(amount) FROM shop.raw_orders").fetchall() == [(60,)]
     node.assert_running()

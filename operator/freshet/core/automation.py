@@ -190,8 +190,9 @@ def _is_static(upstream: Asset) -> bool:
 
 
 def _checked_since(upstream: Asset, since: datetime | None) -> bool:
+    """A Job's start has whole seconds: a check within that second was there before it."""
     checked = upstream.status.last_checked_at
-    return checked is not None and (since is None or checked > since)
+    return checked is not None and (since is None or checked.replace(microsecond=0) > since)
 
 
 def _missing(situation: Situation) -> Need | None:
