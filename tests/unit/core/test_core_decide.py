@@ -193,7 +193,7 @@ endings = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(spec=specs, runs=endings, versions=st.tuples(*[st.sampled_from([None, "v1", "v2"])] * 2), active=st.booleans())
 def test_deciding_again_on_ones_own_word_changes_nothing(spec: Any, runs: Any, versions: Any, active: bool) -> None:
     upstreams = [up("a", versions[0], last_updated_at=NOW), up("b", versions[1])]

@@ -95,7 +95,7 @@ def freshnesses(draw: st.DrawFn) -> dict[str, str]:
     return {**found, "basis": draw(st.sampled_from(["Data", "Update"]))}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     freshness=freshnesses(),
     known=st.builds(facts, spans, updated=spans),

@@ -81,7 +81,7 @@ def worlds(draw: st.DrawFn) -> list[Asset]:
     return first + [state(rnd.randrange(count)) for _ in range(draw(st.integers(0, 12)))]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(states=worlds(), gone=st.integers(0, 8))
 def test_live_times_are_what_the_rule_says(states: list[Asset], gone: int) -> None:
     graph, assets = Graph(), {}
