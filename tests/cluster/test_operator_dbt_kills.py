@@ -31,8 +31,8 @@ STEPS = (
     Trap("PATCH", "/pipelines/shop-4/status", "after", body='"id"'),
     Trap("PATCH", "/assets/model-5/status", "before", body='"Succeeded"'),
     Trap("PATCH", "/assets/model-6/status", "after", body='"Succeeded"'),
-    Trap("PATCH", "/pipelines/shop-7/status", "before", body='"run":null'),
-    Trap("PATCH", "/pipelines/shop-8/status", "after", body='"run":null'),
+    Trap("PATCH", "/pipelines/shop-7/status", "before", body="null"),
+    Trap("PATCH", "/pipelines/shop-8/status", "after", body="null"),
 )
 """One for each step of the protocol: meant, known, taken in, cleared; each before and after it takes effect."""
 
