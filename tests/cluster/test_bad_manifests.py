@@ -1,7 +1,7 @@
 """A bad manifest is refused where it is written, with a sentence that names the field and says what to do.
 
-The tables are in ``bad_manifests/``: what the API server refuses (asset.yaml, pipeline.yaml), and what only the operator
-can judge (operator.yaml), which answers with a condition instead of a crash.
+The tables are in ``bad_manifests/``: what the API server refuses (asset.yaml, pipeline.yaml), and what only the
+operator can judge (operator.yaml), which answers with a condition instead of a crash.
 """
 
 import json

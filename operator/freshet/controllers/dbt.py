@@ -228,7 +228,8 @@ class DbtReconciler:
 
     async def _finish(self, visit: "Visit", action: actions.Finish) -> None:
         """Hand each asset what its run came to; clear the intent once all have taken it in."""
-        assert visit.run is not None and visit.drive.memory.run is not None
+        assert visit.run is not None
+        assert visit.drive.memory.run is not None
         waiting = self._rewards.deliver(visit.pipeline, visit.run, visit.drive.memory.run, visit.drive.results)
         if waiting:
             self._world.queue.set_wake(visit.key, self._world.clock.now() + DELIVERY)

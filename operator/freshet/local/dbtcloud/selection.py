@@ -1,8 +1,8 @@
 """Which nodes a dbt command selects: the methods that orchestrators use, by dbt's own rules; any other is an error.
 
 ``--select`` takes a union of arguments, each an intersection of criteria with commas between: ``fqn:``, ``tag:``,
-``path:``, ``file:``, ``resource_type:``, ``source:``, ``package:`` or a bare name, with ``+`` before or after for ancestors and
-descendants.
+``path:``, ``file:``, ``resource_type:``, ``source:``, ``package:`` or a bare name,
+with ``+`` before or after for ancestors and descendants.
 """
 
 import argparse
