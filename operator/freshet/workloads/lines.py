@@ -20,11 +20,17 @@ def lines_of_bytes(path: str, csv: Csv, positions: Collection[int]) -> dict[int,
     for chunk in _chunks(path, csv):
         while waiting and waiting[-1] < at + len(chunk):
             position = waiting.pop()
-            found[position] = line + chunk.count(b"\n", 0, max(0, position - at))
+            found[position] = line + chunk.count(b"\n", 0, _row_start(chunk, max(0, position - at)))
         if not waiting:
             return found
         line, at = line + chunk.count(b"\n"), at + len(chunk)
     return found | dict.fromkeys(waiting, line)
+
+
+def _row_start(chunk: bytes, position: int) -> int:
+    """DuckDB counts the empty lines before a row as part of it."""
+    ahead = chunk[position : position + 4096]
+    return position + len(ahead) - len(ahead.lstrip(b"\r\n"))
 
 
 def _chunks(path: str, csv: Csv) -> Iterator[bytes]:
