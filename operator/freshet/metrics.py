@@ -18,7 +18,7 @@ from freshet.runtime.cache import Cache
 __all__ = ["AssetMetrics", "LiveDataTime"]
 
 STATES: tuple[str, ...] = get_args(State)
-CHUNK = 500
+CHUNK = 250
 
 
 class LiveDataTime(Protocol):
@@ -37,8 +37,11 @@ class AssetMetrics:
         self._graph = graph
 
     def chunks(self) -> Iterator[str]:
-        """All families, in pieces that take milliseconds; every piece describes the assets as of the first."""
-        rows = [(asset, _labels(asset)) for asset in self._cache.assets]
+        """All families, in pieces that take milliseconds (some are empty); all describe the assets as of the first."""
+        assets, rows = list(self._cache.assets), []
+        for start in range(0, len(assets), CHUNK):
+            rows += [(asset, _labels(asset)) for asset in assets[start : start + CHUNK]]
+            yield ""
         for name, help, value in self._gauges():
             yield _head(name, help)
             for part in _parts(rows):

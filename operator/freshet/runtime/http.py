@@ -85,7 +85,8 @@ class HttpServer:
     async def _further(self) -> AsyncIterator[str]:
         for chunks in self._chunks:
             for chunk in chunks():
-                yield chunk
+                if chunk:
+                    yield chunk
                 await asyncio.sleep(0)
 
 
