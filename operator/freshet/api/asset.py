@@ -171,17 +171,9 @@ class LastRun(View, frozen=True, kw_only=True):
     message: str = ""
 
 
-class HistoryItem(View, frozen=True, kw_only=True):
+class HistoryItem(LastRun, frozen=True, kw_only=True):
     """A run that made a version or failed."""
 
-    id: str
-    url: str | None = None
-    cause: str = ""
-    attempt: int = 1
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    outcome: Outcome
-    message: str = ""
     version: str | None = None
     data_time: datetime | None = None
     rows: int | None = None

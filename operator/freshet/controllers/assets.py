@@ -63,7 +63,6 @@ class AssetReconciler:
     def _forget(self, key: Key) -> None:
         self._refusals.pop(key, None)
         self._world.inbox.pop(key, None)
-        self._teller.forget(key)
         self._world.queue.set_wake(key, None)
 
     def _trouble(self, key: Key, asset: Asset) -> Trouble | None:

@@ -143,11 +143,21 @@ class DbtReconciler:
             run = msgspec.structs.replace(visit.run, at=action.at)
         else:
             assert visit.batch is not None
-            run = visit.batch.run(token=action.token, at=action.at)
+            run = self._readable(visit.pipeline, visit.batch.run(token=action.token, at=action.at))
         await self._record(visit.pipeline, run)
         intent = Intent(token=run.token, at=run.at)
         visit.drive.memory = visit.drive.memory.wrote(intent, now=self._world.clock.now())
         visit.drive.results = None
+
+    def _readable(self, pipeline: Pipeline, run: DbtRun) -> DbtRun:
+        """Options that nobody can read are told of once and left out: they must not hold up the job's other models."""
+        try:
+            selection.parse_options(run.options)
+        except ValueError as error:
+            message = f"{error}; the run was started without options"
+            self._world.kube.emit(pipeline, type="Warning", reason="InvalidRequest", message=message)
+            return msgspec.structs.replace(run, options=None)
+        return run
 
     async def _post(self, visit: "Visit", action: actions.Post) -> None:
         run, drive = visit.run, visit.drive

@@ -35,9 +35,6 @@ class Teller:
             self._ended(asset, run)
         self._freshness(asset, decision)
 
-    def forget(self, key: Key) -> None:
-        """The asset is gone."""
-
     def _ended(self, asset: Asset, run: Ended) -> None:
         telemetry.runs_total.labels(executor=run.executor, outcome=run.outcome).inc()
         if run.outcome not in WORTH_AN_EVENT:

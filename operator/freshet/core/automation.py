@@ -4,7 +4,6 @@ Being due is a comparison of versions, never a memory of events: what the newest
 upstreams have now. So days of downtime lose nothing and repeat nothing.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +18,7 @@ from freshet.core import cron
 from freshet.core.naming import digest
 from freshet.core.policy import Policy
 
-__all__ = ["Due", "Need", "Situation", "Waiting", "assess", "definition_of", "source_of", "valid_request"]
+__all__ = ["Due", "Need", "Situation", "Waiting", "assess", "definition_of", "source_of"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -306,14 +305,3 @@ GATES = [_never_built, _checks_failed, _skipped, _backoff, _min_interval, _being
 def _some(names: Mapping[str, str] | list[str]) -> str:
     shown = sorted(names)
     return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
-
-
-def valid_request(options: str) -> dict[str, object]:
-    """The JSON of ``freshet.dev/request``; raises ValueError with one sentence."""
-    try:
-        value = json.loads(options)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise ValueError('annotation freshet.dev/request must be a JSON object such as {"fullRefresh": true}')
-    return value

@@ -100,17 +100,22 @@ def _levelled(asset: Asset, status: AssetStatus, run: Ended) -> Ended:
     return replace(run, outcome="Succeeded") if missed else run
 
 
+def _told(run: Ended) -> dict[str, Any]:
+    """What lastRun and history say alike."""
+    return {
+        "id": run.id,
+        "url": run.url,
+        "cause": run.cause,
+        "attempt": run.attempt,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "outcome": run.outcome,
+        "message": run.message[:MESSAGE],
+    }
+
+
 def _common(status: AssetStatus, run: Ended) -> dict[str, Any]:
-    last = LastRun(
-        id=run.id,
-        url=run.url,
-        cause=run.cause,
-        attempt=run.attempt,
-        started_at=run.started_at,
-        finished_at=run.finished_at,
-        outcome=run.outcome,
-        message=run.message[:MESSAGE],
-    )
+    last = LastRun(**_told(run))
     return {
         "last_run": last,
         "run": None,
@@ -184,14 +189,7 @@ def _history(after: AssetStatus, run: Ended, *, moved: bool) -> tuple[HistoryIte
             for item in after.history
         )
     item = HistoryItem(
-        id=run.id,
-        url=run.url,
-        cause=run.cause,
-        attempt=run.attempt,
-        started_at=run.started_at,
-        finished_at=run.finished_at,
-        outcome=run.outcome,
-        message=run.message[:MESSAGE],
+        **_told(run),
         version=after.version if run.outcome == "Succeeded" else None,
         data_time=run.data_time,
         rows=run.rows,

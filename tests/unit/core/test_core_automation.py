@@ -8,7 +8,7 @@ import pytest
 from tests.unit.core.making import CREATED, HOUR, MINUTE, NOW, SECOND, asset, model, pipeline, source, up, ups
 
 from freshet.api.asset import Asset, AssetStatus, Check, HistoryItem, LastRun, RunInFlight
-from freshet.core.automation import Due, Situation, Waiting, assess, definition_of, valid_request
+from freshet.core.automation import Due, Situation, Waiting, assess, definition_of
 from freshet.core.policy import effective
 
 OLD = NOW - HOUR
@@ -268,16 +268,6 @@ def test_a_source_loads_at_once_when_new_or_changed_and_else_by_its_schedule() -
     due(assess(situation(source(status=AssetStatus(definition="other", **known)), pipe=pipe)))
     asked = source(annotations={ASK: "7"}, status=AssetStatus(definition=same, **known))
     assert due(assess(situation(asked, pipe=pipe))).trigger == "7"
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{", "1", "null"])
-def test_options_must_be_an_object(text: str) -> None:
-    with pytest.raises(ValueError, match="JSON object"):
-        valid_request(text)
-
-
-def test_valid_options() -> None:
-    assert valid_request('{"fullRefresh": true}') == {"fullRefresh": True}
 
 
 def test_in_flight_is_not_asked_here() -> None:
