@@ -204,10 +204,11 @@ def _tried(situation: Situation) -> bool:
 
 
 def _cron(situation: Situation) -> Need | None:
+    """Ticks before its creation are none of its own; one that has answered a tick goes on from there."""
     policy, created = situation.policy, situation.asset.metadata.creation_timestamp
     tick = cron.previous_tick(schedule=policy.schedule or "", time_zone=policy.time_zone, before=situation.now)
-    answered = [at for at in (situation.status.last_tick, _last_look(situation.status), created) if at is not None]
-    since = max(answered, default=situation.now)
+    answered = [at for at in (situation.status.last_tick, _last_look(situation.status)) if at is not None]
+    since = max(answered, default=created or situation.now)
     return Need(cause=f"schedule {policy.schedule}", tick=tick) if tick > since else None
 
 

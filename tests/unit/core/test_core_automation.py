@@ -143,6 +143,8 @@ def test_cron_after_days_of_downtime_is_one_run(status: dict[str, Any], is_due: 
 def test_cron_does_not_run_for_ticks_before_it_was_created() -> None:
     it = asset("x", automation=CRON)
     assert assess(situation(it, now=CREATED + SECOND)) is None
+    restored = settled(it, last_run=None, last_tick=CREATED - 9 * HOUR * 24)
+    assert due(assess(situation(restored, now=CREATED + SECOND))).tick is not None
 
 
 def failed(failures: int, *, retry_in: timedelta | None, outcome: str = "Failed", **more: Any) -> dict[str, Any]:
