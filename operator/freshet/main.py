@@ -88,6 +88,7 @@ async def serve(options: Options) -> None:
 @click.command()
 @click.option("--kubeconfig", type=PATH, help="Default: KUBECONFIG, the pod's own account, ~/.kube/config.")
 @click.option("--namespace", "-n", "namespaces", multiple=True, help="Watch only this one; repeatable.")
+@click.option("--host", help="Address to listen on, such as 127.0.0.1. Default: every interface, as probes need.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Of /metrics; 0: a free one. Default: 8080.")
 @click.option("--port-file", type=PATH, help="Write the port here once it is open.")
 @click.option("--log-format", type=click.Choice(["plain", "json"]), default="plain", show_default=True)

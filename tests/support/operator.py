@@ -28,8 +28,9 @@ class OperatorProcess(FreshetProcess):
         folder.mkdir(parents=True, exist_ok=True)
         self.port_file = folder / "port"
         watched = [f"--namespace={namespace}" for namespace in namespaces]
-        command = ["operator", f"--kubeconfig={kubeconfig}", "--port=0", f"--port-file={self.port_file}"]
-        super().__init__(arguments=[*command, *watched, *arguments], log_file=folder / "log", env=env)
+        command = ["operator", f"--kubeconfig={kubeconfig}"]
+        listening = ["--host=127.0.0.1", "--port=0", f"--port-file={self.port_file}"]
+        super().__init__(arguments=[*command, *listening, *watched, *arguments], log_file=folder / "log", env=env)
 
     def start(self, *, wait: bool = True) -> "OperatorProcess":
         """Start it, also again after ``stop`` or ``kill``; returns when /readyz says so, unless told not to wait."""

@@ -1,4 +1,4 @@
-"""One port: ``/metrics``, ``/healthz``, ``/readyz``, and whatever routes callers add.
+"""One port: ``/metrics``, ``/healthz``, ``/readyz``, and whatever callers mount.
 
 Metrics of many thousands of assets are written chunk by chunk, so that a scrape never keeps the loop from its watches.
 """
@@ -30,30 +30,35 @@ class HttpServer:
         *,
         unhealthy: Callable[[], str | None],
         unready: Callable[[], str | None],
-        routes: Iterable[web.RouteDef] = (),
     ) -> None:
         self._unhealthy = unhealthy
         self._unready = unready
         self._chunks: list[MetricChunks] = []
-        app = web.Application()
+        self._app = app = web.Application()
         app.add_routes([web.get("/metrics", self._metrics), web.get("/healthz", self._healthz)])
-        app.add_routes([web.get("/readyz", self._readyz), *routes])
+        app.add_routes([web.get("/readyz", self._readyz)])
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=GRACE_SECONDS)
 
     def add_metrics(self, chunks: MetricChunks) -> None:
         """Serve these after the operator's own metrics."""
         self._chunks.append(chunks)
 
+    def mount(self, prefix: str, app: web.Application) -> None:
+        """Serve an application of its own below ``prefix``. Before ``start``."""
+        self._app.add_subapp(prefix, app)
+
     async def start(self, *, port: int, host: str | None = None, port_file: Path | None = None) -> int:
-        """Listen; port 0 takes a free one. Returns the port, and writes it to ``port_file``. Raises CannotStart."""
+        """Listen on ``host`` (None: every interface); port 0 takes a free one.
+
+        Returns the port, and writes it to ``port_file``. Raises CannotStart.
+        """
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port, reuse_address=True)
         try:
             await site.start()
         except OSError as error:
-            raise CannotStart(
-                f"Port {port} cannot be opened for metrics: {error.strerror}; choose one with --port."
-            ) from error
+            where = f"{host}:{port}" if host else f"Port {port}"
+            raise CannotStart(f"{where} cannot be opened: {_words(error)}; choose with --host and --port.") from error
         chosen = _port(self._runner.addresses)
         if port_file is not None:
             _write(port_file, str(chosen))
@@ -92,6 +97,11 @@ class HttpServer:
 
 def _verdict(trouble: str | None) -> web.Response:
     return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)
+
+
+def _words(error: OSError) -> str:
+    """asyncio puts a sentence of its own, which repeats the address, before the system's."""
+    return (error.strerror or str(error)).rpartition("): ")[2]
 
 
 def _port(addresses: Sequence[tuple[Any, ...]]) -> int:

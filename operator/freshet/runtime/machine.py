@@ -3,8 +3,10 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
+
+from aiohttp import web
 
 from freshet.api.view import Key
 from freshet.runtime import errors, starting, telemetry
@@ -18,7 +20,7 @@ from freshet.runtime.queue import WorkQueue
 from freshet.runtime.source import Source
 from freshet.runtime.transport import Transport
 
-__all__ = ["Controllers", "Machine"]
+__all__ = ["Controllers", "Machine", "Pages"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +40,15 @@ class Controllers(Protocol):
     async def close(self) -> None: ...
 
 
+Pages = Callable[[Cache, Kube, Any], Mapping[str, web.Application]]
+"""From the cache, the API and the controllers to what is served beside the metrics, by the prefix of its paths."""
+
+
 class Machine:
-    """One operator in this process. ``controllers`` makes the reconcilers from the parts; ``metrics`` their metrics."""
+    """One operator in this process.
+
+    ``controllers`` makes the reconcilers from the parts; ``metrics`` their metrics; ``pages`` what else is served.
+    """
 
     def __init__(
         self,
@@ -47,13 +56,14 @@ class Machine:
         options: Options,
         controllers: Callable[..., Any],
         metrics: Callable[[Cache, Any], MetricChunks],
+        pages: Pages | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.options = options
         self.clock = clock or SystemClock()
         self.cache = Cache(clock=self.clock)
         self.queue = WorkQueue(clock=self.clock)
-        self._make_controllers, self._make_metrics = controllers, metrics
+        self._make_controllers, self._make_metrics, self._make_pages = controllers, metrics, pages
         self._tasks: list[asyncio.Task[None]] = []
         self._http = HttpServer(unhealthy=self.unhealthy, unready=self.unready)
         self._controllers: Controllers | None = None
@@ -72,13 +82,15 @@ class Machine:
     async def start(self) -> None:
         """Listen on the port, list, and begin to reconcile. Raises CannotStart."""
         options = self.options
-        port = await self._http.start(port=options.port, port_file=options.port_file)
-        logger.info("Serving /metrics, /healthz and /readyz on port %d", port)
         controllers: Any = self._make_controllers(
             cache=self.cache, kube=self.kube, queue=self.queue, clock=self.clock, settings=options.settings
         )
         self._controllers = controllers
         self._http.add_metrics(self._make_metrics(self.cache, controllers))
+        for prefix, app in (self._make_pages(self.cache, self.kube, controllers) if self._make_pages else {}).items():
+            self._http.mount(prefix, app)
+        port = await self._http.start(port=options.port, host=options.host, port_file=options.port_file)
+        logger.info("Serving /metrics, /healthz and /readyz on port %d", port)
         controllers.start_listening()
         await starting.patiently(self.source.load)
         self._spawn(self.queue.run(workers=options.workers, reconcile=controllers.reconcile), "queue")

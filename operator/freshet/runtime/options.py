@@ -14,18 +14,19 @@ __all__ = ["Options"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How the operator is started. ``namespaces``: those that are watched; none means all."""
+    """How the operator is started. ``namespaces``: those that are watched; none means all. ``host``: None for all."""
 
     kubeconfig: Path | None = None
     namespaces: tuple[str, ...] = ()
     port: int = 8080
+    host: str | None = None
     port_file: Path | None = None
     workers: int = 16
     settings: Settings = field(default_factory=Settings)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None, **given: Any) -> "Options":
-        """FRESHET_NAMESPACES (comma-separated), FRESHET_PORT and the settings; what is given goes before.
+        """FRESHET_NAMESPACES (comma-separated), FRESHET_HOST, FRESHET_PORT and the settings; what is given goes before.
 
         Raises CannotStart.
         """
@@ -34,6 +35,7 @@ class Options:
         try:
             found = {
                 "namespaces": named,
+                "host": env.get("FRESHET_HOST") or None,
                 "port": int(env.get("FRESHET_PORT") or 8080),
                 "settings": Settings.from_env(env),
             }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_classic
 
@@ -76,6 +77,20 @@ async def test_openmetrics_has_its_end_at_the_end(server: str) -> None:
 async def test_a_port_that_is_taken_is_one_sentence(server: str) -> None:
     port = int(server.rpartition(":")[2])
     second = HttpServer(unhealthy=lambda: None, unready=lambda: None)
-    with pytest.raises(CannotStart, match=f"Port {port} cannot be opened.*--port"):
+    with pytest.raises(CannotStart, match=rf"^127.0.0.1:{port} cannot be opened: .*in use; choose with --host and"):
         await second.start(port=port, host="127.0.0.1")
     await second.close()
+
+
+async def test_what_is_mounted_is_served_below_its_prefix() -> None:
+    async def hello(request: web.Request) -> web.Response:
+        return web.Response(text="hello")
+
+    app = web.Application()
+    app.add_routes([web.get("/there", hello)])
+    http = HttpServer(unhealthy=lambda: None, unready=lambda: None)
+    http.mount("/page", app)
+    port = await http.start(port=0, host="127.0.0.1")
+    assert (await fetch(f"http://127.0.0.1:{port}/page/there"))[2] == "hello"
+    assert (await fetch(f"http://127.0.0.1:{port}/there"))[0] == 404
+    await http.close()

@@ -18,6 +18,12 @@ def test_the_command_line_goes_before_the_environment() -> None:
     assert (given.namespaces, given.port) == (("c",), 0)
 
 
+def test_every_interface_unless_a_host_is_named() -> None:
+    assert Options.from_env({}).host is None
+    assert Options.from_env({"FRESHET_HOST": "::1"}).host == "::1"
+    assert Options.from_env({"FRESHET_HOST": "::1"}, host="127.0.0.1").host == "127.0.0.1"
+
+
 @pytest.mark.parametrize("env", [{"FRESHET_PORT": "http"}, {"FRESHET_DBT_POLL_FAST": "soon"}])
 def test_what_cannot_be_read_names_the_variable(env: dict[str, str]) -> None:
     with pytest.raises(CannotStart, match=next(iter(env))):

@@ -127,7 +127,8 @@ class Stage:
         ready, port = self.folder / "node.ready", self.folder / "operator.port"
         arguments = ["local", "node", f"--kubeconfig={self.cluster.kubeconfig}", f"--ready-file={ready}"]
         node = self._run("node", [*arguments, "--die-with-parent"])
-        arguments = ["operator", f"--kubeconfig={kubeconfig}", f"--port={free_port()}", f"--port-file={port}"]
+        arguments = ["operator", f"--kubeconfig={kubeconfig}", "--host=127.0.0.1", f"--port={free_port()}"]
+        arguments += [f"--port-file={port}"]
         operator = self._run("operator", arguments, env={"FRESHET_DBT_POLL_FAST": "0.5"})
         _wait_for_file(ready, node)
         self.metrics_url = f"http://127.0.0.1:{_wait_for_file(port, operator)}/metrics"
