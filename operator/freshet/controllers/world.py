@@ -8,18 +8,21 @@ from freshet.api.view import Key, Object, to_json
 from freshet.core.lineage import Graph
 from freshet.core.outcome import Ended
 from freshet.core.patch import merge_patch
+from freshet.dbtcloud.manifest import Manifest
 from freshet.runtime.cache import Cache
 from freshet.runtime.clock import Clock
 from freshet.runtime.kube import Kube
 from freshet.runtime.queue import WorkQueue
 from freshet.runtime.settings import Settings
 
-__all__ = ["World", "counters_key", "dbt_key", "pipeline_key"]
+__all__ = ["World", "counters_key", "dbt_key", "discovery_key", "pipeline_key"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """``inbox`` holds what dbt Cloud runs mean for an asset until its reconciler has taken it in."""
+    """``inbox`` holds what dbt Cloud runs mean for an asset until its reconciler has taken it in; ``manifests`` the
+    newest manifest of each Pipeline's project, as discovery read it: for exact selectors, tests and views.
+    """
 
     cache: Cache
     kube: Kube
@@ -28,6 +31,7 @@ class World:
     settings: Settings
     graph: Graph = field(default_factory=Graph)
     inbox: dict[Key, list[Ended]] = field(default_factory=dict)
+    manifests: dict[Key, Manifest] = field(default_factory=dict)
 
     def pipeline_of(self, asset: Asset) -> Pipeline | None:
         """The Pipeline that an asset names, if it exists."""
@@ -51,6 +55,11 @@ def pipeline_key(obj: Object, name: str) -> Key:
 def dbt_key(namespace: str, pipeline: str) -> Key:
     """The key under which a Pipeline's dbt Cloud job is driven."""
     return Key("DbtCloud", namespace, pipeline)
+
+
+def discovery_key(namespace: str, pipeline: str) -> Key:
+    """The key under which a Pipeline's models are discovered; add it to the queue after a run that counts."""
+    return Key("Discovery", namespace, pipeline)
 
 
 def counters_key(namespace: str, pipeline: str) -> Key:
