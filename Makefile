@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.freshet-installed
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test unit cluster e2e check format bench lock setup clean
+.PHONY: help demo test unit parts cluster e2e check format bench lock setup clean
 
 help: ## Say what can be done
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,17 +28,22 @@ $(STAMP): requirements-dev.lock requirements-uv.lock pyproject.toml
 demo: $(STAMP) ## Run the kaizen-wars example here and watch it become fresh (ONCE=1: end by itself)
 	@$(BIN)/freshet local demo $(if $(ONCE),--once)
 
-test: check unit cluster e2e ## Everything that must hold
+test: check unit parts cluster e2e ## Everything that must hold
 
-unit: $(STAMP) ## Pure tests
-	$(BIN)/pytest -q -m "not slow" tests/unit
+# Tests that wait do so side by side; a file's tests stay together, since they share what they started.
+BESIDE = --dist loadfile -n
+
+unit: $(STAMP) ## Pure tests, in seconds
+	$(BIN)/pytest -q tests/unit
+
+parts: $(STAMP) ## One part at a time for real: loads into DuckDB, dbt, processes, sockets
+	$(BIN)/pytest -q $(BESIDE) 2 tests/parts
 
 cluster: $(STAMP) ## Tests against a real API server
-	$(BIN)/pytest -q -m slow tests/unit
-	$(BIN)/pytest -q tests/cluster
+	$(BIN)/pytest -q $(BESIDE) 3 tests/cluster
 
 e2e: $(STAMP) ## The whole demo
-	$(BIN)/pytest -q tests/e2e
+	$(BIN)/pytest -q $(BESIDE) 2 tests/e2e
 
 check: $(STAMP) ## Lint, types, layers
 	$(BIN)/ruff check operator tests data crds

@@ -197,7 +197,6 @@ def test_pods_wait_for_room(cluster: LocalCluster, namespace: str, tmp_path: Pat
         cluster.http.delete(f"/api/v1/nodes/{small.name}")
 
 
-@pytest.mark.slow
 def test_the_api_server_may_go_and_come_back(controlplane: Path, tmp_path: Path) -> None:
     """A pod ends while nothing answers; its end is told when the server is back, and new pods run."""
     folder = tmp_path / "cluster"

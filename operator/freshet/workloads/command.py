@@ -15,6 +15,12 @@ from freshet.workloads.result import rfc3339, write_result
 
 __all__ = ["now", "run"]
 
+TERMINATED = "The pod was told to stop before the work was done: nothing was published; it is tried again."
+
+
+class Terminated(BaseException):
+    """SIGTERM came. No Exception: logging and libraries swallow those, and the signal with them."""
+
 
 def now() -> datetime:
     return datetime.now(UTC)
@@ -30,6 +36,9 @@ def run(kind: str, work: Callable[[datetime], Mapping[str, Any]], *, debug: bool
     try:
         found = work(started)
         LOG.info("%s", found.get("message", ""))
+    except Terminated:
+        error = Unavailable("Terminated", TERMINATED)
+        code, found = error.exit_code, failure(error)
     except WorkloadError as error:
         code, found = error.exit_code, failure(error)
     except Exception as error:
@@ -67,6 +76,4 @@ def _unexpected(error: Exception) -> WorkloadError:
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:
-    raise Unavailable(
-        "Terminated", "The pod was told to stop before the work was done: nothing was published; it is tried again."
-    )
+    raise Terminated

@@ -1,7 +1,7 @@
 """append, replace and merge: what is in the table afterwards, which version it has, and when nothing happens."""
 
 import pytest
-from tests.unit.workloads.conftest import World
+from tests.parts.workloads.conftest import World
 
 from freshet.workloads.errors import ConfigError, DataRefused, InputError
 

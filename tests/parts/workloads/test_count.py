@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import msgspec
 import pytest
-from tests.unit.workloads.conftest import World
+from tests.parts.workloads.conftest import World
 
 from freshet.workloads.count import count_rows, relation_parts
 from freshet.workloads.count_databricks import ask_databricks, connection_options

@@ -12,8 +12,6 @@ import duckdb
 import pytest
 from tests.support.dbtcloud import PROJECT, DbtCloudStandIn
 
-pytestmark = pytest.mark.slow
-
 ROOT = "/api/v2/accounts/1"
 MODEL = "model.kaizen_wars.stg_kaizen_wars__fact_virtual"
 SELECT = "--select fqn:kaizen_wars.staging.stg_kaizen_wars__fact_virtual --indirect-selection buildable"

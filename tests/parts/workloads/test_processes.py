@@ -12,9 +12,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from tests.unit.workloads.conftest import World
+from tests.parts.workloads.conftest import World
 
-pytestmark = pytest.mark.slow
 LIMIT_SECONDS = 120
 MERGE = {"disposition": "merge", "primaryKey": ["id"]}
 APPEND = {"disposition": "append"}

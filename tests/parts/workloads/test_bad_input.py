@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.workloads.conftest import World
+from tests.parts.workloads.conftest import World
 
 from freshet.workloads.errors import WorkloadError
 

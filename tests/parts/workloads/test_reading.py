@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pyarrow as pa
 import pytest
-from tests.unit.workloads.conftest import World
+from tests.parts.workloads.conftest import World
 
 TYPES = [
     ("TINYINT", "-5", -5),
