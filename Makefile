@@ -56,7 +56,7 @@ format: $(STAMP) ## Format the code
 	$(BIN)/ruff format operator tests data crds
 
 bench: $(STAMP) ## Print the figures
-	for bench in propagation scale ingest; do PYTHONPATH=. $(BIN)/python tests/bench/$$bench.py || exit 1; done
+	for bench in propagation scale memory ingest; do PYTHONPATH=. $(BIN)/python tests/bench/$$bench.py || exit 1; done
 
 lock: $(STAMP) ## Resolve the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url \

@@ -12,7 +12,7 @@ from freshet import __version__
 __all__ = ["main"]
 
 COMMANDS = {
-    "operator": "freshet.main:operator",
+    "operator": "freshet.lean:operator",
     "ingest": "freshet.workloads.ingest:ingest",
     "count": "freshet.workloads.count:count",
     "local": "freshet.local.cli:local",

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
-from tests.bench.support import ASSETS, Setup, api, many, prepared, settled
+from tests.bench.support import ASSETS, Setup, api, many, memory_mb, prepared, settled
 from tests.support.operator import OperatorProcess
 
 NAMESPACE = "bench"
@@ -129,13 +129,6 @@ def cpu_seconds(pid: int) -> float:
     """User and system time of the process so far (proc(5), fields 14 and 15)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def memory_mb(pid: int, field: str) -> float:
-    """A field of /proc/<pid>/status in MB (10⁶ bytes)."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    kibibytes = next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
-    return round(kibibytes * 1024 / 1e6, 1)
 
 
 def scrapes(operator: OperatorProcess) -> tuple[float, float]:

@@ -19,7 +19,7 @@ from tests.support.waiting import wait_for
 from freshet.local.cluster_install import apply_crds, apply_rbac
 from freshet.local.controlplane import LocalCluster, build, progress_bar
 
-__all__ = ["Api", "Setup", "api", "many", "percentile", "prepared", "settled"]
+__all__ = ["Api", "Setup", "api", "many", "memory_mb", "percentile", "prepared", "settled"]
 
 ASSETS = "/apis/freshet.dev/v1alpha1"
 JOBS = "/apis/batch/v1"
@@ -127,6 +127,13 @@ async def many(items: Iterable[Any], work: Callable[[Any], Awaitable[Any]]) -> N
 def settled(operator: OperatorProcess, *, timeout: float = 300) -> None:
     """Return when the operator says that it has looked at every asset."""
     wait_for(lambda: SETTLED in operator.log(), timeout=timeout, what="every asset is reconciled")
+
+
+def memory_mb(pid: int, field: str) -> float:
+    """A field of /proc/<pid>/status in MB (10⁶ bytes)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    kibibytes = next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
+    return round(kibibytes * 1024 / 1e6, 1)
 
 
 def percentile(values: list[float], share: float) -> float:

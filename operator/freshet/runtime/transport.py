@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
-from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client.rest import RESTClientObject
 
 from freshet.runtime import errors
 from freshet.runtime.answers import error_of
@@ -30,7 +30,7 @@ class Transport:
 
     def __init__(self, *, access: Access) -> None:
         self.access = access
-        self._client: Any = ApiClient(configuration=access.configuration)
+        self._client: Any = RESTClientObject(access.configuration)
         self._timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=5.0)
         self._host = str(access.configuration.host).rstrip("/")
         self._said = float("-inf")
@@ -56,9 +56,7 @@ class Transport:
         if authorization := await self.access.authorization():
             headers["authorization"] = authorization
         try:
-            answer = await self._client.call_api(
-                method, url, header_params=headers, body=body, _request_timeout=self._timeout
-            )
+            answer = await self._client.request(method, url, headers=headers, body=body, _request_timeout=self._timeout)
             content: bytes = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unreachable(f"{method} {path}", error) from error
