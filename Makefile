@@ -14,10 +14,11 @@ help: ## Say what can be done
 
 setup: $(STAMP) ## Make the virtual environment
 
-# Go's modules arrive while Python's are installed. Bytecode is compiled here, since a pod's root is read-only.
+# Kubernetes is built meanwhile (whoever needs it first shows how far it is); a failure is told then, so it is silent here.
+# Bytecode is compiled here, since a pod's root is read-only.
 $(STAMP): requirements-dev.lock requirements-uv.lock pyproject.toml
 	@echo "· Installing Python packages (once; about a minute)"
-	@if command -v go >/dev/null; then (cd controlplane && go mod download >/dev/null 2>&1) & fi; \
+	@(PYTHONPATH=operator $(PYTHON) -m freshet.local.build >/dev/null 2>&1 </dev/null &); \
 	  test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	    { echo "Python's venv module is missing: apt-get install python3-venv, then make again"; exit 1; }; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock && \

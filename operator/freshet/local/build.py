@@ -1,11 +1,14 @@
 """Building the control plane once: a cold build takes six minutes, so it is kept by what it was made from.
 
 The key hashes the sources, ``go.mod``, ``go.sum``, the platform and Go's version. The finished folder is renamed
-into place, and one lock lets two builders meet: the second waits and finds the first one's work.
+into place, and one lock lets two builders meet: the second waits, tells how far the first one is, and finds its work.
+
+``python -m freshet.local.build`` needs nothing but Python, so that it may run while packages are still being installed.
 """
 
 import fcntl
 import hashlib
+import json
 import platform
 import re
 import shutil
@@ -13,7 +16,8 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -52,7 +56,7 @@ def build(*, progress: Progress = silent, sources: Path | None = None) -> Path:
     if not (folder / BINARY).exists():
         with _lock(progress=progress):
             if not (folder / BINARY).exists():
-                _build_into(folder, sources=sources, go=go, progress=progress)
+                _build_into(folder, sources=sources, go=go, progress=_Shared(told=progress))
     return folder / BINARY
 
 
@@ -88,9 +92,35 @@ def _lock(*, progress: Progress) -> Iterator[None]:
                 raise BuildError(
                     f"Another build has held {file.name} for {LOCK_SECONDS} s: end it, then run this again."
                 )
-            progress("Waiting for another process that builds the control plane")
+            _Shared.repeat(progress)
             time.sleep(0.5)
         yield
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shared:
+    """Tells ``told``, and leaves the same in the cache for those who wait for this build."""
+
+    told: Progress
+
+    def __call__(self, message: str, *, done: int = 0, total: int = 0) -> None:
+        self.told(message, done=done, total=total)
+        with suppress(OSError):
+            draft = _progress_file().with_suffix(".part")
+            draft.write_text(json.dumps({"message": message, "done": done, "total": total}))
+            draft.replace(_progress_file())
+
+    @staticmethod
+    def repeat(progress: Progress) -> None:
+        """What the builder said last."""
+        try:
+            progress(**json.loads(_progress_file().read_text()))
+        except (OSError, ValueError, TypeError):
+            progress("Waiting for another process that builds the control plane")
+
+
+def _progress_file() -> Path:
+    return controlplane_cache() / ".progress"
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -156,3 +186,10 @@ def _stamp(version: str) -> str:
 def _failure(what: str, stderr: str) -> BuildError:
     told = [line.strip() for line in stderr.splitlines() if line.strip() and not line.startswith("go: downloading")]
     return BuildError(f"{what}: {' / '.join(told[-3:]) or 'Go gave no reason'}")
+
+
+if __name__ == "__main__":
+    try:
+        build()
+    except BuildError as error:
+        raise SystemExit(str(error)) from None

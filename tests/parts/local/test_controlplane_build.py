@@ -1,11 +1,15 @@
 """The build is done once per state of the sources, by one process at a time, and fails with a sentence."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import freshet
 from freshet.local import build_go
 from freshet.local.build import BuildError, build, cache_key, kubernetes_version
 from freshet.local.build_go import Go, find_go, parse_version
@@ -24,6 +28,10 @@ case "$1" in
     echo binary > "$2" ;;
 esac
 """
+
+RUN_ALONE = (
+    "import runpy, sys; sys.path.append(sys.argv[1]); runpy.run_module('freshet.local.build', run_name='__main__')"
+)
 
 MakeGo = Callable[..., Path]
 
@@ -106,17 +114,32 @@ def test_the_key_follows_go_and_names(sources: Path) -> None:
 
 
 def test_two_builders_meet_and_build_once(sources: Path, make_go: MakeGo) -> None:
-    calls = make_go(build="sleep 1")
+    """Who waits shows how far the other one is."""
+    calls = make_go(build="sleep 2")
     found: list[Path] = []
-    steps = Steps()
-    builders = [threading.Thread(target=lambda: found.append(build(progress=steps, sources=sources))) for _ in range(2)]
+    both = [Steps(), Steps()]
+    builders = [
+        threading.Thread(target=lambda s=steps: found.append(build(progress=s, sources=sources))) for steps in both
+    ]
     for builder in builders:
         builder.start()
     for builder in builders:
-        builder.join(timeout=30)
+        builder.join(timeout=60)
     assert len(found) == 2
     assert len(calls.read_text().splitlines()) == 1
-    assert any("Waiting for another process" in message for message, _, _ in steps.seen)
+    assert [any("Building" in message for message, _, _ in steps.seen) for steps in both] == [True, True]
+
+
+def test_it_needs_nothing_but_python(sources: Path, make_go: MakeGo) -> None:
+    """``make`` starts it while packages are being installed."""
+    calls = make_go()
+    checkout = sources.parent / "checkout"
+    checkout.mkdir()
+    sources.rename(checkout / "controlplane")
+    command = [sys.executable, "-I", "-S", "-c", RUN_ALONE, str(Path(freshet.__file__).parents[1])]
+    done = subprocess.run(command, env={**os.environ, "FRESHET_CHECKOUT": str(checkout)}, check=False, timeout=60)
+    assert done.returncode == 0
+    assert len(calls.read_text().splitlines()) == 1
 
 
 def test_a_failed_build_says_why_and_leaves_nothing_that_looks_built(sources: Path, make_go: MakeGo) -> None:
