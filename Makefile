@@ -17,14 +17,16 @@ setup: $(STAMP) ## Make the virtual environment
 # Kubernetes is built meanwhile (whoever needs it first shows how far it is); a failure is told then, so it is silent here.
 # Bytecode is compiled here, since a pod's root is read-only.
 $(STAMP): requirements-dev.lock requirements-uv.lock pyproject.toml
-	@echo "· Installing Python packages (once; about a minute)"
-	@(PYTHONPATH=operator $(PYTHON) -m freshet.local.build >/dev/null 2>&1 </dev/null &); \
-	  test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
-	    { echo "Python's venv module is missing: apt-get install python3-venv, then make again"; exit 1; }; \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock && \
-	  $(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements-dev.lock requirements-uv.lock && \
-	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable . && \
-  $(BIN)/python -m compileall -q operator/freshet && touch $@
+	@(PYTHONPATH=operator $(PYTHON) -m freshet.local.build >/dev/null 2>&1 </dev/null &)
+	@echo "· Set-up 1/3: a virtual environment in $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "Python's venv module is missing: apt-get install python3-venv, then make again"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@echo "· Set-up 2/3: $$(grep -c '==' requirements-dev.lock) Python packages (once; about a minute)"
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements-dev.lock requirements-uv.lock
+	@echo "· Set-up 3/3: freshet itself"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(BIN)/python -m compileall -q operator/freshet && touch $@
 
 demo: $(STAMP) ## Run the kaizen-wars example here and watch it become fresh (ONCE=1: end by itself)
 	@$(BIN)/freshet local demo $(if $(ONCE),--once)
