@@ -4,6 +4,7 @@ Run it as ``freshet operator`` or, as any kopf operator, ``kopf run -m freshet.m
 """
 
 import asyncio
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from kopf._core.engines.activities import ActivityError
 
 from freshet.api.names import API_VERSION, LABEL_MANAGED_BY, MANAGED_BY
 from freshet.controllers import Controllers
-from freshet.metrics import AssetMetrics
+from freshet.metrics import AssetMetrics, PipelineMetrics
 from freshet.runtime import kopfing
 from freshet.runtime.cache import Cache
 from freshet.runtime.errors import CannotStart
@@ -28,8 +29,9 @@ MANAGED: Any = {LABEL_MANAGED_BY: MANAGED_BY}
 
 
 def metrics(cache: Cache, controllers: Controllers) -> MetricChunks:
-    """What is known of assets, for /metrics."""
-    return AssetMetrics(cache=cache, graph=controllers.graph).chunks
+    """What is known of assets and pipelines, for /metrics."""
+    assets, pipelines = AssetMetrics(cache=cache, graph=controllers.graph), PipelineMetrics(cache=cache)
+    return lambda: chain(assets.chunks(), pipelines.chunks())
 
 
 def machine(options: Options) -> Machine:

@@ -8,8 +8,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.runtime import ManualClock, raw_asset
 
 from freshet.api.view import Key
-from freshet.metrics import STATES, AssetMetrics
+from freshet.metrics import STATES, AssetMetrics, PipelineMetrics
 from freshet.runtime.cache import Cache
+
+
+def condition(type: str, status: str, reason: str) -> dict[str, Any]:
+    moved = "2026-11-23T23:55:00Z"
+    return {"type": type, "status": status, "reason": reason, "message": "", "lastTransitionTime": moved}
+
 
 AT = datetime(2026, 11, 23, 23, 55, 0, 123456, tzinfo=UTC)
 LABELS = {"namespace": "demo", "pipeline": "kaizen-wars", "asset": "a", "kind": "External"}
@@ -17,6 +23,8 @@ FULL: dict[str, Any] = {
     "spec": {"pipeline": "kaizen-wars"},
     "status": {
         "state": "Fresh",
+        "version": "v1",
+        "conditions": [condition("Fresh", "True", "WithinLimit"), condition("Failing", "False", "RunsSucceed")],
         "lastUpdatedAt": "2026-11-23T23:55:00.123456Z",
         "policy": {"maximumLag": "1m30s"},
         "rows": 20_000_000_000,
@@ -90,14 +98,114 @@ def test_chunks_are_small_and_every_asset_is_in_each_family(cache: Cache) -> Non
     pieces = list(AssetMetrics(cache=cache, graph=Graph(AT)).chunks())
     assert max(piece.count("\n") for piece in pieces) <= 500 * len(STATES)
     lines = [line for piece in pieces for line in piece.splitlines() if not line.startswith("#")]
-    assert len(lines) == len(set(lines)) == 1201 * (5 + len(STATES))
+    assert len(lines) == len(set(lines)) == 1201 * (5 + len(STATES) + len({"fresh", "failing", "failed checks"}))
 
 
-def test_every_family_is_a_gauge_with_help_and_a_unit_in_its_name(cache: Cache) -> None:
+def value(name: str, kind: str = "Asset", **raw: Any) -> float | None:
+    """A metric of one asset, or of the Pipeline that it belongs to."""
+    cache = Cache(clock=ManualClock())
+    for pipeline in raw.pop("pipelines", ()):
+        cache.ingest(pipeline, kind="Pipeline")
+    cache.ingest(raw_asset(**raw), kind="Asset")
+    pieces = [*AssetMetrics(cache=cache, graph=Graph(AT)).chunks(), *PipelineMetrics(cache=cache).chunks()]
+    samples = [s for family in text_string_to_metric_families("".join(pieces)) for s in family.samples]
+    found = [s.value for s in samples if s.name == f"freshet_{name}"]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def pipeline(**spec: Any) -> dict[str, Any]:
+    status = spec.pop("status", {})
+    metadata = {"name": "shop", "namespace": "demo", "uid": "p", "resourceVersion": "1"}
+    return {"metadata": metadata, "spec": spec, "status": status}
+
+
+LIMIT = {"maximumLag": "1m"}
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "policy", "expected"),
+    [
+        ("True", "WithinLimit", LIMIT, 1.0),
+        ("True", "Aging", LIMIT, 1.0),
+        ("False", "LagExceeded", LIMIT, 0.0),
+        ("False", "Missing", LIMIT, 0.0),
+        ("False", "Missing", {}, None),
+        ("True", "NoPolicy", {}, None),
+        ("Unknown", "UpstreamNotFound", LIMIT, None),
+    ],
+)
+def test_fresh_says_nothing_where_no_limit_is_set(
+    status: str, reason: str, policy: dict[str, str], expected: float | None
+) -> None:
+    raw = {"policy": policy, "conditions": [condition("Fresh", status, reason)]}
+    assert value("asset_fresh", status=raw) == expected
+
+
+def test_a_run_under_way_has_a_start_and_a_timeout_to_measure_it_by() -> None:
+    status = {"run": {"startedAt": "2026-11-23T23:55:00.123456Z"}, "policy": {"timeout": "30m"}}
+    assert value("asset_run_started_timestamp_seconds", status=status) == AT.timestamp()
+    assert value("asset_timeout_seconds", status=status) == 1800.0
+
+
+def test_the_dbt_cloud_run_is_a_number_not_a_label() -> None:
+    spec = {"materialize": {"dbtCloud": {"uniqueId": "model.shop.orders"}}, "pipeline": "shop"}
+    last = {"id": "1234567890", "outcome": "Succeeded"}
+    assert value("asset_dbt_cloud_run", spec=spec, status={"lastRun": last}) == 1234567890
+    assert value("asset_dbt_cloud_run", spec=spec, status={"lastRun": last, "run": {"id": "99"}}) == 99
+    assert value("asset_dbt_cloud_run", spec=spec, status={"lastRun": {**last, "id": "a uid"}}) is None
+
+
+SOURCE: dict[str, Any] = {"materialize": {"source": {}}, "pipeline": "shop"}
+
+
+def test_a_load_says_what_it_set_aside_and_what_it_refused() -> None:
+    status: dict[str, Any] = {"level": {"rowsRejected": 3}}
+    assert value("asset_rejected_rows", spec=SOURCE, status=status) == 3
+    assert value("asset_rejected_rows", spec=SOURCE, status={"level": {"rows": 1}}) == 0
+    for message, refused in (("BadRows: 1 of 3 rows are bad", 1.0), ("FileNotFound: no such file", 0.0)):
+        last = {"id": "u", "outcome": "Failed", "message": message}
+        assert value("asset_load_refused", spec=SOURCE, status={"lastRun": last}) == refused
+
+
+def test_the_next_load_is_the_first_tick_that_the_newest_does_not_cover() -> None:
+    status: dict[str, Any] = {"lastCheckedAt": "2026-11-23T23:56:00Z"}
+    sources = [{"asset": "a", "csv": {"path": "/a.csv"}}]
+    made = [pipeline(sources=sources)]
+    due = datetime(2026, 11, 24, 0, 0, tzinfo=UTC).timestamp()
+    assert value("asset_next_load_timestamp_seconds", spec=SOURCE, status=status, pipelines=made) == due
+    held = {**status, "state": "Suspended"}
+    assert value("asset_next_load_timestamp_seconds", spec=SOURCE, status=held, pipelines=made) is None
+    odd = [pipeline(sources=sources, schedule="whenever")]
+    assert value("asset_next_load_timestamp_seconds", spec=SOURCE, status=status, pipelines=odd) is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message", "expected"),
+    [
+        ("Succeeded", "3 rows", 1.0),
+        ("Interrupted", "WarehouseLocked: held by another process", 0.0),
+        ("Interrupted", "TerminationByKubelet: the node goes", None),
+        ("Failed", "BadRows: 1 of 3", None),
+    ],
+)
+def test_the_warehouse_is_reachable_by_what_runs_found(outcome: str, message: str, expected: float | None) -> None:
+    last = {"id": "u", "outcome": outcome, "message": message, "finishedAt": "2026-11-23T23:55:00Z"}
+    found = value("pipeline_warehouse_reachable", spec=SOURCE, status={"lastRun": last}, pipelines=[pipeline()])
+    assert found == expected
+
+
+def test_a_pipeline_tells_of_its_job_and_whether_dbt_cloud_answers() -> None:
+    dbt = {"host": "https://cloud.example/", "accountId": 1, "jobId": 2, "tokenSecretRef": {"name": "dbt"}}
+    made = [pipeline(dbtCloud=dbt, status={"conditions": [condition("DbtCloudReady", "False", "Unreachable")]})]
+    assert value("pipeline_dbt_cloud_ready", pipelines=made) == 0.0
+    assert value("pipeline_dbt_cloud_info", pipelines=made) == 1.0
+    assert value("pipeline_suspended", pipelines=made) == 0.0
+    assert value("pipeline_ready", pipelines=made) is None
+
+
+def test_an_asset_names_what_it_is_built_from(cache: Cache) -> None:
+    cache.ingest(raw_asset(spec={"upstreams": ["b", "c"]}), kind="Asset")
     text = "".join(AssetMetrics(cache=cache, graph=Graph(AT)).chunks())
-    families = list(text_string_to_metric_families(text))
-    assert len(families) == 6
-    for family in families:
-        assert family.type == "gauge"
-        assert family.documentation.endswith(".")
-        assert not family.name.endswith(("_total", "_count", "_ms"))
+    lines = [line for line in text.splitlines() if line.startswith("freshet_asset_upstream_info")]
+    assert [line.partition("upstream=")[2] for line in lines] == ['"b"} 1.0', '"c"} 1.0']

@@ -11,7 +11,7 @@ from freshet.core.lineage import key_of
 from freshet.core.outcome import Ended
 from freshet.runtime import telemetry
 
-__all__ = ["Teller"]
+__all__ = ["Teller", "observe_duration"]
 
 WORTH_AN_EVENT = ("Succeeded", "Failed", "Cancelled", "Interrupted")
 
@@ -37,6 +37,7 @@ class Teller:
 
     def _ended(self, asset: Asset, run: Ended) -> None:
         telemetry.runs_total.labels(executor=run.executor, outcome=run.outcome).inc()
+        observe_duration(asset, run)
         if run.outcome not in WORTH_AN_EVENT:
             return
         built = run.outcome == "Succeeded"
@@ -52,3 +53,11 @@ class Teller:
         kind = "Normal" if after.status == "True" else "Warning"
         word = "Fresh" if after.status == "True" else after.reason
         self._world.kube.emit(asset, type=kind, reason=word, message=after.message or f"{key_of(asset)} is {word}")
+
+
+def observe_duration(asset: Asset, run: Ended) -> None:
+    """The duration, with the run as an exemplar (128 characters at most, names of labels included)."""
+    if run.started_at is not None and run.outcome in ("Succeeded", "Failed"):
+        seconds = max(0.0, (run.finished_at - run.started_at).total_seconds())
+        exemplar = {"run": run.id[:48], "asset": asset.name}
+        telemetry.run_duration.labels(executor=run.executor).observe(seconds, exemplar=exemplar)

@@ -5,8 +5,11 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
+from freshet import __version__
+
 __all__ = [
     "REGISTRY",
+    "build_info",
     "dbt_cloud_models_built_total",
     "dbt_cloud_requests_total",
     "events_dropped_total",
@@ -14,6 +17,7 @@ __all__ = [
     "queue_depth",
     "reconcile_duration",
     "reconcile_failures_total",
+    "run_duration",
     "runs_total",
     "trigger_latency",
 ]
@@ -25,8 +29,19 @@ ProcessCollector(registry=REGISTRY)
 
 LATENCY_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
+RUN_BUCKETS: Final = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21600.0)
+
+build_info = Gauge("freshet_build_info", "The version that runs.", ["version"], registry=REGISTRY)
+build_info.labels(version=__version__).set(1)
 runs_total = Counter(
     "freshet_runs_total", "Runs that ended, by executor and outcome.", ["executor", "outcome"], registry=REGISTRY
+)
+run_duration = Histogram(
+    "freshet_run_duration_seconds",
+    "How long runs took that succeeded or failed, by executor; exemplars name runs.",
+    ["executor"],
+    buckets=RUN_BUCKETS,
+    registry=REGISTRY,
 )
 trigger_latency = Histogram(
     "freshet_trigger_latency_seconds",

@@ -1,0 +1,88 @@
+"""``freshet_pipeline_*``: labels namespace, pipeline."""
+
+from collections.abc import Callable, Iterator
+
+from freshet.api import conditions as c
+from freshet.api.asset import Asset
+from freshet.api.pipeline import Pipeline
+from freshet.metrics.text import escape, head, parts
+from freshet.runtime.cache import Cache
+
+__all__ = ["PipelineMetrics"]
+
+USES_WAREHOUSE = ("Source", "Count")
+ENDED_BY_IT = ("Succeeded", "Unchanged", "Interrupted")
+NOT_ITS_FAULT = ("EvictionByEvictionAPI", "PreemptionByScheduler", "DeletionBy", "TerminationByKubelet")
+"""How a message begins when the cluster, not the warehouse, has interrupted a run."""
+
+
+class PipelineMetrics:
+    """All families of the Pipelines that the cache knows."""
+
+    def __init__(self, *, cache: Cache) -> None:
+        self._cache = cache
+
+    def chunks(self) -> Iterator[str]:
+        """All families, in pieces that take milliseconds."""
+        pipelines = [(pipeline, _labels(pipeline)) for pipeline in self._cache.pipelines]
+        for name, help, value in self._gauges():
+            yield head(name, help)
+            for part in parts(pipelines):
+                yield "".join([f"{name}{{{labels}}} {x!r}\n" for it, labels in part if (x := value(it)) is not None])
+        name = "freshet_pipeline_dbt_cloud_info"
+        yield head(name, "The dbt Cloud job that a pipeline drives.")
+        for part in parts(pipelines):
+            yield "".join([f"{name}{{{_job(it)},{labels}}} 1.0\n" for it, labels in part if it.spec.dbt_cloud])
+
+    def _gauges(self) -> tuple[tuple[str, str, Callable[[Pipeline], float | None]], ...]:
+        return (
+            (
+                "freshet_pipeline_ready",
+                "1 when the pipeline is reconciled, 0 when its spec needs a change.",
+                lambda pipeline: _condition(pipeline, c.READY),
+            ),
+            (
+                "freshet_pipeline_dbt_cloud_ready",
+                "1 when dbt Cloud answers and has the job, 0 when not.",
+                lambda pipeline: _condition(pipeline, c.DBT_CLOUD_READY),
+            ),
+            (
+                "freshet_pipeline_warehouse_reachable",
+                "1 when the newest load or count reached the warehouse, 0 when it could not.",
+                self._reachable,
+            ),
+            (
+                "freshet_pipeline_suspended",
+                "1 while the pipeline is suspended.",
+                lambda pipeline: float(pipeline.spec.suspend),
+            ),
+        )
+
+    def _reachable(self, pipeline: Pipeline) -> float | None:
+        """By the newest run that says something of the warehouse; a refused input, say, does not."""
+        assets: list[Asset] = self._cache.assets_of(pipeline.namespace, pipeline.name)
+        ended = [
+            (last.finished_at, last.outcome != "Interrupted")
+            for asset in assets
+            if asset.kind in USES_WAREHOUSE
+            and (last := asset.status.last_run) is not None
+            and last.finished_at is not None
+            and last.outcome in ENDED_BY_IT
+            and not last.message.startswith(NOT_ITS_FAULT)
+        ]
+        return float(max(ended)[1]) if ended else None
+
+
+def _condition(pipeline: Pipeline, type: str) -> float | None:
+    found = c.find(pipeline.status.conditions, type=type)
+    return None if found is None or found.status == "Unknown" else float(found.status == "True")
+
+
+def _labels(pipeline: Pipeline) -> str:
+    return f'namespace="{pipeline.namespace}",pipeline="{pipeline.name}"'
+
+
+def _job(pipeline: Pipeline) -> str:
+    spec = pipeline.spec.dbt_cloud
+    assert spec is not None
+    return f'account="{spec.account_id}",host="{escape(spec.host.rstrip("/"))}",job="{spec.job_id}"'

@@ -1,0 +1,137 @@
+"""What each metric of an asset says: a number, or None where there is nothing to say."""
+
+from datetime import datetime
+from functools import lru_cache
+
+from freshet.api import conditions as c
+from freshet.api.asset import Asset
+from freshet.api.durations import parse_duration
+from freshet.api.pipeline import Pipeline
+from freshet.core import cron
+from freshet.core.automation import source_of
+from freshet.core.manifests.loads import schedule_of, time_zone_of
+from freshet.metrics.text import unix
+
+__all__ = [
+    "dbt_cloud_run",
+    "failed_checks",
+    "failing",
+    "fresh",
+    "load_refused",
+    "max_lag",
+    "next_load",
+    "rejected_rows",
+    "rows",
+    "run_started",
+    "timeout",
+    "warn_lag",
+]
+
+REFUSED = ("BadRows:", "TooManyBadRows:", "DuplicateKeys:", "BadCsv:", "BadEncoding:", "FileUnreadable:")
+"""How the message of a load begins that refused its input's content (docs/loads.md)."""
+
+
+def fresh(asset: Asset) -> float | None:
+    """By the condition, which is true or false while a run is under way, too."""
+    found = c.find(asset.status.conditions, type=c.FRESH)
+    if found is None or found.status == "Unknown" or found.reason == c.NO_POLICY:
+        return None
+    if found.reason == c.MISSING and not _has_limit(asset):
+        return None
+    return 1.0 if found.status == "True" else 0.0
+
+
+def _has_limit(asset: Asset) -> bool:
+    policy = asset.status.policy
+    return policy is not None and (policy.maximum_lag is not None or policy.schedule is not None)
+
+
+def failing(asset: Asset) -> float | None:
+    """Whether its retries are used up."""
+    found = c.find(asset.status.conditions, type=c.FAILING)
+    return None if found is None else float(found.status == "True")
+
+
+def failed_checks(asset: Asset) -> float | None:
+    """Checks of severity error that do not hold."""
+    status = asset.status
+    if status.version is None:
+        return None
+    return float(sum(not check.passed and check.severity == "error" for check in status.checks))
+
+
+def max_lag(asset: Asset) -> float | None:
+    policy = asset.status.policy
+    return _seconds(policy.maximum_lag) if policy is not None else None
+
+
+def warn_lag(asset: Asset) -> float | None:
+    policy = asset.status.policy
+    return _seconds(policy.warn_lag) if policy is not None else None
+
+
+def timeout(asset: Asset) -> float | None:
+    policy = asset.status.policy
+    return _seconds(policy.timeout) if policy is not None else None
+
+
+def rows(asset: Asset) -> float | None:
+    found = asset.status.rows
+    return None if found is None else float(found)
+
+
+def rejected_rows(asset: Asset) -> float | None:
+    """Of the input that the table was last built from."""
+    level = asset.status.level
+    return float(level.get("rowsRejected") or 0) if asset.kind == "Source" and level is not None else None
+
+
+def load_refused(asset: Asset) -> float | None:
+    """Whether the newest load loaded nothing since its input's content is not what the source declares."""
+    last = asset.status.last_run
+    if asset.kind != "Source" or last is None:
+        return None
+    return float(last.outcome == "Failed" and last.message.startswith(REFUSED))
+
+
+def run_started(asset: Asset) -> float | None:
+    run = asset.status.run
+    return unix(run.started_at) if run is not None else None
+
+
+def dbt_cloud_run(asset: Asset) -> float | None:
+    """The id of the run in flight, else of the newest that ended: a number, and thus no label that changes."""
+    if asset.kind != "DbtCloud":
+        return None
+    run = asset.status.run or asset.status.last_run
+    return float(run.id) if run is not None and run.id.isdecimal() else None
+
+
+def next_load(asset: Asset, pipeline: Pipeline | None) -> float | None:
+    """The first tick of a source's schedule that its newest load does not cover; None while it is suspended."""
+    source = source_of(asset, pipeline)
+    since = asset.status.last_checked_at or asset.metadata.creation_timestamp
+    if pipeline is None or source is None or since is None or asset.status.state == "Suspended":
+        return None
+    return _tick(schedule_of(pipeline, source), time_zone_of(pipeline, source), since)
+
+
+@lru_cache(maxsize=20_000)
+def _tick(schedule: str, time_zone: str, since: datetime) -> float | None:
+    """Remembered: a load moves it every few minutes, while scrapes come every few seconds."""
+    try:
+        return unix(cron.next_tick(schedule=schedule, time_zone=time_zone, after=since))
+    except (cron.InvalidSchedule, cron.InvalidTimeZone):
+        return None
+
+
+def _seconds(text: str | None) -> float | None:
+    return _parsed(text) if text is not None else None
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> float | None:
+    try:
+        return parse_duration(text).total_seconds()
+    except ValueError:
+        return None

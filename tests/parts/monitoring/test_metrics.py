@@ -1,0 +1,148 @@
+"""The whole exposition as the operator serves it: promtool's lint, exemplars, how many series, what a scrape costs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from tests.support.prometheus import promtool
+from tests.support.runtime import ManualClock, raw_asset
+
+from freshet.api.asset import Asset
+from freshet.api.view import parse
+from freshet.controllers.tell import observe_duration
+from freshet.core.lineage import Graph
+from freshet.core.outcome import Ended
+from freshet.metrics import AssetMetrics, PipelineMetrics
+from freshet.runtime import telemetry
+from freshet.runtime.cache import Cache
+from freshet.runtime.http import HttpServer
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+MANY = 10_000
+STATUS: dict[str, Any] = {
+    "state": "Fresh",
+    "version": "v1",
+    "lastUpdatedAt": "2026-11-24T11:55:00Z",
+    "lastCheckedAt": "2026-11-24T11:55:00Z",
+    "dataTime": "2026-11-24T11:55:00Z",
+    "policy": {"maximumLag": "10m", "warnLag": "5m", "timeout": "30m"},
+    "rows": 20_000,
+    "durationSeconds": 1.5,
+    "conditions": [
+        {
+            "type": kind,
+            "status": status,
+            "reason": "Because",
+            "message": "",
+            "lastTransitionTime": "2026-11-24T11:55:00Z",
+        }
+        for kind, status in (("Ready", "True"), ("Fresh", "True"), ("Failing", "False"), ("DbtCloudReady", "True"))
+    ],
+}
+DBT = {"host": "https://cloud.example", "accountId": 1, "jobId": 2, "tokenSecretRef": {"name": "dbt"}}
+
+
+def raw_pipeline(name: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "demo", "uid": f"uid-{name}", "resourceVersion": "1"}
+    return {"metadata": metadata, "spec": {"dbtCloud": DBT}, "status": {"conditions": STATUS["conditions"]}}
+
+
+def raw(name: str) -> dict[str, Any]:
+    return raw_asset(name, spec={"pipeline": "shop", "upstreams": ["root"]}, status=STATUS)
+
+
+@pytest.fixture
+def cache() -> Cache:
+    made = Cache(clock=ManualClock())
+    made.ingest(raw_pipeline("shop"), kind="Pipeline")
+    return made
+
+
+@pytest.fixture
+async def url(cache: Cache) -> AsyncIterator[str]:
+    http = HttpServer(unhealthy=lambda: None, unready=lambda: None)
+    assets, pipelines = AssetMetrics(cache=cache, graph=Graph()), PipelineMetrics(cache=cache)
+    http.add_metrics(lambda: chain(assets.chunks(), pipelines.chunks()))
+    port = await http.start(port=0, host="127.0.0.1")
+    yield f"http://127.0.0.1:{port}/metrics"
+    await http.close()
+
+
+async def scrape(url: str, *, accept: str = "text/plain") -> str:
+    async with aiohttp.ClientSession() as session, session.get(url, headers={"Accept": accept}) as answer:
+        return await answer.text()
+
+
+def ended(**more: Any) -> Ended:
+    given = {"id": "11111111-2222-3333-4444-555555555555", "outcome": "Succeeded", "finished_at": AT, **more}
+    return Ended(**given)
+
+
+def asset(name: str) -> Asset:
+    return parse(raw(name), type=Asset)
+
+
+async def test_promtool_finds_no_fault(cache: Cache, url: str) -> None:
+    cache.ingest(raw("a"), kind="Asset")
+    telemetry.runs_total.labels(executor="Job", outcome="Succeeded").inc()
+    observe_duration(asset("a"), ended(started_at=AT - timedelta(seconds=3)))
+    assert promtool("check", "metrics", input=await scrape(url)).strip() == ""
+
+
+async def test_durations_name_their_runs_in_openmetrics(url: str) -> None:
+    longest = "a" * 63
+    observe_duration(asset(longest), ended(started_at=AT - timedelta(seconds=50), id="r" * 500))
+    text = await scrape(url, accept=OPENMETRICS)
+    (family,) = [family for family in parse_openmetrics(text) if family.name == "freshet_run_duration_seconds"]
+    found = [sample.exemplar for sample in family.samples if sample.exemplar is not None]
+    assert {"run": "r" * 48, "asset": longest} in [exemplar.labels for exemplar in found]
+
+
+async def test_runs_that_neither_succeeded_nor_failed_have_no_duration() -> None:
+    before = next(iter(telemetry.run_duration.collect())).samples
+    observe_duration(asset("a"), ended(started_at=AT, outcome="Cancelled"))
+    observe_duration(asset("a"), ended(started_at=None))
+    assert next(iter(telemetry.run_duration.collect())).samples == before
+
+
+def series(text: str) -> set[str]:
+    return {line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")}
+
+
+async def test_assets_that_come_and_go_leave_no_series(cache: Cache, url: str) -> None:
+    for number in range(MANY):
+        cache.ingest(raw(f"stays-{number}"), kind="Asset")
+    before = series(await scrape(url))
+    for number in range(1_000):
+        cache.ingest(raw(f"goes-{number}"), kind="Asset")
+        observe_duration(asset(f"goes-{number}"), ended(started_at=AT - timedelta(seconds=3), id=f"run-{number}"))
+    assert len(series(await scrape(url))) > len(before)
+    for number in range(1_000):
+        cache.ingest(raw(f"goes-{number}"), kind="Asset", deleted=True)
+    left = {line for line in series(await scrape(url)) - before if not line.startswith("freshet_run_duration_seconds")}
+    assert left == set()
+    assert len(before) < 30 * MANY
+
+
+async def test_the_loop_goes_on_during_a_scrape(cache: Cache, url: str) -> None:
+    """Whatever a scrape takes in all, no piece of it keeps the loop for long: it comes round hundreds of times."""
+    for number in range(MANY):
+        cache.ingest(raw(f"stays-{number}"), kind="Asset")
+    rounds = 0
+
+    async def turn() -> None:
+        nonlocal rounds
+        while True:
+            await asyncio.sleep(0)
+            rounds += 1
+
+    turning = asyncio.create_task(turn())
+    await scrape(url)
+    turning.cancel()
+    assert rounds > MANY // 250 * 15
