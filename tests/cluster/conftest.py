@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.dbt_place import FAST
 from tests.support.freshet_objects import Place
 from tests.support.kube import get_object
 from tests.support.node import NodeProcess
@@ -87,6 +88,18 @@ def operator(operator_factory: OperatorFactory) -> OperatorProcess:
 def place(cluster: LocalCluster, namespace: str) -> Place:
     """The test's namespace, with words for what tests of the operator do there."""
     return Place(cluster, namespace)
+
+
+@pytest.fixture(scope="module")
+def dbt_operator(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """One operator of all namespaces for a whole file, which asks dbt Cloud often."""
+    process = OperatorProcess(
+        kubeconfig=operator_kubeconfig, folder=tmp_path_factory.mktemp("dbt-operator"), env=FAST, verbose=True
+    )
+    try:
+        yield process.start()
+    finally:
+        process.kill()
 
 
 @pytest.fixture(scope="module")

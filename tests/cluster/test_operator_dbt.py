@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.dbt_place import FAST, add_dbt_pipeline, add_model, runs_of
+from tests.support.dbt_place import add_dbt_pipeline, add_model, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
@@ -17,17 +17,6 @@ GRAPH: Object = {
         {"name": "mart", "upstreams": ["stg"]},
     ]
 }
-
-
-@pytest.fixture(scope="module")
-def dbt_operator(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """One operator of all namespaces that polls often."""
-    folder = tmp_path_factory.mktemp("dbt-operator")
-    process = OperatorProcess(kubeconfig=operator_kubeconfig, folder=folder, env=FAST)
-    try:
-        yield process.start()
-    finally:
-        process.kill()
 
 
 @pytest.fixture

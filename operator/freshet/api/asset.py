@@ -169,6 +169,7 @@ class LastRun(View, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     outcome: Outcome
     message: str = ""
+    options: str | None = None
 
 
 class HistoryItem(LastRun, frozen=True, kw_only=True):

@@ -57,6 +57,7 @@ WAITING_MIN_INTERVAL: Final = "WaitingMinInterval"
 WAITING_UPSTREAM: Final = "WaitingForUpstream"
 UPSTREAM_CHECKS_FAILED: Final = "UpstreamChecksFailed"
 RETRY_SCHEDULED: Final = "RetryScheduled"
+BUDGET_EXHAUSTED: Final = "BudgetExhausted"
 
 # Reasons of Failing and ChecksPassed.
 RETRIES_EXHAUSTED: Final = "RetriesExhausted"
@@ -71,6 +72,7 @@ AUTHENTICATION_FAILED: Final = "AuthenticationFailed"
 OVERRIDE_REFUSED: Final = "OverrideRefused"
 JOB_NOT_FOUND: Final = "JobNotFound"
 JOB_FAILING: Final = "JobFailing"
+RUN_NOT_FOUND: Final = "RunNotFound"
 
 
 class Condition(View, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ __all__ = [
     "PipelineStatus",
     "SecretKeyRef",
     "SourceSpec",
+    "Spent",
     "Warehouse",
 ]
 
@@ -156,7 +157,18 @@ class DbtRun(View, frozen=True, kw_only=True):
     cause: str = ""
     attempts: dict[str, int] = {}
     triggers: dict[str, str] = {}
+    ticks: dict[str, datetime] = {}
+    definitions: dict[str, str] = {}
+    passed: tuple[str, ...] = ()
     options: str | None = None
+    cancelled: str | None = None
+
+
+class Spent(View, frozen=True, kw_only=True):
+    """How many models the runs of one day (UTC) have built, or are about to."""
+
+    day: str
+    models: int = 0
 
 
 class DbtCloudStatus(View, frozen=True, kw_only=True):
@@ -165,7 +177,9 @@ class DbtCloudStatus(View, frozen=True, kw_only=True):
     cursor: str | None = None
     run: DbtRun | None = None
     manifest: dict[str, Any] | None = None
-    retry_at: datetime | None = None
+    spent: Spent | None = None
+    failures: int = 0
+    last_end: datetime | None = None
 
 
 class PipelineStatus(View, frozen=True, kw_only=True):

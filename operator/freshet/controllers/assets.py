@@ -52,16 +52,32 @@ class AssetReconciler:
         await self._check_template(key, asset)
         observed = await self._observer.observe(asset, trouble=self._trouble(key, asset))
         decision = decide(observed)
+        self._note(key, asset, decision)
         if decision.due is not None and not decision.recorded:
             await self._start(key, asset, decision, decision.due)
         else:
             await self._write(asset, decision)
             if decision.due is not None:
                 self._world.queue.add(key)
+        self._taken_in(key, asset, observed)
         self._wake(key, observed, decision)
+
+    def _note(self, key: Key, asset: Asset, decision: Decision) -> None:
+        """A model's job is driven by which of its models are due."""
+        if asset.kind != "DbtCloud" or not asset.spec.pipeline:
+            return
+        due = self._world.due.setdefault(Key("Pipeline", asset.namespace, asset.spec.pipeline), set())
+        if decision.due is not None:
+            due.add(asset.name)
+        elif asset.name in due:
+            due.discard(asset.name)
+            self._world.queue.add(dbt_key(asset.namespace, asset.spec.pipeline))
 
     def _forget(self, key: Key) -> None:
         self._refusals.pop(key, None)
+        for pipeline, due in self._world.due.items():
+            if pipeline.namespace == key.namespace:
+                due.discard(key.name)
         self._world.inbox.pop(key, None)
         self._world.queue.set_wake(key, None)
 
@@ -111,14 +127,12 @@ class AssetReconciler:
         changed = await self._world.write_status(asset, decision.status)
         if changed:
             self._teller.changed(asset, decision)
-        if decision.recorded:
-            self._taken_in(asset, decision)
         await self._tidier.tidy(asset, decision.status)
 
-    def _taken_in(self, asset: Asset, decision: Decision) -> None:
+    def _taken_in(self, key: Key, asset: Asset, observed: Observed) -> None:
         """What came by dbt Cloud is recorded: its run may be cleared."""
-        if asset.kind == "DbtCloud":
-            self._world.inbox.pop(Key("Asset", asset.namespace, asset.name), None)
+        if key in self._world.inbox:
+            self._world.taken_in(key, observed.ended)
             self._world.queue.add(dbt_key(asset.namespace, asset.spec.pipeline or ""))
 
     def _wake(self, key: Key, observed: Observed, decision: Decision) -> None:

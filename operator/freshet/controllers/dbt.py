@@ -1,286 +1,215 @@
-"""Drives a Pipeline's dbt Cloud job: one run for what is due, exactly once, its results home.
+"""Drives a Pipeline's dbt Cloud job: what has ended is taken in, what is due is run, exactly once.
 
-freshet.dbtcloud.protocol says what is next; this module does it and remembers what came of it. What is recorded on the
-Pipeline survives a crash, the rest is found again.
+A visit asks dbt Cloud what has ended if it is time (:mod:`.dbt_poll`), takes in what somebody else has run
+(:mod:`.dbt_foreign`), does the next thing for a run of our own (:mod:`.dbt_runs`), and says how it went
+(:mod:`.dbt_health`). It does one thing and comes back for the next.
 """
 
-import os
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+import random
 from datetime import datetime, timedelta
-from typing import Any
 
-import msgspec
-
-from freshet.api.durations import parse_duration
-from freshet.api.pipeline import DbtCloudSpec, DbtRun, Pipeline
+from freshet.api import conditions
+from freshet.api.pipeline import DbtCloudSpec
 from freshet.api.view import Key
 from freshet.controllers.dbt_batch import Batch, Batcher
 from freshet.controllers.dbt_clients import Clients, NoToken
-from freshet.controllers.dbt_health import Health
-from freshet.controllers.dbt_results import Results, Rewards
+from freshet.controllers.dbt_drive import Drive, Refusal, Visit
+from freshet.controllers.dbt_foreign import Foreign
+from freshet.controllers.dbt_health import Health, pause_after
+from freshet.controllers.dbt_line import Line, queued
+from freshet.controllers.dbt_poll import Poller
+from freshet.controllers.dbt_results import Rewards
+from freshet.controllers.dbt_runs import Runs
+from freshet.controllers.dbt_views import passed_on
 from freshet.controllers.world import World
-from freshet.core.state import Trouble
-from freshet.dbtcloud import actions, errors, marker, selection
-from freshet.dbtcloud.client import TriggerRequest
-from freshet.dbtcloud.memory import Intent, Memory
-from freshet.dbtcloud.protocol import Settings, decide
-from freshet.dbtcloud.search import find_runs
-from freshet.runtime import telemetry
+from freshet.core.automation import Waiting
+from freshet.dbtcloud import errors
 
 __all__ = ["DbtReconciler"]
 
 PAUSE = timedelta(minutes=1)
-DELIVERY = timedelta(seconds=5)
-
-
-@dataclass(kw_only=True)
-class Drive:
-    """What this process remembers of one job."""
-
-    memory: Memory = field(default_factory=Memory)
-    results: Results | None = None
-    paused_until: datetime | None = None
-    paused_generation: int = 0
-
-    def paused(self, pipeline: Pipeline, now: datetime) -> datetime | None:
-        """Until when dbt Cloud is left alone after a failure; a spec that has changed is looked at now."""
-        same = self.paused_generation == pipeline.metadata.generation
-        return self.paused_until if same and self.paused_until is not None and now < self.paused_until else None
+"""How often a Secret that is missing, or a token that was refused, is looked at again."""
 
 
 class DbtReconciler:
-    """Called with ``DbtCloud <namespace>/<pipeline>``; one action a visit."""
+    """Called with ``DbtCloud <namespace>/<pipeline>``."""
 
     def __init__(self, *, world: World) -> None:
         self._world = world
         self._clients = Clients(world=world)
         self._batcher = Batcher(world=world)
-        self._rewards = Rewards(world=world)
+        self._line = Line(world=world)
         self._health = Health(world=world, clients=self._clients)
+        self._poller = Poller(world=world, clients=self._clients)
+        rewards = Rewards(world=world)
+        self._foreign = Foreign(world=world, clients=self._clients, rewards=rewards)
+        self._runs = Runs(world=world, clients=self._clients, batcher=self._batcher, rewards=rewards, line=self._line)
         self._drives: dict[Key, Drive] = {}
-        fast = timedelta(seconds=world.settings.dbt_poll_fast)
-        self._times = Settings(poll_every=fast, look_every=max(fast, timedelta(seconds=1)))
 
     async def close(self) -> None:
         """Close the clients."""
         await self._clients.close()
 
+    def poke(self, key: Key) -> None:
+        """Something happened at dbt Cloud: ask now."""
+        drive = self._drives.setdefault(key, Drive())
+        drive.poll_now, drive.poked_at = True, self._world.clock.now()
+        self._world.queue.add(key)
+
     async def reconcile(self, key: Key) -> None:
-        """Look, decide, do one thing, and come back for the next."""
+        """One visit."""
         pipeline = self._world.cache.pipelines.get(Key("Pipeline", key.namespace, key.name))
         if pipeline is None or pipeline.spec.dbt_cloud is None or pipeline.metadata.deletion_timestamp is not None:
             await self._forget(key)
             return
         drive = self._drives.setdefault(key, Drive())
-        try:
-            if drive.paused(pipeline, self._world.clock.now()) is None:
-                await self._health.check(pipeline)
-            await self._step(key, pipeline, pipeline.spec.dbt_cloud, drive)
-        except NoToken as error:
-            await self._trouble(key, pipeline, drive, error.trouble)
-        except errors.DbtCloudError as error:
-            if not (isinstance(error, errors.AuthenticationFailed) and await self._clients.reread(pipeline)):
-                await self._trouble(key, pipeline, drive, self._health.trouble_of(error))
+        visit = Visit(key=key, pipeline=pipeline, spec=pipeline.spec.dbt_cloud, drive=drive)
+        again = await self._guarded(visit)
+        await self._health.settle(visit)
+        if again:
+            self._world.queue.add(key)
+        else:
+            self._world.queue.set_wake(key, min(visit.wakes, default=None))
 
     async def _forget(self, key: Key) -> None:
         self._drives.pop(key, None)
+        self._line.release(key)
+        self._line.leave(key)
+        self._poller.forget(key)
+        self._foreign.forget(key)
         await self._clients.drop(Key("Pipeline", key.namespace, key.name))
 
-    async def _trouble(self, key: Key, pipeline: Pipeline, drive: Drive, trouble: Trouble) -> None:
-        await self._health.say(pipeline, trouble)
-        drive.paused_until = self._world.clock.now() + PAUSE
-        drive.paused_generation = pipeline.metadata.generation
-        self._world.queue.add_at(key, drive.paused_until)
-
-    async def _step(self, key: Key, pipeline: Pipeline, spec: DbtCloudSpec, drive: Drive) -> None:
-        now, run = self._world.clock.now(), pipeline.status.dbt_cloud.run
-        paused = drive.paused(pipeline, now)
-        if paused is not None and (run is None or run.id is None):
-            self._world.queue.add_at(key, paused)
-            return
-        intent = _intent(run)
-        drive.memory = drive.memory.seen(intent, now=now)
-        batch = await self._batcher.due(pipeline) if run is None else None
-        action = decide(
-            intent=intent,
-            memory=drive.memory,
-            wanted=bool(batch) if run is None else self._batcher.still_wanted(pipeline, run),
-            now=now,
-            settings=self._paced(run, now),
-            new_token=marker.new_token(now=now, random=os.urandom(5)),
-            cancel=_overdue(pipeline, spec, run, now),
-        )
-        await self._act(Visit(key=key, pipeline=pipeline, spec=spec, drive=drive, batch=batch, run=run), action)
-
-    def _paced(self, run: DbtRun | None, now: datetime) -> Settings:
-        """Polls are frequent at first and rarer the longer a run takes: a tenth of its age, within the two bounds."""
-        fast, slow = self._times.poll_every, timedelta(seconds=self._world.settings.dbt_poll_slow)
-        age = now - run.at if run is not None else timedelta(0)
-        return replace(self._times, poll_every=min(max(fast, age / 10), max(fast, slow)))
-
-    async def _act(self, visit: "Visit", action: actions.Action) -> None:
-        doers: dict[type, Callable[[Visit, Any], Awaitable[None]]] = {
-            actions.WriteIntent: self._write_intent,
-            actions.Post: self._post,
-            actions.Look: self._look,
-            actions.RecordId: self._record_id,
-            actions.Poll: self._poll,
-            actions.Cancel: self._cancel,
-            actions.FetchResults: self._fetch,
-            actions.Finish: self._finish,
-            actions.Abandon: self._abandon,
-        }
-        if isinstance(action, actions.Wait):
-            self._world.queue.set_wake(visit.key, action.until)
-        elif type(action) in doers:
-            await doers[type(action)](visit, action)
-            if not isinstance(action, actions.Finish):
-                self._world.queue.add(visit.key)
-
-    async def _write_intent(self, visit: "Visit", action: actions.WriteIntent) -> None:
-        if action.renewed and visit.run is not None:
-            run = msgspec.structs.replace(visit.run, at=action.at)
-        else:
-            assert visit.batch is not None
-            run = self._readable(visit.pipeline, visit.batch.run(token=action.token, at=action.at))
-        await self._record(visit.pipeline, run)
-        intent = Intent(token=run.token, at=run.at)
-        visit.drive.memory = visit.drive.memory.wrote(intent, now=self._world.clock.now())
-        visit.drive.results = None
-
-    def _readable(self, pipeline: Pipeline, run: DbtRun) -> DbtRun:
-        """Options that nobody can read are told of once and left out: they must not hold up the job's other models."""
+    async def _guarded(self, visit: Visit) -> bool:
+        """A visit, and what its failure means for the next."""
+        drive, now = visit.drive, self._world.clock.now()
         try:
-            selection.parse_options(run.options)
-        except ValueError as error:
-            message = f"{error}; the run was started without options"
-            self._world.kube.emit(pipeline, type="Warning", reason="InvalidRequest", message=message)
-            return msgspec.structs.replace(run, options=None)
-        return run
-
-    async def _post(self, visit: "Visit", action: actions.Post) -> None:
-        run, drive = visit.run, visit.drive
-        assert run is not None
-        request = self._request(visit.pipeline, visit.spec, run)
-        client = await self._clients.of(visit.pipeline, fresh=True)
-        drive.memory = drive.memory.posting()
-        self._observe_latency(visit.pipeline.namespace, run)
-        try:
-            made = await client.trigger_run(job_id=visit.spec.job_id, request=request, not_after=action.not_after)
+            if await self._is_left_alone(visit):
+                self._stand_back(visit)
+                return False
+            return await self._work(visit)
+        except NoToken as error:
+            until, generation = now + PAUSE, visit.pipeline.metadata.generation
+            drive.refusal = Refusal(trouble=error.trouble, until=until, generation=generation)
+            visit.wake(until)
         except errors.DbtCloudError as error:
-            drive.memory = drive.memory.unsent(error, now=self._world.clock.now())
-            await self._health.say(visit.pipeline, self._health.trouble_of(error))
-            return
-        drive.memory = drive.memory.sent(run_id=made.id)
+            if isinstance(error, errors.AuthenticationFailed) and await self._has_new_token(visit):
+                return True
+            self._failed(visit, error)
+        self._stand_back(visit)
+        return False
 
-    def _request(self, pipeline: Pipeline, spec: DbtCloudSpec, run: DbtRun) -> TriggerRequest:
-        cause = marker.cause_of(sentence=f"freshet: {run.cause}", token=run.token)
-        if spec.mode != "Select":
-            return TriggerRequest(cause=cause)
-        steps = selection.steps(
-            command=spec.command,
-            nodes=self._batcher.nodes(pipeline, run),
-            options=selection.parse_options(run.options),
-        )
-        return TriggerRequest(cause=cause, steps_override=steps)
-
-    def _observe_latency(self, namespace: str, run: DbtRun) -> None:
-        seen = [
-            at
-            for versions in run.versions.values()
-            for name in versions
-            if (at := self._world.cache.seen_at(Key("Asset", namespace, name))) is not None
-        ]
-        if seen:
-            telemetry.trigger_latency.observe(max(0.0, self._world.clock.monotonic() - max(seen)))
-
-    async def _look(self, visit: "Visit", action: actions.Look) -> None:
-        began, drive = self._world.clock.now(), visit.drive
-        client = await self._clients.of(visit.pipeline)
+    async def _has_new_token(self, visit: Visit) -> bool:
+        """The Secret is read again after a refusal, at most once a minute."""
+        read_at = self._clients.read_at(visit.pipeline)
+        if read_at is not None and self._world.clock.now() < read_at + PAUSE / 60:
+            return False
         try:
-            found = await find_runs(client, job_id=visit.spec.job_id, token=action.token, since=action.since)
-        except errors.DbtCloudError:
-            drive.memory = drive.memory.look_failed(began=began)
-            raise
-        drive.memory = drive.memory.looked(began=began, run_ids=tuple(run.id for run in found))
+            return await self._clients.reread(visit.pipeline)
+        except NoToken:
+            return False
 
-    async def _record_id(self, visit: "Visit", action: actions.RecordId) -> None:
-        assert visit.run is not None
-        if action.duplicates:
-            message = f"runs {action.duplicates} carry the marker of run {action.run_id}: somebody copied its cause"
-            self._world.kube.emit(visit.pipeline, type="Warning", reason="DuplicateMarker", message=message)
-        url = f"{visit.spec.host.rstrip('/')}/deploy/{visit.spec.account_id}/runs/{action.run_id}"
-        await self._record(visit.pipeline, msgspec.structs.replace(visit.run, id=str(action.run_id), url=url))
+    def _failed(self, visit: Visit, error: errors.DbtCloudError) -> None:
+        drive, now = visit.drive, self._world.clock.now()
+        first = self._poller.pauses.fast
+        drive.pace = drive.pace.failed(error, now=now, jitter=random.random(), first=first)
+        drive.failed_generation = visit.pipeline.metadata.generation
+        blocked = drive.pace.blocked_until
+        token = isinstance(error, errors.AuthenticationFailed)
+        visit.wake(min(blocked, now + PAUSE) if token and blocked else blocked)
 
-    async def _poll(self, visit: "Visit", action: actions.Poll) -> None:
-        client, drive = await self._clients.of(visit.pipeline), visit.drive
+    async def _is_left_alone(self, visit: Visit) -> bool:
+        """Is dbt Cloud not to be asked now? A new spec, or a new token, is tried at once."""
+        drive, now, pipeline = visit.drive, self._world.clock.now(), visit.pipeline
+        if drive.failed_generation not in (None, pipeline.metadata.generation):
+            drive.pace, drive.failed_generation = drive.pace.wake(), None
+        refusal = drive.refused(pipeline, now)
+        if refusal is not None and not refusal.sends_only:
+            visit.wake(refusal.until)
+            return True
+        blocked = drive.pace.blocked_until
+        if blocked is None or now >= blocked:
+            return False
+        if drive.pace.reason == conditions.AUTHENTICATION_FAILED and await self._token_changed(visit, now):
+            drive.pace = drive.pace.wake()
+            return False
+        return True
+
+    async def _token_changed(self, visit: Visit, now: datetime) -> bool:
+        """A rotated token is taken up without a restart; the Secret is read at most once a minute."""
+        read_at, blocked = self._clients.read_at(visit.pipeline), visit.drive.pace.blocked_until
+        if read_at is None:
+            return True
+        if now < read_at + PAUSE:
+            visit.wake(min(read_at + PAUSE, blocked or read_at + PAUSE))
+            return False
+        changed = await self._clients.reread(visit.pipeline)
+        visit.wake(now + PAUSE)
+        return changed
+
+    def _stand_back(self, visit: Visit) -> None:
+        """While dbt Cloud is left alone this Pipeline keeps nobody waiting; the condition says why its models wait."""
+        blocked = visit.drive.pace.blocked_until
+        visit.wake(blocked if blocked is not None and blocked > self._world.clock.now() else None)
+        self._line.leave(visit.key)
+        self._line.release(visit.key)
+
+    async def _work(self, visit: Visit) -> bool:
+        await self._health.know_job(visit)
+        await self._poller.poll(visit)
+        if await self._foreign.step(visit):
+            return True
+        batch = await self._batch(visit) if visit.run is None else None
+        if batch is None and visit.run is None:
+            return False
         try:
-            run = await client.get_run(run_id=action.run_id)
-        except errors.DbtCloudError as error:
-            missing = isinstance(error, errors.NotFound)
-            drive.memory = drive.memory.poll_missed(now=self._world.clock.now(), not_found=missing)
-            raise
-        drive.memory = drive.memory.polled(run, now=self._world.clock.now())
-        await self._health.say(visit.pipeline, None)
+            return await self._runs.step(visit, batch)
+        finally:
+            self._line.settled(visit.key)
 
-    async def _cancel(self, visit: "Visit", action: actions.Cancel) -> None:
-        client, drive = await self._clients.of(visit.pipeline), visit.drive
-        drive.memory = drive.memory.cancelling(now=self._world.clock.now())
-        await client.cancel_run(run_id=action.run_id)
-        self._world.kube.emit(visit.pipeline, type="Warning", reason="RunCancelled", message=action.why)
+    async def _batch(self, visit: Visit) -> Batch | None:
+        """What to run now; None where nothing may be started, and then why is shown."""
+        key, pipeline, now = visit.key, visit.pipeline, self._world.clock.now()
+        batch = await self._batcher.plan(pipeline, visit.spec)
+        for name, due in batch.passing.items():
+            asset = Key("Asset", pipeline.namespace, name)
+            self._world.hand_over(asset, passed_on(due, live=self._world.graph.live, of=asset, now=now))
+        spent = {name: _budget(visit.spec) for name, why in batch.left.items() if why == conditions.BUDGET_EXHAUSTED}
+        if spent:
+            visit.wake(_tomorrow(now))
+        if not batch:
+            self._line.leave(key)
+            self._line.hold(key, spent)
+            return None
+        later = self._later(visit, now)
+        if later is not None:
+            visit.wake(later)
+        if later is not None or visit.drive.refused(pipeline, now) is not None or _is_off(visit):
+            self._line.leave(key)
+            self._line.hold(key, spent)
+            return None
+        if not self._line.take(key, visit.spec):
+            standing = queued(self._line.message(key, visit.spec))
+            self._line.hold(key, {**dict.fromkeys(batch.build, standing), **spent})
+            return None
+        self._line.hold(key, spent)
+        return batch
 
-    async def _fetch(self, visit: "Visit", action: actions.FetchResults) -> None:
-        client, drive = await self._clients.of(visit.pipeline), visit.drive
-        assert drive.memory.run is not None
-        drive.results = await self._rewards.fetch(client, drive.memory.run)
-        drive.memory = drive.memory.fetched(now=self._world.clock.now(), complete=drive.results.complete)
-
-    async def _finish(self, visit: "Visit", action: actions.Finish) -> None:
-        """Hand each asset what its run came to; clear the intent once all have taken it in."""
-        assert visit.run is not None
-        assert visit.drive.memory.run is not None
-        waiting = self._rewards.deliver(visit.pipeline, visit.run, visit.drive.memory.run, visit.drive.results)
-        if waiting:
-            self._world.queue.set_wake(visit.key, self._world.clock.now() + DELIVERY)
-            return
-        await self._record(visit.pipeline, None)
-        visit.drive.memory, visit.drive.results = Memory(), None
-        self._world.queue.add(visit.key)
-
-    async def _abandon(self, visit: "Visit", action: actions.Abandon) -> None:
-        await self._record(visit.pipeline, None)
-        visit.drive.memory, visit.drive.results = Memory(), None
-        if action.reason != "NotNeeded":
-            trouble = Trouble(reason=action.reason, message=action.message)
-            await self._trouble(visit.key, visit.pipeline, visit.drive, trouble)
-
-    async def _record(self, pipeline: Pipeline, run: DbtRun | None) -> None:
-        key = Key("Pipeline", pipeline.namespace, pipeline.name)
-        newest = self._world.cache.pipelines.get(key) or pipeline
-        dbt = msgspec.structs.replace(newest.status.dbt_cloud, run=run)
-        await self._world.write_status(newest, msgspec.structs.replace(newest.status, dbt_cloud=dbt))
+    def _later(self, visit: Visit, now: datetime) -> datetime | None:
+        """A job that keeps failing is run rarely."""
+        ended = visit.pipeline.status.dbt_cloud.last_end
+        failures = visit.pipeline.status.dbt_cloud.failures
+        at = ended + pause_after(failures) if ended is not None else None
+        return at if at is not None and now < at else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Visit:
-    """One visit to one job."""
-
-    key: Key
-    pipeline: Pipeline
-    spec: DbtCloudSpec
-    drive: Drive
-    batch: Batch | None
-    run: DbtRun | None
+def _is_off(visit: Visit) -> bool:
+    return visit.drive.job is not None and bool(visit.drive.job.deactivated)
 
 
-def _intent(run: DbtRun | None) -> Intent | None:
-    return Intent(token=run.token, at=run.at, id=run.id) if run else None
+def _budget(spec: DbtCloudSpec) -> Waiting:
+    message = f"maxModelsPerDay {spec.max_models_per_day} is used up: the next day (UTC) has a new budget"
+    return Waiting(reason=conditions.BUDGET_EXHAUSTED, message=message)
 
 
-def _overdue(pipeline: Pipeline, spec: DbtCloudSpec, run: DbtRun | None, now: datetime) -> str | None:
-    """Why the run should be ended: it is over its timeout, where one is set."""
-    timeout = spec.timeout or pipeline.spec.timeout
-    if run is None or timeout is None or now < run.at + parse_duration(timeout):
-        return None
-    return f"it took longer than its timeout of {timeout}"
+def _tomorrow(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)

@@ -1,66 +1,107 @@
-"""Which models are due together: they form one run."""
+"""Which models form the next run: what is due, and what only this run makes due (:mod:`freshet.dbtcloud.batch`).
 
-from dataclasses import dataclass
+Being due is asked of the core anew each time; nothing is remembered but who is worth asking.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from freshet.api.asset import Asset
-from freshet.api.pipeline import DbtRun, Pipeline
+from freshet.api.names import ANNOTATION_REQUESTED_AT
+from freshet.api.pipeline import DbtCloudSpec, DbtRun, Pipeline, Spent
 from freshet.api.view import Key
 from freshet.controllers.observe import Observer
-from freshet.controllers.world import World
-from freshet.core.automation import Due
-from freshet.core.decide import decide
-from freshet.dbtcloud.selection import Node
+from freshet.controllers.world import World, pipeline_key
+from freshet.core.automation import Due, Situation
+from freshet.core.decide import Decision, Observed, decide
+from freshet.core.joining import Joining, joining
+from freshet.core.lineage import key_of
+from freshet.dbtcloud import batch
+from freshet.dbtcloud.manifest import Model
+from freshet.dbtcloud.selection import Node, RunOptions, parse_options
 
-__all__ = ["Batch", "Batcher"]
+__all__ = ["Batch", "Batcher", "day_of", "spent_on", "unique_id_of"]
 
 SHOWN = 3
+MOST = 1000
+"""Models of one run: the intent must fit into the Pipeline's status."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """The models that are due, and why."""
+    """The next run: ``build`` in an order that respects the graph, ``passed`` views that get its version unbuilt.
 
-    due: dict[str, Due]
+    ``left``: what is due and not in it, and why. ``passing``: views that hand on what upstreams have already, without
+    any run. ``options``: what a person asked for; all models of the run share it.
+    """
+
+    build: Mapping[str, Due] = field(default_factory=dict)
+    passed: Mapping[str, Due] = field(default_factory=dict)
+    passing: Mapping[str, Due] = field(default_factory=dict)
+    left: Mapping[str, str] = field(default_factory=dict)
+    options: str | None = None
+    billed: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.due)
+        return bool(self.build)
 
     def run(self, *, token: str, at: datetime) -> DbtRun:
         """The intent to record."""
-        names = sorted(self.due)
-        options = next((due.options for due in self.due.values() if due.options), None)
+        parts = {**self.build, **self.passed}
         return DbtRun(
             token=token,
             at=at,
-            assets=tuple(names),
-            versions={name: self.due[name].versions for name in names},
-            cause=self._cause(names),
-            attempts={name: self.due[name].attempt for name in names},
-            triggers={name: trigger for name in names if (trigger := self.due[name].trigger)},
-            options=options,
+            assets=tuple(self.build),
+            versions={name: due.versions for name, due in parts.items()},
+            cause=self._cause(),
+            attempts={name: due.attempt for name, due in self.build.items() if due.attempt != 1},
+            triggers={name: due.trigger for name, due in self.build.items() if due.trigger},
+            ticks={name: due.tick for name, due in self.build.items() if due.tick},
+            definitions={name: due.definition for name, due in parts.items()},
+            passed=tuple(self.passed),
+            options=self.options,
         )
 
-    def _cause(self, names: list[str]) -> str:
+    def _cause(self) -> str:
+        names = list(self.build)
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        return f"{', '.join(names[:SHOWN])}{more}: {self.due[names[0]].cause}"
+        return f"{', '.join(names[:SHOWN])}{more}: {self.build[names[0]].cause}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Member:
+    """A model that may be in the run."""
+
+    asset: Asset
+    decision: Decision
+    part: Joining
+    passes: bool
+
+    @property
+    def due(self) -> Due | None:
+        return None if self.decision.recorded else self.decision.due
 
 
 class Batcher:
-    """Asks the core about each model of a Pipeline: being due is never remembered."""
+    """Plans runs of one Pipeline's models."""
 
     def __init__(self, *, world: World) -> None:
         self._world = world
         self._observer = Observer(world=world)
 
-    async def due(self, pipeline: Pipeline) -> Batch:
-        """The models of this Pipeline that are due now."""
-        found = {}
-        for asset in self._models(pipeline):
-            decision = decide(await self._observer.observe(asset, trouble=None))
-            if decision.due is not None and not decision.recorded:
-                found[asset.name] = decision.due
-        return Batch(due=found)
+    async def plan(self, pipeline: Pipeline, spec: DbtCloudSpec) -> Batch:
+        """The next run, as things are now."""
+        models = {asset.name: asset for asset in self._models(pipeline)}
+        members = await self._members(pipeline, spec, models)
+        due = {name: member.due for name, member in members.items() if member.due is not None}
+        options = _first_options(due)
+        if options is not None:
+            return self._asked(pipeline, spec, members, due, options)
+        passing = {name: it for name, it in due.items() if members[name].passes}
+        if passing:
+            return Batch(passing=passing)
+        return self._batch(pipeline, spec, members, due, options=None)
 
     def still_wanted(self, pipeline: Pipeline, run: DbtRun) -> bool:
         """Is there still an asset that this run is for?"""
@@ -68,11 +109,167 @@ class Batcher:
         return not pipeline.spec.suspend and bool(existing.intersection(run.assets))
 
     def nodes(self, pipeline: Pipeline, run: DbtRun) -> list[Node]:
-        """What to select."""
+        """What to select, exactly where a manifest says how."""
         assets = [self._world.cache.assets.get(Key("Asset", pipeline.namespace, name)) for name in run.assets]
-        ids = [a.spec.materialize.dbt_cloud.unique_id for a in assets if a and a.spec.materialize.dbt_cloud]
-        return [Node(unique_id=unique_id) for unique_id in ids]
+        return [self._node(pipeline, asset) for asset in assets if asset is not None and unique_id_of(asset)]
+
+    def _node(self, pipeline: Pipeline, asset: Asset) -> Node:
+        unique_id = unique_id_of(asset)
+        model = self._model(pipeline, unique_id)
+        if model is None:
+            return Node(unique_id=unique_id)
+        return Node(unique_id=unique_id, fqn=model.fqn, crowded=model.crowded)
+
+    def _model(self, pipeline: Pipeline, unique_id: str) -> Model | None:
+        manifest = self._world.manifests.get(pipeline_key(pipeline, pipeline.name))
+        return manifest.models.get(unique_id) if manifest else None
 
     def _models(self, pipeline: Pipeline) -> list[Asset]:
         assets = self._world.cache.assets_of(pipeline.namespace, pipeline.name)
         return [a for a in assets if a.kind == "DbtCloud" and a.metadata.deletion_timestamp is None]
+
+    async def _members(self, pipeline: Pipeline, spec: DbtCloudSpec, models: Mapping[str, Asset]) -> dict[str, _Member]:
+        """What may be due, and all models below it."""
+        hints = self._world.due.get(pipeline_key(pipeline, pipeline.name), ())
+        todo = [name for name, asset in models.items() if name in hints or self._stirs(asset)]
+        members: dict[str, _Member] = {}
+        while todo:
+            name = todo.pop()
+            if name in members:
+                continue
+            members[name] = await self._member(pipeline, spec, models[name], mates=models)
+            below = self._world.graph.downstreams(key_of(models[name]))
+            todo += [key.name for key in below if key.name in models]
+        return members
+
+    def _stirs(self, asset: Asset) -> bool:
+        """Is it worth a decision? Cheap: asked of each model."""
+        status, asked = asset.status, asset.metadata.annotations.get(ANNOTATION_REQUESTED_AT)
+        if asked is not None and asked != status.last_handled_trigger:
+            return True
+        found = (
+            (name, self._world.cache.assets.get(Key("Asset", asset.namespace, name))) for name in asset.spec.upstreams
+        )
+        return any(up and up.status.version and up.status.version != status.considered.get(name) for name, up in found)
+
+    async def _member(self, pipeline: Pipeline, spec: DbtCloudSpec, asset: Asset, *, mates: Collection[str]) -> _Member:
+        observed = await self._observer.observe(asset, trouble=None)
+        decision = decide(observed)
+        rechecks = spec.mode != "Select" or "build" in spec.command.split()
+        part = joining(_situation(observed, decision), trouble=decision.trouble, mates=mates, rechecks=rechecks)
+        return _Member(asset=asset, decision=decision, part=part, passes=self._passes(pipeline, spec, asset, part.due))
+
+    def _passes(self, pipeline: Pipeline, spec: DbtCloudSpec, asset: Asset, due: Due) -> bool:
+        """A view that was built with the code and the inputs that it has now shows new data without a run."""
+        if spec.views != "PassThrough" or asset.status.version is None or asset.status.failures:
+            return False
+        model = self._model(pipeline, unique_id_of(asset))
+        asked = due.trigger != asset.status.last_handled_trigger
+        return (
+            model is not None
+            and model.materialized == "view"
+            and not asked
+            and asset.status.definition == due.definition
+        )
+
+    def _asked(
+        self,
+        pipeline: Pipeline,
+        spec: DbtCloudSpec,
+        members: Mapping[str, _Member],
+        due: Mapping[str, Due],
+        options: str,
+    ) -> Batch:
+        """A run with options is for those who asked for them, and for what is below where they say so."""
+        chosen = {name: it for name, it in due.items() if it.options == options}
+        if not _read(options).downstream:
+            return self._batch(pipeline, spec, {name: members[name] for name in chosen}, chosen, options=options)
+        below = set(chosen)
+        todo = list(chosen)
+        while todo:
+            found = self._world.graph.downstreams(Key("Asset", pipeline.namespace, todo.pop()))
+            new = {key.name for key in found if key.name in members} - below
+            below |= new
+            todo += new
+        return self._batch(
+            pipeline, spec, {n: m for n, m in members.items() if n in below}, chosen, options=options, all=True
+        )
+
+    def _batch(
+        self,
+        pipeline: Pipeline,
+        spec: DbtCloudSpec,
+        members: Mapping[str, _Member],
+        due: Mapping[str, Due],
+        *,
+        options: str | None,
+        all: bool = False,
+    ) -> Batch:
+        candidates = {name: _candidate(member, due=name in due, joins_anyway=all) for name, member in members.items()}
+        left = spent_on(pipeline, self._world.clock.now())
+        limit = MOST if spec.max_models_per_day is None else min(MOST, max(0, spec.max_models_per_day - left))
+        planned = batch.plan(due=set(due), models=candidates, limit=limit)
+        parts = {name: due.get(name) or members[name].part.due for name in (*planned.build, *planned.passed)}
+        build = {name: parts[name] for name in planned.build}
+        return Batch(
+            build=build,
+            passed={name: parts[name] for name in planned.passed},
+            left=dict(planned.left or {}),
+            options=options,
+            billed=sum(not candidates[name].free for name in build),
+        )
+
+
+def unique_id_of(asset: Asset) -> str:
+    """The dbt node that an asset is."""
+    node = asset.spec.materialize.dbt_cloud
+    return node.unique_id if node else ""
+
+
+def day_of(now: datetime) -> str:
+    """The day of a budget (UTC)."""
+    return f"{now:%Y-%m-%d}"
+
+
+def spent_on(pipeline: Pipeline, now: datetime) -> int:
+    """How many models were built today."""
+    spent: Spent | None = pipeline.status.dbt_cloud.spent
+    return spent.models if spent is not None and spent.day == day_of(now) else 0
+
+
+def _situation(observed: Observed, decision: Decision) -> Situation:
+    return Situation(
+        asset=observed.asset,
+        pipeline=observed.pipeline,
+        policy=decision.policy,
+        upstreams=observed.upstreams,
+        now=observed.now,
+        busy=observed.busy,
+    )
+
+
+def _candidate(member: _Member, *, due: bool, joins_anyway: bool) -> batch.Candidate:
+    part = member.part
+    return batch.Candidate(
+        upstreams=member.asset.spec.upstreams,
+        joins="Any" if joins_anyway else part.joins,
+        blocked=None if due else part.blocked or ("TakingIn" if member.decision.recorded else None),
+        cured_by=frozenset() if due else part.cured_by,
+        settled=part.settled,
+        passes=member.passes and not due,
+        free=not unique_id_of(member.asset).startswith("model."),
+    )
+
+
+def _first_options(due: Mapping[str, Due]) -> str | None:
+    """Whose turn it is among those who asked for something special: by name, one after the other."""
+    asked: Iterable[str] = (due[name].options or "" for name in sorted(due))
+    return next((options for options in asked if options), None)
+
+
+def _read(options: str) -> RunOptions:
+    """What cannot be read asks for nothing; the run protocol says so when it records the run."""
+    try:
+        return parse_options(options)
+    except ValueError:
+        return RunOptions()

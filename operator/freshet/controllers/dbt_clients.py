@@ -1,7 +1,10 @@
 """One dbt Cloud client per Pipeline's job; accounts share a budget of requests; tokens are read late and rarely."""
 
-from dataclasses import dataclass
+import hmac
+import os
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from freshet.api import conditions
 from freshet.api.pipeline import DbtCloudSpec, Pipeline
@@ -30,9 +33,8 @@ class Entry:
     """A client and when its token was read."""
 
     client: DbtCloud
-    host: str
-    account: int
-    token: str
+    of: tuple[object, ...]
+    token: str = field(repr=False)
     read_at: datetime
 
 
@@ -42,6 +44,7 @@ class Clients:
     def __init__(self, *, world: World) -> None:
         self._world = world
         self._entries: dict[Key, Entry] = {}
+        self._salt = os.urandom(16)
         self._budgets: dict[tuple[str, int], Budget] = {}
 
     async def of(self, pipeline: Pipeline, *, fresh: bool = False) -> DbtCloud:
@@ -54,7 +57,7 @@ class Clients:
         key = Key("Pipeline", pipeline.namespace, pipeline.name)
         entry = self._entries.get(key)
         now = self._world.clock.now()
-        if entry is not None and (entry.host, entry.account) != (spec.host, spec.account_id):
+        if entry is not None and entry.of != _identity(spec):
             await self.drop(key)
             entry = None
         if entry is None:
@@ -63,6 +66,11 @@ class Clients:
             entry.token, entry.read_at = await self._token(pipeline, spec), now
             entry.client.use_token(entry.token)
         return entry.client
+
+    def mark(self, pipeline: Pipeline) -> str:
+        """The same for Pipelines with the same token; says nothing of the token itself."""
+        entry = self._entries.get(Key("Pipeline", pipeline.namespace, pipeline.name))
+        return hmac.new(self._salt, entry.token.encode(), sha256).hexdigest() if entry else ""
 
     async def reread(self, pipeline: Pipeline) -> bool:
         """After a 401: read the Secret now. True when the token is another one."""
@@ -73,6 +81,11 @@ class Clients:
         changed, entry.token, entry.read_at = token != entry.token, token, self._world.clock.now()
         entry.client.use_token(token)
         return changed
+
+    def read_at(self, pipeline: Pipeline) -> datetime | None:
+        """When the token was read."""
+        entry = self._entries.get(Key("Pipeline", pipeline.namespace, pipeline.name))
+        return entry.read_at if entry else None
 
     async def drop(self, key: Key) -> None:
         """Forget a Pipeline's client."""
@@ -94,7 +107,7 @@ class Clients:
             budget=budget,
             on_request=lambda code: telemetry.dbt_cloud_requests_total.labels(code=str(code)).inc(),
         )
-        return Entry(client=client, host=spec.host, account=spec.account_id, token=token, read_at=now)
+        return Entry(client=client, of=_identity(spec), token=token, read_at=now)
 
     async def _token(self, pipeline: Pipeline, spec: DbtCloudSpec) -> str:
         reference = spec.token_secret_ref
@@ -109,3 +122,8 @@ class Clients:
             message = f"Secret {reference.name!r} has no key {reference.key!r}: add it, or correct tokenSecretRef.key"
             raise NoToken(Trouble(reason=conditions.SECRET_NOT_FOUND, message=message))
         return value.decode(errors="replace").strip()
+
+
+def _identity(spec: DbtCloudSpec) -> tuple[object, ...]:
+    """Where the token is read and where it is sent: when one of these changes, nothing of the old client is used."""
+    return spec.host, spec.account_id, spec.token_secret_ref.name, spec.token_secret_ref.key

@@ -1,58 +1,116 @@
-"""Whether dbt Cloud answers, as a condition of the Pipeline."""
+"""How dbt Cloud is, as the condition ``DbtCloudReady`` of the Pipeline: what a person must act on comes first."""
+
+from datetime import timedelta
 
 import msgspec
 
 from freshet.api import conditions as c
-from freshet.api.conditions import find
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key
 from freshet.controllers.dbt_clients import Clients
+from freshet.controllers.dbt_drive import Visit
 from freshet.controllers.world import World
 from freshet.core.state import Draft, Trouble, settle
-from freshet.dbtcloud import errors
+from freshet.dbtcloud import selection
 
-__all__ = ["Health"]
+__all__ = ["Health", "pause_after", "trouble_of"]
+
+SAID_AT = 10
+"""Failed runs in a row from which on a person is told, and runs are spaced out."""
+CAREFUL_AT = 90
+"""dbt Cloud deactivates a job after a hundred."""
+FIRST, LONGEST, CAREFUL = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
+REASONS = {
+    "AuthenticationFailed": c.AUTHENTICATION_FAILED,
+    "NotFound": c.JOB_NOT_FOUND,
+    "OverrideRefused": c.OVERRIDE_REFUSED,
+    "RunNotFound": c.RUN_NOT_FOUND,
+    "Unreachable": c.UNREACHABLE,
+}
+
+
+def trouble_of(reason: str, message: str) -> Trouble:
+    """As a reason of the condition."""
+    return Trouble(reason=REASONS.get(reason, reason), message=message)
+
+
+def pause_after(failures: int) -> timedelta:
+    """How long to wait after that many failed runs of the job in a row."""
+    if failures < SAID_AT:
+        return timedelta(0)
+    return CAREFUL if failures >= CAREFUL_AT else min(FIRST * 2 ** min(failures - SAID_AT, 20), LONGEST)
 
 
 class Health:
-    """Writes ``DbtCloudReady``; only transitions are written."""
+    """Writes the condition; only transitions are written."""
 
     def __init__(self, *, world: World, clients: Clients) -> None:
         self._world = world
         self._clients = clients
 
-    async def check(self, pipeline: Pipeline) -> None:
-        """Ask for the job once per generation of the spec, so that a wrong Secret or id shows before a run is due.
-
-        Raises NoToken and what the client raises.
+    async def know_job(self, visit: Visit) -> None:
+        """Read the job's definition: once per generation of the spec, and now and then, so that a wrong Secret or id
+        shows before a run is due. Raises NoToken and what the client raises.
         """
-        known = find(pipeline.status.conditions, type=c.DBT_CLOUD_READY)
-        if known is not None and known.status == "True" and known.observed_generation == pipeline.metadata.generation:
+        drive, now = visit.drive, self._world.clock.now()
+        if drive.knows_job(visit.pipeline, now):
             return
-        assert pipeline.spec.dbt_cloud is not None
-        client = await self._clients.of(pipeline, fresh=True)
-        await client.get_job(job_id=pipeline.spec.dbt_cloud.job_id)
-        await self.say(pipeline, None)
+        client = await self._clients.of(visit.pipeline, fresh=True)
+        drive.job = await client.get_job(job_id=visit.spec.job_id)
+        drive.job_read_at, drive.job_generation = now, visit.pipeline.metadata.generation
+        drive.pace, drive.answered = drive.pace.succeeded(), True
 
-    async def say(self, pipeline: Pipeline, trouble: Trouble | None) -> None:
+    async def settle(self, visit: Visit) -> None:
         """Record what is the matter, or that nothing is."""
-        newest = self._world.cache.pipelines.get(Key("Pipeline", pipeline.namespace, pipeline.name)) or pipeline
-        draft = Draft(type=c.DBT_CLOUD_READY, status="True", reason=c.REACHABLE)
+        trouble, drive = self._trouble(visit), visit.drive
+        if trouble is None and not drive.answered:
+            return
+        draft = Draft(type=c.DBT_CLOUD_READY, status="True", reason=c.REACHABLE, message=_lost(visit))
         if trouble is not None:
             draft = Draft(type=c.DBT_CLOUD_READY, status="False", reason=trouble.reason, message=trouble.message)
+        newest = self._newest(visit)
+        if newest is None:
+            return
         old, generation = newest.status.conditions, newest.metadata.generation
         settled = settle(old=old, drafts=[draft], generation=generation, now=self._world.clock.now())
-        others = tuple(known for known in old if known.type != c.DBT_CLOUD_READY)
+        known = c.find(old, type=c.DBT_CLOUD_READY)
+        others = tuple(condition for condition in old if condition.type != c.DBT_CLOUD_READY)
         status = msgspec.structs.replace(newest.status, conditions=(*others, *settled))
-        if await self._world.write_status(newest, status) and trouble is not None:
+        written = settled[0] != known and await self._world.write_status(newest, status)
+        if written and trouble is not None and (known is None or known.reason != trouble.reason):
             self._world.kube.emit(newest, type="Warning", reason=trouble.reason, message=trouble.message)
 
-    def trouble_of(self, error: errors.DbtCloudError) -> Trouble:
-        """The reason and sentence for an error of the client."""
-        if isinstance(error, errors.AuthenticationFailed):
-            return Trouble(reason=c.AUTHENTICATION_FAILED, message=str(error))
-        if isinstance(error, errors.Refused):
-            return Trouble(reason=c.OVERRIDE_REFUSED, message=str(error))
-        if isinstance(error, errors.NotFound):
-            return Trouble(reason=c.JOB_NOT_FOUND, message=str(error))
-        return Trouble(reason=c.UNREACHABLE, message=str(error))
+    def _trouble(self, visit: Visit) -> Trouble | None:
+        drive, now = visit.drive, self._world.clock.now()
+        if drive.pace.reason is not None:
+            return trouble_of(drive.pace.reason, drive.pace.message)
+        if drive.job is not None and drive.job.deactivated:
+            message = f"dbt Cloud has deactivated job {visit.spec.job_id}: mend what fails and activate it there"
+            return Trouble(reason=c.JOB_FAILING, message=message)
+        refusal = drive.refused(visit.pipeline, now)
+        if refusal is not None:
+            return refusal.trouble
+        failures = visit.pipeline.status.dbt_cloud.failures
+        if failures < SAID_AT:
+            return None
+        message = (
+            f"{failures} runs of dbt Cloud job {visit.spec.job_id} in a row have failed, and dbt Cloud deactivates a "
+            f"job after 100: look at its newest run; until one succeeds, runs are {pause_after(failures)} apart"
+        )
+        return Trouble(reason=c.JOB_FAILING, message=message)
+
+    def _newest(self, visit: Visit) -> Pipeline | None:
+        return self._world.cache.pipelines.get(Key("Pipeline", visit.key.namespace, visit.key.name))
+
+
+def _lost(visit: Visit) -> str:
+    """What the job's own commands do and ours, which replace them, do not."""
+    job = visit.drive.job
+    if job is None or visit.spec.mode != "Select":
+        return ""
+    steps = job.execute_steps
+    lost = selection.lost_by_override(execute_steps=steps, generate_docs=bool(job.generate_docs))
+    missing = [word for word in lost if word not in visit.spec.command]
+    if not missing:
+        return ""
+    return f"runs replace the job's own commands, and with them: {', '.join(missing)}; see dbtCloud.command and mode"

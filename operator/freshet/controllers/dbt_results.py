@@ -1,32 +1,24 @@
-"""From a dbt Cloud run that ended to what it means for each asset that it was for."""
+"""From a dbt Cloud run that ended to what it means for each asset: results are fetched once, and handed to the assets'
+reconcilers through the inbox, as often as it takes until all have taken them in.
+"""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from freshet.api.asset import Asset, Check, Consumed, Outcome
+from freshet.api.asset import Asset
 from freshet.api.pipeline import DbtRun, Pipeline
 from freshet.api.view import Key
-from freshet.controllers.world import World
-from freshet.core.automation import definition_of
-from freshet.core.outcome import Ended
+from freshet.controllers.dbt_batch import unique_id_of
+from freshet.controllers.dbt_ended import Known, foreign_run, own_run, passed_run
+from freshet.controllers.world import World, pipeline_key
+from freshet.core.lineage import key_of
+from freshet.core.outcome import Ended, is_recorded
 from freshet.dbtcloud import errors, model
 from freshet.dbtcloud.client import DbtCloud
-from freshet.dbtcloud.results import Missing, StepResults, artifact_steps, merge, parse, settle
-from freshet.runtime import telemetry
+from freshet.dbtcloud.results import Missing, StepResults, TestNode, artifact_steps, merge, parse
 
 __all__ = ["Results", "Rewards"]
-
-OUTCOMES: dict[str, Outcome] = {
-    "Success": "Succeeded",
-    "PartialSuccess": "Failed",
-    "Error": "Failed",
-    "Skipped": "Skipped",
-    "NoOp": "Unchanged",
-    "Reused": "Unchanged",
-    "Cancelled": "Cancelled",
-    "Unknown": "Failed",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,125 +28,83 @@ class Results:
     complete: bool
     steps: StepResults | None = None
 
+    @property
+    def built(self) -> int:
+        """How many models were built: what dbt Cloud bills."""
+        nodes = self.steps.nodes if self.steps else {}
+        return sum(node.built for name, node in nodes.items() if name.startswith("model."))
+
 
 class Rewards:
-    """Fetches results and hands them to the assets' reconcilers through the inbox."""
+    """Fetches results and hands them over."""
 
     def __init__(self, *, world: World) -> None:
         self._world = world
 
-    async def fetch(self, client: DbtCloud, run: model.Run) -> Results:
+    async def fetch(self, client: DbtCloud, run: model.Run, *, pipeline: Pipeline) -> Results:
         """Read run_results.json of each step that ran. What is not there yet leaves the results incomplete."""
-        steps: list[tuple[int | None, str | None]] = list(artifact_steps(run)) or [(None, None)]
-        pages = []
+        steps: list[tuple[int | None, str | None]] = list(artifact_steps(run))
+        if not steps and run.run_steps is None:
+            steps = [(None, None)]
+        pages, missing = [], 0
         for step, command in steps:
-            try:
-                raw = await client.get_artifact(run_id=run.id, path="run_results.json", step=step)
-            except errors.NotFound:
-                continue
-            except errors.ServerError:
-                return Results(complete=False)
-            page = parse(raw, command=command)
-            if isinstance(page, Missing):
-                return Results(complete=False)
-            pages.append(page)
-        return Results(complete=bool(pages), steps=merge(pages) if pages else None)
+            page = await self._page(client, run, step=step, command=command, tests=self._tests(pipeline))
+            if isinstance(page, StepResults):
+                pages.append(page)
+            else:
+                missing += 1
+        return Results(complete=not missing, steps=merge(pages) if pages else None)
 
-    def deliver(self, pipeline: Pipeline, intent: DbtRun, run: model.Run, results: Results | None) -> list[str]:
-        """Hand over what is not recorded yet; returns the names of the assets that have yet to take it in."""
+    async def _page(
+        self, client: DbtCloud, run: model.Run, *, step: int | None, command: str | None, tests: dict[str, TestNode]
+    ) -> StepResults | Missing:
+        try:
+            raw = await client.get_artifact(run_id=run.id, path="run_results.json", step=step)
+        except (errors.NotFound, errors.ServerError) as error:
+            return Missing(why=str(error))
+        return parse(raw, command=command, tests=tests)
+
+    def own(self, pipeline: Pipeline, intent: DbtRun, run: model.Run, results: Results | None) -> list[str]:
+        """Hand over what a run of ours came to; returns the names of the assets that have yet to take it in."""
+        known = self._known(pipeline, run, results)
         waiting = []
-        for name in intent.assets:
-            key = Key("Asset", pipeline.namespace, name)
-            asset = self._world.cache.assets.get(key)
-            if asset is None or asset.kind != "DbtCloud" or _recorded(asset, str(run.id)):
-                continue
-            ended = self._ended(pipeline, asset, intent, run, results)
-            self._world.inbox[key] = [ended]
-            self._world.queue.add(key)
-            waiting.append(name)
+        for asset in self._models(pipeline):
+            if asset.name in intent.assets:
+                ended: Ended | None = own_run(known, asset, intent)
+            elif asset.name in intent.passed:
+                ended = passed_run(known, asset, intent)
+            else:
+                ended = foreign_run(known, asset)
+            waiting += self._hand_over(asset, ended)
         return waiting
 
-    def _ended(
-        self, pipeline: Pipeline, asset: Asset, intent: DbtRun, run: model.Run, results: Results | None
-    ) -> Ended:
-        unique_id = _unique_id(asset)
-        steps = results.steps if results else None
-        node = settle(results=steps, run=run, expected=[unique_id])[unique_id]
-        outcome, message = OUTCOMES[node.outcome], node.message or run.message
-        if outcome == "Succeeded":
-            telemetry.dbt_cloud_models_built_total.inc()
-        versions = intent.versions.get(asset.name, {})
-        return Ended(
-            id=str(run.id),
-            outcome=outcome,
-            executor="DbtCloud",
-            finished_at=run.finished_at or self._world.clock.now(),
-            started_at=run.started_at or run.created_at,
-            url=intent.url,
-            cause=intent.cause,
-            attempt=intent.attempts.get(asset.name, 1),
-            message=message,
-            looked_at=self._looked_at(asset, intent, run, versions, steps),
-            version=str(run.id),
-            rows=node.rows_affected,
-            relation=_relation(node.relation) or asset.status.relation,
-            checks=_checks(steps, unique_id),
-            trigger=intent.triggers.get(asset.name),
-            definition=definition_of(asset, pipeline),
+    def foreign(self, pipeline: Pipeline, run: model.Run, results: Results) -> list[str]:
+        """Hand over what somebody else's run came to; returns the names of those that have yet to take it in."""
+        known = self._known(pipeline, run, results)
+        return [name for asset in self._models(pipeline) for name in self._hand_over(asset, foreign_run(known, asset))]
+
+    def _hand_over(self, asset: Asset, ended: Ended | None) -> list[str]:
+        if ended is None or is_recorded(asset.status, ended):
+            return []
+        self._world.hand_over(key_of(asset), ended)
+        return [asset.name]
+
+    def _known(self, pipeline: Pipeline, run: model.Run, results: Results | None) -> Known:
+        return Known(
+            pipeline=pipeline,
+            run=run,
+            steps=results.steps if results else None,
+            now=self._world.clock.now(),
+            tests=self._tests(pipeline) or None,
+            find=lambda name: self._world.cache.assets.get(Key("Asset", pipeline.namespace, name)),
+            live=lambda name: self._world.graph.live(Key("Asset", pipeline.namespace, name)),
         )
 
-    def _looked_at(
-        self, asset: Asset, intent: DbtRun, run: model.Run, versions: dict[str, str], steps: StepResults | None
-    ) -> dict[str, Consumed]:
-        """What upstreams had at launch; one that this very run built was read anew."""
-        seen = {
-            name: Consumed(version=version, data_time=self._at(asset, name, version))
-            for name, version in versions.items()
-        }
-        for name in set(asset.spec.upstreams).intersection(intent.assets):
-            upstream = self._world.cache.assets.get(Key("Asset", asset.namespace, name))
-            if upstream is not None and _was_built(upstream, steps):
-                seen[name] = Consumed(
-                    version=str(run.id), data_time=self._world.graph.live(Key("Asset", asset.namespace, name))
-                )
-        return seen
+    def _tests(self, pipeline: Pipeline) -> dict[str, TestNode]:
+        manifest = self._world.manifests.get(pipeline_key(pipeline, pipeline.name))
+        tests: Any = manifest.tests if manifest else {}
+        return dict(tests)
 
-    def _at(self, asset: Asset, name: str, version: str) -> datetime | None:
-        key = Key("Asset", asset.namespace, name)
-        upstream = self._world.cache.assets.get(key)
-        if upstream is not None and upstream.status.version == version:
-            return self._world.graph.live(key)
-        history: Any = upstream.status.history if upstream else ()
-        return next((item.data_time for item in history if item.version == version), None)
-
-
-def _unique_id(asset: Asset) -> str:
-    node = asset.spec.materialize.dbt_cloud
-    return node.unique_id if node else ""
-
-
-def _checks(steps: StepResults | None, unique_id: str) -> tuple[Check, ...]:
-    """The tests of this model, as its checks."""
-    found = [check for check in (steps.checks if steps else ()) if unique_id in check.nodes]
-    return tuple(
-        Check(name=c.name, passed=c.passed, severity=c.severity, message=c.message, at=c.at)
-        for c in sorted(found, key=lambda c: c.name)
-    )
-
-
-def _was_built(upstream: Asset, steps: StepResults | None) -> bool:
-    result = steps.nodes.get(_unique_id(upstream)) if steps else None
-    return result is not None and result.outcome == "Success"
-
-
-def _relation(name: str | None) -> str | None:
-    """``schema.table`` without quotes and catalog, as counts take it."""
-    if not name:
-        return None
-    parts = [part.strip('"`') for part in name.split(".")]
-    return ".".join(parts[-2:])
-
-
-def _recorded(asset: Asset, run_id: str) -> bool:
-    last = asset.status.last_run
-    return (last is not None and last.id == run_id) or any(item.id == run_id for item in asset.status.history)
+    def _models(self, pipeline: Pipeline) -> Iterable[Asset]:
+        assets = self._world.cache.assets_of(pipeline.namespace, pipeline.name)
+        return [a for a in assets if unique_id_of(a) and a.metadata.deletion_timestamp is None]

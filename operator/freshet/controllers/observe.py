@@ -2,11 +2,14 @@
 
 from datetime import datetime, timedelta
 
+from freshet.api import conditions
 from freshet.api.asset import Asset, Consumed, RunInFlight
+from freshet.api.conditions import find
 from freshet.api.view import Key
 from freshet.api.workload import Job, Pod
 from freshet.controllers.world import World
 from freshet.core import blame, jobs
+from freshet.core.automation import Waiting
 from freshet.core.building import is_building
 from freshet.core.decide import Observed
 from freshet.core.lineage import key_of
@@ -38,6 +41,7 @@ class Observer:
             active=active,
             cycle=world.graph.cycle(key),
             trouble=trouble,
+            held=self._held(asset),
             busy=lambda name: is_building(Key("Asset", asset.namespace, name), find=world.cache.assets.get),
             data_time=world.graph.preview,
             blame=lambda it: blame.line(it, graph=world.graph, find=world.cache.assets.get),
@@ -49,6 +53,22 @@ class Observer:
             (name, self._world.cache.assets.get(Key("Asset", asset.namespace, name))) for name in asset.spec.upstreams
         )
         return {name: upstream for name, upstream in found if upstream is not None}
+
+    def _held(self, asset: Asset) -> Waiting | None:
+        """Why a model that is due is not run yet."""
+        pipeline = self._world.pipeline_of(asset) if asset.kind == "DbtCloud" else None
+        if pipeline is None or pipeline.spec.dbt_cloud is None:
+            return None
+        held = self._world.held.get(key_of(asset))
+        if held is not None:
+            return held
+        if pipeline.status.dbt_cloud.run is not None:
+            message = f"1st in line for dbt Cloud job {pipeline.spec.dbt_cloud.job_id}, behind the run under way"
+            return Waiting(reason=conditions.QUEUED, message=message)
+        ready = find(pipeline.status.conditions, type=conditions.DBT_CLOUD_READY)
+        if ready is not None and ready.status == "False":
+            return Waiting(reason=ready.reason, message=ready.message)
+        return None
 
     async def _runs(self, asset: Asset) -> tuple[list[Ended], RunInFlight | None]:
         ended = list(self._world.inbox.get(key_of(asset), ()))
@@ -127,6 +147,8 @@ class Observer:
             started_at=run.at,
             versions=run.versions.get(asset.name, {}),
             trigger=run.triggers.get(asset.name),
+            tick=run.ticks.get(asset.name),
+            definition=run.definitions.get(asset.name),
         )
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from freshet.api.asset import Asset
+from freshet.api.conditions import DBT_CLOUD_READY, find
 from freshet.api.names import LABEL_ASSET
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key, Object
@@ -76,9 +77,11 @@ class Router:
                 self._world.queue.add(key_of(asset))
             return
         before, after = old.status.dbt_cloud.run, new.status.dbt_cloud.run
+        concerned = set(self._world.due.get(Key("Pipeline", namespace, name), ())) if _moved(old, new) else set()
         if before != after:
-            for asset_name in {*(before.assets if before else ()), *(after.assets if after else ())}:
-                self._world.queue.add(Key("Asset", namespace, asset_name))
+            concerned |= {*(before.assets if before else ()), *(after.assets if after else ())}
+        for asset_name in concerned:
+            self._world.queue.add(Key("Asset", namespace, asset_name))
 
     def _cron_job(self, old: Object | None, new: Object | None, either: Object) -> None:
         if old and new and old.metadata.generation == new.metadata.generation:
@@ -102,6 +105,12 @@ def _concerns_downstream(old: Asset, new: Asset) -> bool:
         or (a.run is None) != (b.run is None)
         or (a.relation != b.relation)
     )
+
+
+def _moved(old: Pipeline, new: Pipeline) -> bool:
+    """May models that wait say something else now?"""
+    ready = [find(it.status.conditions, type=DBT_CLOUD_READY) for it in (old, new)]
+    return ready[0] != ready[1] or (old.status.dbt_cloud.run is None) != (new.status.dbt_cloud.run is None)
 
 
 def _as(obj: Object | None, type: type[T]) -> T | None:

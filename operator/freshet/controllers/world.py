@@ -1,10 +1,12 @@
 """What every reconciler is given: the cache to read, the API to write, the queue to come back, the clock."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from freshet.api.asset import Asset
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key, Object, to_json
+from freshet.core.automation import Waiting
 from freshet.core.lineage import Graph
 from freshet.core.outcome import Ended
 from freshet.core.patch import merge_patch
@@ -20,7 +22,8 @@ __all__ = ["World", "counters_key", "dbt_key", "discovery_key", "pipeline_key"]
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """``inbox`` holds what dbt Cloud runs mean for an asset until its reconciler has taken it in; ``manifests`` the
+    """``inbox`` holds what dbt Cloud runs mean for an asset until its reconciler has taken it in; ``due`` which models
+    of a Pipeline are due, as their reconcilers found, and ``held`` why such a one is not run yet; ``manifests`` the
     newest manifest of each Pipeline's project, as discovery read it: for exact selectors, tests and views.
     """
 
@@ -31,12 +34,29 @@ class World:
     settings: Settings
     graph: Graph = field(default_factory=Graph)
     inbox: dict[Key, list[Ended]] = field(default_factory=dict)
+    due: dict[Key, set[str]] = field(default_factory=dict)
+    held: dict[Key, Waiting] = field(default_factory=dict)
     manifests: dict[Key, Manifest] = field(default_factory=dict)
 
     def pipeline_of(self, asset: Asset) -> Pipeline | None:
         """The Pipeline that an asset names, if it exists."""
         name = asset.spec.pipeline
         return self.cache.pipelines.get(Key("Pipeline", asset.namespace, name)) if name else None
+
+    def hand_over(self, key: Key, ended: Ended) -> None:
+        """Something ended that an asset has yet to take in: its reconciler is woken."""
+        waiting = self.inbox.setdefault(key, [])
+        if all(known.id != ended.id for known in waiting):
+            waiting.append(ended)
+        self.queue.add(key)
+
+    def taken_in(self, key: Key, runs: Collection[Ended]) -> None:
+        """These were looked at, so that nobody needs them any more."""
+        left = [ended for ended in self.inbox.get(key, ()) if ended not in runs]
+        if left:
+            self.inbox[key] = left
+        else:
+            self.inbox.pop(key, None)
 
     async def write_status(self, obj: Asset | Pipeline, status: object) -> bool:
         """One PATCH with what differs; False where nothing does. Raises what Kube.patch_status raises."""

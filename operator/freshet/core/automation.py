@@ -4,9 +4,11 @@ Being due is a comparison of versions, never a memory of events: what the newest
 upstreams have now. So days of downtime lose nothing and repeat nothing.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+import msgspec
 
 from freshet.api import conditions
 from freshet.api.asset import Asset, AssetStatus
@@ -18,7 +20,20 @@ from freshet.core import cron
 from freshet.core.naming import digest
 from freshet.core.policy import Policy
 
-__all__ = ["Due", "Need", "Situation", "Waiting", "assess", "definition_of", "source_of"]
+__all__ = [
+    "Due",
+    "Need",
+    "Situation",
+    "Waiting",
+    "assess",
+    "definition_of",
+    "due_of",
+    "failed_checks",
+    "held",
+    "need_of",
+    "settled",
+    "source_of",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,13 +113,31 @@ def definition_of(asset: Asset, pipeline: Pipeline | None) -> str:
 
 def assess(situation: Situation) -> Due | Waiting | None:
     """Due, waiting, or nothing to do. Suspended and in-flight assets are not asked."""
-    need = _requested(situation) or _retry(situation) or _automated(situation)
+    need = need_of(situation)
     if need is None or situation.asset.kind == "External":
         return None
-    return _hold(situation, need) or _due(situation, need)
+    return _hold(situation, need) or due_of(situation, need)
 
 
-def _due(situation: Situation, need: Need) -> Due:
+def need_of(situation: Situation) -> Need | None:
+    """Why a run is needed, whatever holds it."""
+    return _requested(situation) or _retry(situation) or _automated(situation)
+
+
+def held(situation: Situation, *, cured: Collection[str]) -> Waiting | None:
+    """What would hold a run in which the ``cured`` upstreams are built first."""
+    spec = situation.asset.spec
+    left = tuple(name for name in spec.upstreams if name not in cured)
+    asset = msgspec.structs.replace(situation.asset, spec=msgspec.structs.replace(spec, upstreams=left))
+    upstreams = {name: upstream for name, upstream in situation.upstreams.items() if name not in cured}
+    need = need_of(situation) or Need(cause="")
+    gates = [_never_built] if need.asked else [gate for gate in GATES if gate is not _being_built]
+    reduced = replace(situation, asset=asset, upstreams=upstreams)
+    return next((waiting for gate in gates if (waiting := gate(reduced, need))), None)
+
+
+def due_of(situation: Situation, need: Need) -> Due:
+    """The run for this need, with the versions of now."""
     return Due(
         cause=need.cause,
         versions=situation.versions,
@@ -131,9 +164,10 @@ def _retry(situation: Situation) -> Need | None:
         return None
     if last.outcome in ("Failed", "Skipped"):
         left = 0 < status.failures <= situation.policy.limit
-        return Need(cause=f"attempt {status.failures + 1} after a failed run") if left else None
+        cause = f"attempt {status.failures + 1} after a failed run"
+        return Need(cause=cause, options=last.options) if left else None
     if last.outcome == "Interrupted" and status.retry_at is not None:
-        return Need(cause="again after an interrupted run")
+        return Need(cause="again after an interrupted run", options=last.options)
     return None
 
 
@@ -175,12 +209,16 @@ def _any_upstream(situation: Situation) -> Need | None:
 
 def _all_upstreams(situation: Situation) -> Need | None:
     moved = situation.moved
-    last = situation.status.last_run
-    since = last.started_at if last else None
-    seen = [n for n, up in situation.upstreams.items() if n in moved or _is_static(up) or _checked_since(up, since)]
-    if moved and len(seen) == len(situation.asset.spec.upstreams):
+    if moved and len(settled(situation)) == len(situation.asset.spec.upstreams):
         return Need(cause=f"all updated: {_some(moved)}")
     return _redefined(situation)
+
+
+def settled(situation: Situation) -> list[str]:
+    """Upstreams that AllUpstreamsUpdated does not wait for: they moved, were checked since, or never change."""
+    moved, last = situation.moved, situation.status.last_run
+    since = last.started_at if last else None
+    return [n for n, up in situation.upstreams.items() if n in moved or _is_static(up) or _checked_since(up, since)]
 
 
 def _is_static(upstream: Asset) -> bool:
@@ -218,8 +256,12 @@ def _last_look(status: AssetStatus) -> datetime | None:
 
 
 def _hold(situation: Situation, need: Need) -> Waiting | None:
-    """What stands in the way, the longest-lasting first. A person's request passes all but missing input."""
-    gates = [_never_built] if need.asked else GATES
+    """What stands in the way, the longest-lasting first. A person's request passes all but missing input; one that was
+    skipped because something above failed waits for that.
+    """
+    last = situation.status.last_run
+    asked = [_never_built, _skipped, _backoff] if last and last.outcome == "Skipped" else [_never_built]
+    gates = asked if need.asked else GATES
     return next((held for gate in gates if (held := gate(situation, need))), None)
 
 
@@ -234,11 +276,15 @@ def _checks_failed(situation: Situation, need: Need) -> Waiting | None:
     if not situation.policy.require_checks:
         return None
     for name, upstream in situation.upstreams.items():
-        failed = [c.name for c in upstream.status.checks if not c.passed and c.severity == "error"]
-        if failed:
+        if failed := failed_checks(upstream):
             message = f"waits for {name}, whose check {failed[0]} failed"
             return Waiting(reason=conditions.UPSTREAM_CHECKS_FAILED, message=message)
     return None
+
+
+def failed_checks(asset: Asset) -> list[str]:
+    """Names of the checks that hold back what is downstream."""
+    return [check.name for check in asset.status.checks if not check.passed and check.severity == "error"]
 
 
 def _skipped(situation: Situation, need: Need) -> Waiting | None:

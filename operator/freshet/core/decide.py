@@ -49,6 +49,8 @@ class Observed:
     active: RunInFlight | None = None
     cycle: tuple[str, ...] = ()
     trouble: Trouble | None = None
+    held: Waiting | None = None
+    """What holds back a run that is due: a queue, a budget, a service that does not answer."""
     busy: Callable[[str], bool] = lambda name: False
     data_time: Callable[[Asset], datetime | None] = lambda asset: asset.status.data_time
     blame: Callable[[Asset], str | None] = lambda asset: None
@@ -62,6 +64,7 @@ class Decision:
     policy: Policy
     due: Due | None = None
     waiting: Waiting | None = None
+    trouble: Trouble | None = None
     wake_at: datetime | None = None
     recorded: tuple[Ended, ...] = ()
 
@@ -75,6 +78,8 @@ def decide(observed: Observed) -> Decision:
     answer = None if trouble or policy.suspended or observed.active else _assess(observed, asset, policy)
     verdict = _verdict(observed, asset, policy)
     waiting = answer if isinstance(answer, Waiting) else None
+    if isinstance(answer, Due) and observed.held is not None:
+        status, waiting = _held_back(status, answer, observed.held)
     status = describe(
         status=status, policy=policy, verdict=verdict, waiting=waiting, trouble=trouble, kind=asset.kind,
         blame=observed.blame(asset) if _by_data(policy, verdict) else None,
@@ -85,9 +90,18 @@ def decide(observed: Observed) -> Decision:
         policy=policy,
         due=answer if isinstance(answer, Due) else None,
         waiting=waiting,
+        trouble=trouble,
         wake_at=_wake(observed, policy, verdict, waiting),
         recorded=recorded,
     )
+
+
+def _held_back(status: AssetStatus, due: Due, held: Waiting) -> tuple[AssetStatus, Waiting | None]:
+    """Who stands in a queue is shown as a run that has not begun; anything else as waiting."""
+    if held.reason != conditions.QUEUED:
+        return status, held
+    run = RunInFlight(executor="DbtCloud", cause=due.cause, attempt=due.attempt, message=held.message)
+    return msgspec.structs.replace(status, run=run), None
 
 
 def _by_data(policy: Policy, verdict: Verdict) -> bool:

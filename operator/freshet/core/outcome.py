@@ -8,14 +8,16 @@ Skipped did not look at all.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from freshet.api.asset import Asset, AssetStatus, Check, Consumed, HistoryItem, LastRun, Outcome
 from freshet.core.policy import Policy
 
-__all__ = ["Ended", "is_recorded", "order", "record", "retry_delay"]
+__all__ = ["Ended", "is_recorded", "merged", "order", "record", "retry_delay"]
+
+T = TypeVar("T")
 
 NOT_LOOKED = ("Interrupted", "Skipped")
 """Outcomes of runs that never came to look at their input: what was due is still due."""
@@ -43,10 +45,19 @@ class Ended:
     rows: int | None = None
     relation: str | None = None
     checks: tuple[Check, ...] = ()
+    declared: frozenset[str] | None = None
+    """Names of the tests that the asset has, where a manifest says so: what is not among them any more is dropped."""
+    retested: bool = False
+    """All its tests that could run did: without a manifest, what is not among ``checks`` is dropped."""
+    checks_only: bool = False
+    """Only tests ran: nothing was built, nothing considered."""
     level: dict[str, Any] | None = None
     trigger: str | None = None
     tick: datetime | None = None
     definition: str | None = None
+    options: str | None = None
+    foreign: bool = False
+    """Somebody else started it: its failure is told, but uses up no attempt and earns none."""
 
 
 def order(run: Ended) -> tuple[datetime, str]:
@@ -61,6 +72,8 @@ def is_recorded(status: AssetStatus, run: Ended) -> bool:
     seem to lie before the end of the run that preceded it.
     """
     last = status.last_run
+    if run.checks_only:
+        return merged(status.checks, run) == status.checks
     if last is None:
         return False
     if run.id == last.id or any(item.id == run.id for item in status.history):
@@ -79,24 +92,30 @@ def record(
     *, asset: Asset, status: AssetStatus, run: Ended, policy: Policy, upstreams: Mapping[str, Asset]
 ) -> AssetStatus:
     """The status after that run."""
+    if run.checks_only:
+        return msgspec.structs.replace(status, checks=merged(status.checks, run))
     run = _levelled(asset, status, run)
     changes = _common(status, run)
-    if run.outcome not in NOT_LOOKED:
+    if run.outcome not in NOT_LOOKED and not (run.foreign and run.outcome == "Failed"):
         changes["considered"] = {name: seen.version for name, seen in run.looked_at.items()}
         changes["definition"] = run.definition or status.definition
     if run.outcome == "Succeeded":
         changes |= _built(asset, status, run, upstreams)
     elif run.outcome == "Unchanged":
         changes |= _confirmed(status, run)
-    else:
+    elif not run.foreign:
         changes |= _unbuilt(status, run, policy)
     after = msgspec.structs.replace(status, **changes)
     return msgspec.structs.replace(after, history=_history(after, run, moved=after.version != status.version))
 
 
 def _levelled(asset: Asset, status: AssetStatus, run: Ended) -> Ended:
-    """A load that found nothing new may still report a version not known here: that of a load whose Job is gone."""
-    missed = asset.kind == "Source" and run.outcome == "Unchanged" and run.version not in (None, status.version)
+    """What was left as it was may still be a version not known here: that of a load whose Job is gone, or a table that
+    dbt reuses and that nobody has seen being built.
+    """
+    if run.outcome != "Unchanged" or run.version in (None, status.version):
+        return run
+    missed = asset.kind == "Source" or (asset.kind == "DbtCloud" and status.version is None)
     return replace(run, outcome="Succeeded") if missed else run
 
 
@@ -111,6 +130,7 @@ def _told(run: Ended) -> dict[str, Any]:
         "finished_at": run.finished_at,
         "outcome": run.outcome,
         "message": run.message[:MESSAGE],
+        "options": run.options,
     }
 
 
@@ -119,15 +139,33 @@ def _common(status: AssetStatus, run: Ended) -> dict[str, Any]:
     return {
         "last_run": last,
         "run": None,
-        "last_handled_trigger": run.trigger or status.last_handled_trigger,
-        "last_tick": status.last_tick if run.outcome == "Skipped" else run.tick or status.last_tick,
-        "checks": run.checks if _rechecked(run) else status.checks,
+        "last_handled_trigger": _unless_skipped(run, run.trigger, status.last_handled_trigger),
+        "last_tick": _unless_skipped(run, run.tick, status.last_tick),
+        "checks": merged(status.checks, run),
     }
 
 
-def _rechecked(run: Ended) -> bool:
-    """A Job reports all checks of what it built, so that one which is no longer declared goes; dbt may run none."""
-    return bool(run.checks) or (run.executor == "Job" and run.outcome == "Succeeded")
+def _unless_skipped(run: Ended, value: T | None, known: T | None) -> T | None:
+    """What was asked for and then skipped is still to be done."""
+    return known if run.outcome == "Skipped" else value or known
+
+
+def merged(known: tuple[Check, ...], run: Ended) -> tuple[Check, ...]:
+    """The checks after a run. A Job reports all checks of what it built, so that one which is no longer declared goes;
+    a dbt run may have run some of the tests or none, and an older result never replaces a newer one.
+    """
+    if run.executor == "Job":
+        return run.checks if run.checks or run.outcome == "Succeeded" else known
+    if run.declared is not None:
+        known = tuple(check for check in known if check.name in run.declared)
+    elif run.retested and run.outcome == "Succeeded":
+        known = ()
+    found = {check.name: check for check in known}
+    for check in run.checks:
+        before = found.get(check.name)
+        if before is None or before.at is None or check.at is None or check.at >= before.at:
+            found[check.name] = check
+    return tuple(found[name] for name in sorted(found))
 
 
 def _built(asset: Asset, status: AssetStatus, run: Ended, upstreams: Mapping[str, Asset]) -> dict[str, Any]:
@@ -174,9 +212,17 @@ def _unbuilt(status: AssetStatus, run: Ended, policy: Policy) -> dict[str, Any]:
             "failures": failures,
             "retry_at": run.finished_at + retry_delay(policy, failures) if again else None,
         }
-    if run.outcome in ("Interrupted", "Skipped"):
-        return {"retry_at": run.finished_at + policy.backoff}
+    if run.outcome in NOT_LOOKED:
+        return {"retry_at": run.finished_at + _longer(status, policy)}
     return {"retry_at": None}
+
+
+def _longer(status: AssetStatus, policy: Policy) -> timedelta:
+    """Each run in a row that came to nothing is followed by twice the wait, as attempts are."""
+    last, again = status.last_run, status.retry_at
+    if last is None or last.outcome not in NOT_LOOKED or last.finished_at is None or again is None:
+        return policy.backoff
+    return min(max(policy.backoff, (again - last.finished_at) * 2), policy.max_backoff)
 
 
 def _history(after: AssetStatus, run: Ended, *, moved: bool) -> tuple[HistoryItem, ...]:

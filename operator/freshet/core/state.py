@@ -156,7 +156,9 @@ def _fresh(verdict: Verdict, trouble: Trouble | None, blame: str | None) -> Draf
 
 def _updating(status: AssetStatus, policy: Policy, waiting: Waiting | None) -> Draft:
     if status.run is not None:
-        return Draft(type=c.UPDATING, status="True", reason=c.RUN_IN_FLIGHT, message=status.run.cause)
+        queued = status.run.executor == "DbtCloud" and status.run.message
+        reason, message = (c.QUEUED, status.run.message or "") if queued else (c.RUN_IN_FLIGHT, status.run.cause)
+        return Draft(type=c.UPDATING, status="True", reason=reason, message=message)
     if policy.suspended:
         return Draft(type=c.UPDATING, status="False", reason=c.SUSPENDED)
     if waiting is not None:

@@ -24,7 +24,7 @@ class Candidate:
     a failed check or a missing version of an upstream, an upstream that is being built elsewhere); where it would be
     cured by that upstream's being built in this very run, the upstream stands in `cured_by` instead. `settled`:
     upstreams that count as updated for ``All`` without this run. `passes`: a view that is not built but hands the new
-    version on.
+    version on. `free`: a seed or snapshot, which no budget counts.
     """
 
     upstreams: tuple[str, ...] = ()
@@ -33,6 +33,7 @@ class Candidate:
     cured_by: frozenset[str] = frozenset()
     settled: frozenset[str] = frozenset()
     passes: bool = False
+    free: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +61,10 @@ def plan(*, due: Collection[str], models: Mapping[str, Candidate], limit: int | 
             _leave(name, _blocked(models[name], wave=wave) or "", due=due, left=left)
         elif models[name].passes and name not in due:
             wave[name] = False
-        elif limit is not None and built >= limit:
+        elif limit is not None and built >= limit and not models[name].free:
             _leave(name, "BudgetExhausted", due=due, left=left)
         else:
-            wave[name], built = True, built + 1
+            wave[name], built = True, built + (not models[name].free)
     build = tuple(name for name, builds in wave.items() if builds)
     passed = tuple(name for name, builds in wave.items() if not builds)
     return Batch(build=build, joined=frozenset(build) - frozenset(due), passed=passed, left=left)

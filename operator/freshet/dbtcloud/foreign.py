@@ -19,7 +19,7 @@ from typing import Literal
 from freshet.dbtcloud.marker import token_in
 from freshet.dbtcloud.model import Run
 
-__all__ = ["Cursor", "Verdict", "advance", "consumed_version", "judge", "parse_cursor"]
+__all__ = ["Cursor", "Verdict", "advance", "consumed_version", "judge", "noted", "parse_cursor"]
 
 OVERLAP = timedelta(minutes=10)
 CATCH_UP = timedelta(days=7)
@@ -89,6 +89,13 @@ def advance(cursor: Cursor, *, runs: Iterable[Run]) -> tuple[tuple[Run, ...], Cu
     oldest = int((at - OVERLAP).timestamp())
     near = {key: end for key, end in taken.items() if end >= oldest}
     return tuple(run for _, _, run in new), Cursor(at=at, taken=near)
+
+
+def noted(cursor: Cursor, *, run: Run) -> Cursor:
+    """The cursor that will not take this run again; it does not move, since earlier ones may not be taken yet."""
+    if run.finished_at is None:
+        return cursor
+    return Cursor(at=cursor.at, taken={**cursor.taken, run.id: int(run.finished_at.timestamp())})
 
 
 def consumed_version(

@@ -112,6 +112,10 @@ class Memory:
         missing = (self.missing_since or now) if not_found else None
         return replace(self, polled_at=now, missing_since=missing)
 
+    def unseen(self, *, now: datetime) -> "Memory":
+        """Its end was not seen: nothing is known of it that was not known before."""
+        return replace(self, polled_at=now)
+
     def cancelling(self, *, now: datetime) -> "Memory":
         """Its end was asked for."""
         return replace(self, cancelled_at=now)

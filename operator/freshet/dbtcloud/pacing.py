@@ -9,14 +9,29 @@ from datetime import datetime, timedelta
 
 from freshet.dbtcloud import errors
 
-__all__ = ["Pace"]
+__all__ = ["Pace", "Pauses"]
 
 FAST = timedelta(seconds=2)
-ACTIVE_LIMIT = timedelta(seconds=15)
-IDLE = timedelta(seconds=60)
-WEBHOOK_IDLE = timedelta(minutes=5)
 LONGEST = timedelta(minutes=5)
 OPEN_AFTER = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pauses:
+    """Between polls: the shortest while a run is under way, and the usual one while none is."""
+
+    fast: timedelta = timedelta(seconds=2)
+    idle: timedelta = timedelta(seconds=30)
+
+    @property
+    def active(self) -> timedelta:
+        """The longest while a run is under way."""
+        return max(self.fast, self.idle / 2)
+
+    @property
+    def webhook(self) -> timedelta:
+        """The usual one where webhooks say what happens: polling is the backstop."""
+        return self.idle * 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +48,10 @@ class Pace:
         """An answer came."""
         return Pace()
 
-    def failed(self, error: errors.DbtCloudError, *, now: datetime, jitter: float) -> "Pace":
+    def failed(self, error: errors.DbtCloudError, *, now: datetime, jitter: float, first: timedelta = FAST) -> "Pace":
         """No answer, or a refusal. `jitter` is in [0, 1)."""
         failures = self.failures + 1
-        pause = min(LONGEST, FAST * 2 ** min(failures - 1, 20)) * (0.5 + 0.5 * jitter)
+        pause = min(LONGEST, first * 2 ** min(failures - 1, 20)) * (0.5 + 0.5 * jitter)
         if isinstance(error, (errors.AuthenticationFailed, errors.NotFound, errors.Refused)):
             pause = LONGEST
         asked = timedelta(seconds=error.retry_after or 0)
@@ -56,7 +71,13 @@ class Pace:
         return replace(self, blocked_until=None)
 
     def next_poll(
-        self, *, now: datetime, last: datetime | None, active_since: datetime | None, webhook: bool = False
+        self,
+        *,
+        now: datetime,
+        last: datetime | None,
+        active_since: datetime | None,
+        webhook: bool = False,
+        pauses: Pauses = Pauses(),
     ) -> datetime:
         """When to ask next. `active_since`: when the oldest run under way started; None while there is none.
 
@@ -64,9 +85,9 @@ class Pace:
         """
         if last is None:
             return max(now, self.blocked_until or now)
-        pause = WEBHOOK_IDLE if webhook else IDLE
+        pause = pauses.webhook if webhook else pauses.idle
         if active_since is not None:
-            pause = min(max(FAST, (last - active_since) / 10), ACTIVE_LIMIT)
+            pause = min(max(pauses.fast, (last - active_since) / 10), pauses.active)
         return max(last + pause, self.blocked_until or last)
 
     def _reason(self, error: errors.DbtCloudError, *, failures: int) -> str | None:

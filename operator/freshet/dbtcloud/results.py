@@ -18,7 +18,18 @@ import msgspec
 from freshet.dbtcloud.model import Run, RunStep, utc
 from freshet.dbtcloud.outcomes import CheckResult, NodeResult, outcome_of
 
-__all__ = ["Missing", "StepResults", "TestNode", "artifact_steps", "command_of", "merge", "parse", "settle"]
+__all__ = [
+    "BUILDS",
+    "Missing",
+    "StepResults",
+    "TestNode",
+    "artifact_steps",
+    "command_of",
+    "merge",
+    "parse",
+    "settle",
+    "test_name",
+]
 
 BUILDS = frozenset({"build", "run", "seed", "snapshot"})
 TESTS = frozenset({"build", "test"})
@@ -48,9 +59,10 @@ class Missing:
 
 @dataclass(frozen=True, kw_only=True)
 class StepResults:
-    """What one step (or, merged, a run) says. `which` is the dbt command that wrote it."""
+    """What one step (or, merged, a run) says. `which` is the dbt command that wrote it; `tested`: it runs tests."""
 
     which: str
+    tested: bool = False
     nodes: Mapping[str, NodeResult] = field(default_factory=dict)
     checks: tuple[CheckResult, ...] = ()
     generated_at: datetime | None = None
@@ -71,6 +83,7 @@ def parse(
     entries = [entry for entry in map(_entry, document.results) if entry is not None]
     return StepResults(
         which=which,
+        tested=which in TESTS,
         nodes=_nodes(entries, document) if which in BUILDS else {},
         checks=_checks(entries, document, tests=tests) if which in TESTS else (),
         generated_at=_time(document.metadata.get("generated_at")),
@@ -82,13 +95,14 @@ def merge(steps: Iterable[StepResults]) -> StepResults:
     """A run's steps, in their order, as one: a later attempt replaces an earlier one, a skip or a no-op does not."""
     nodes: dict[str, NodeResult] = {}
     checks: dict[str, CheckResult] = {}
-    newest = StepResults(which="")
+    newest, tested = StepResults(which=""), False
     for newest in steps:
+        tested = tested or newest.tested
         for unique_id, result in newest.nodes.items():
             if result.attempted or not (unique_id in nodes and nodes[unique_id].attempted):
                 nodes[unique_id] = result
         checks.update({check.unique_id: check for check in newest.checks})
-    return replace(newest, which="build", nodes=nodes, checks=tuple(checks.values()))
+    return replace(newest, which="build", tested=tested, nodes=nodes, checks=tuple(checks.values()))
 
 
 def settle(*, results: StepResults | None, run: Run, expected: Sequence[str]) -> dict[str, NodeResult]:
@@ -186,7 +200,7 @@ def _check(
     passed = status in ("pass", "success")
     return CheckResult(
         unique_id=entry.unique_id,
-        name=_name(entry.unique_id),
+        name=test_name(entry.unique_id),
         nodes=declared.nodes,
         passed=passed,
         severity="warn" if status == "warn" else declared.severity if passed else "error",
@@ -232,7 +246,8 @@ def _plain_name(unique_id: str) -> str:
     return "_".join(unique_id.split(".")[2:])
 
 
-def _name(unique_id: str) -> str:
+def test_name(unique_id: str) -> str:
+    """What a test is called for people: the middle of its unique id."""
     parts = unique_id.split(".")
     return ".".join(parts[2:]) if parts[0] == "unit_test" else parts[2] if len(parts) > 2 else unique_id
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from freshet.api.pipeline import DbtRun
-from freshet.controllers.dbt import DbtReconciler
+from freshet.controllers.dbt_runs import Runs
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from freshet.controllers.dbt import DbtReconciler
 )
 def test_unreadable_options_are_told_once_and_left_out(options: str | None, kept: bool, told: int) -> None:
     events: list[dict[str, Any]] = []
-    reconciler = object.__new__(DbtReconciler)
+    reconciler = object.__new__(Runs)
     kube = SimpleNamespace(emit=lambda obj, **event: events.append(event))
     reconciler._world = SimpleNamespace(kube=kube)  # type: ignore[assignment]
     run = DbtRun(token="t", at=datetime(2026, 1, 1, tzinfo=UTC), options=options)

@@ -16,7 +16,7 @@ def seconds(value: float) -> timedelta:
 
 @pytest.mark.parametrize(
     ("active_since", "webhook", "expected"),
-    [(None, False, 60), (None, True, 300), (0, False, 2), (40, False, 4), (3600, False, 15), (40, True, 4)],
+    [(None, False, 30), (None, True, 300), (0, False, 2), (40, False, 4), (3600, False, 15), (40, True, 4)],
 )
 def test_fast_while_active_slow_when_idle(active_since: float | None, webhook: bool, expected: float) -> None:
     since = None if active_since is None else NOW - seconds(active_since)

@@ -1,0 +1,97 @@
+"""What this process remembers of one Pipeline's dbt Cloud job. Lost in a crash, by design: what matters is recorded."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from freshet.api.pipeline import DbtCloudSpec, DbtRun, Pipeline
+from freshet.api.view import Key
+from freshet.controllers.dbt_results import Results
+from freshet.core.state import Trouble
+from freshet.dbtcloud import model
+from freshet.dbtcloud.memory import Intent, Memory
+from freshet.dbtcloud.pacing import Pace
+
+__all__ = ["Drive", "Refusal", "Visit", "intent_of"]
+
+JOB_AGE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """dbt Cloud (or a Secret that cannot be read) said no: left alone until then, or until the spec changes."""
+
+    trouble: Trouble
+    until: datetime
+    generation: int
+    sends_only: bool = False
+    """Only runs are not sent; what is under way is still followed."""
+
+
+@dataclass(kw_only=True)
+class Drive:
+    """One per Pipeline with a job."""
+
+    memory: Memory = field(default_factory=Memory)
+    results: Results | None = None
+    pace: Pace = field(default_factory=Pace)
+    answered: bool = False
+    """Has dbt Cloud answered anything to this process?"""
+    refusal: Refusal | None = None
+    job: model.Job | None = None
+    job_read_at: datetime | None = None
+    job_generation: int = -1
+    polled_at: datetime | None = None
+    poll_now: bool = False
+    poked_at: datetime | None = None
+    ended: set[int] = field(default_factory=set)
+    """Runs of ours whose end was seen in the list."""
+    foreign: deque[model.Run] = field(default_factory=deque)
+    """Runs that ended and are not taken yet, in the order of their end."""
+    foreign_since: datetime | None = None
+    foreign_again: datetime | None = None
+    foreign_tries: int = 0
+    failed_generation: int | None = None
+    """The generation of the spec with which the newest request failed."""
+
+    def refused(self, pipeline: Pipeline, now: datetime) -> Refusal | None:
+        """The refusal that holds now; a spec that has changed is looked at anew."""
+        refusal = self.refusal
+        if refusal is None or now >= refusal.until or refusal.generation != pipeline.metadata.generation:
+            return None
+        return refusal
+
+    def knows_job(self, pipeline: Pipeline, now: datetime) -> bool:
+        """Is what is known of the job recent, and of this spec?"""
+        fresh = self.job_read_at is not None and now < self.job_read_at + JOB_AGE
+        return self.job is not None and fresh and self.job_generation == pipeline.metadata.generation
+
+    def clear_run(self) -> None:
+        """The intent is gone."""
+        self.memory, self.results = Memory(), None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """One visit to one job: as things are now."""
+
+    key: Key
+    pipeline: Pipeline
+    spec: DbtCloudSpec
+    drive: Drive
+    wakes: list[datetime] = field(default_factory=list)
+
+    @property
+    def run(self) -> DbtRun | None:
+        """The run that is meant or under way."""
+        return self.pipeline.status.dbt_cloud.run
+
+    def wake(self, at: datetime | None) -> None:
+        """Come back then, if nothing happens before."""
+        if at is not None:
+            self.wakes.append(at)
+
+
+def intent_of(run: DbtRun | None) -> Intent | None:
+    """The part of it that the protocol is about."""
+    return Intent(token=run.token, at=run.at, id=run.id) if run else None

@@ -1,0 +1,146 @@
+"""Runs that somebody else started: taken in the order of their end, exactly once each, also after a downtime.
+
+The cursor in the Pipeline's status moves past a run only when every asset has taken it in. A run whose results come
+late is waited for, for a while; what is behind it in the order waits too, but no run of ours does.
+"""
+
+from datetime import timedelta
+
+import msgspec
+
+from freshet.api.pipeline import DbtCloudStatus, Pipeline
+from freshet.api.view import Key
+from freshet.controllers.dbt_clients import Clients
+from freshet.controllers.dbt_drive import Visit
+from freshet.controllers.dbt_results import Results, Rewards
+from freshet.controllers.world import World, discovery_key
+from freshet.dbtcloud import errors, foreign, model
+from freshet.dbtcloud.model import RunStatus
+
+__all__ = ["Foreign", "failures_after"]
+
+DELIVERY = timedelta(seconds=5)
+LONGEST = timedelta(seconds=30)
+COUNTS = ("Counts", "Ours")
+
+
+class Foreign:
+    """One run a visit."""
+
+    def __init__(self, *, world: World, clients: Clients, rewards: Rewards) -> None:
+        self._world, self._clients, self._rewards = world, clients, rewards
+        self._first = timedelta(seconds=world.settings.dbt_poll_fast) / 2
+        self._patience = self._first * 300
+        self._results: dict[tuple[Key, int], Results] = {}
+
+    async def step(self, visit: Visit) -> bool:
+        """Take the next run; True when there is more to do at once. Raises DbtCloudError and NoToken."""
+        drive, now = visit.drive, self._world.clock.now()
+        if drive.polled_at is None:
+            return False
+        if visit.pipeline.status.dbt_cloud.cursor is None:
+            await self._begin(visit)
+        self._skip(visit)
+        if not drive.foreign:
+            return False
+        if drive.foreign_again is not None and now < drive.foreign_again:
+            visit.wake(drive.foreign_again)
+            return False
+        run = drive.foreign[0]
+        if self._verdict(visit, run) not in COUNTS:
+            await self._pass(visit, counted=False)
+            return True
+        results = await self._fetch(visit, run)
+        if results is None:
+            return True
+        waiting = self._rewards.foreign(visit.pipeline, run, results)
+        if waiting:
+            visit.wake(now + DELIVERY)
+            return False
+        await self._pass(visit, counted=results.steps is not None and bool(results.steps.nodes))
+        return True
+
+    def forget(self, key: Key) -> None:
+        """The Pipeline is gone."""
+        for known in [it for it in self._results if it[0] == key]:
+            self._results.pop(known)
+
+    async def _begin(self, visit: Visit) -> None:
+        """From now on runs count, also those that end while nobody looks."""
+        at = foreign.Cursor(at=self._world.clock.now())
+        await self._write(visit.pipeline, cursor=str(at), failures=visit.pipeline.status.dbt_cloud.failures)
+
+    def _skip(self, visit: Visit) -> None:
+        """What the cursor has passed meanwhile."""
+        cursor = foreign.parse_cursor(visit.pipeline.status.dbt_cloud.cursor, now=self._world.clock.now())
+        while visit.drive.foreign and visit.drive.foreign[0].id in cursor.taken:
+            visit.drive.foreign.popleft()
+
+    def _verdict(self, visit: Visit, run: model.Run) -> foreign.Verdict:
+        job, spec = visit.drive.job, visit.spec
+        environment = job.environment_id if job else None
+        return foreign.judge(run, job_id=spec.job_id, environment_id=environment, observe=spec.observe)
+
+    async def _fetch(self, visit: Visit, run: model.Run) -> Results | None:
+        """Its results, as complete as they get; None when they are waited for."""
+        known = self._results.get((visit.key, run.id))
+        if known is not None:
+            return known
+        drive, now = visit.drive, self._world.clock.now()
+        client = await self._clients.of(visit.pipeline)
+        try:
+            whole = await client.get_run(run_id=run.id)
+        except errors.NotFound:
+            results = Results(complete=True)
+        else:
+            results = await self._rewards.fetch(client, whole, pipeline=visit.pipeline)
+        drive.foreign_since = drive.foreign_since or now
+        if not results.complete and now < drive.foreign_since + self._patience:
+            drive.foreign_again = now + min(LONGEST, self._first * 2 ** min(drive.foreign_tries, 20))
+            drive.foreign_tries += 1
+            return None
+        if not results.complete and results.steps is None:
+            self._tell_missing(visit, run)
+        drive.foreign_again = None
+        self._results[(visit.key, run.id)] = results
+        return results
+
+    def _tell_missing(self, visit: Visit, run: model.Run) -> None:
+        message = f"{run.message}, but left no run_results.json: which models it built is not known"
+        self._world.kube.emit(visit.pipeline, type="Warning", reason="ResultsMissing", message=message)
+
+    async def _pass(self, visit: Visit, *, counted: bool) -> None:
+        """The cursor moves past it, and past what follows at once and does not count."""
+        drive, pipeline = visit.drive, self._newest(visit.pipeline)
+        cursor = foreign.parse_cursor(pipeline.status.dbt_cloud.cursor, now=self._world.clock.now())
+        failures = pipeline.status.dbt_cloud.failures
+        taken = [drive.foreign[0]]
+        for run in list(drive.foreign)[1:]:
+            if self._verdict(visit, run) in COUNTS:
+                break
+            taken.append(run)
+        for run in taken:
+            _, cursor = foreign.advance(cursor, runs=[run])
+            failures = failures_after(failures, run, job_id=visit.spec.job_id)
+        await self._write(pipeline, cursor=str(cursor), failures=failures)
+        for run in taken:
+            drive.foreign.popleft()
+            self._results.pop((visit.key, run.id), None)
+        drive.foreign_since, drive.foreign_tries = None, 0
+        if counted:
+            self._world.queue.add(discovery_key(pipeline.namespace, pipeline.name))
+
+    def _newest(self, pipeline: Pipeline) -> Pipeline:
+        return self._world.cache.pipelines.get(Key("Pipeline", pipeline.namespace, pipeline.name)) or pipeline
+
+    async def _write(self, pipeline: Pipeline, *, cursor: str, failures: int) -> None:
+        newest = self._newest(pipeline)
+        dbt: DbtCloudStatus = msgspec.structs.replace(newest.status.dbt_cloud, cursor=cursor, failures=failures)
+        await self._world.write_status(newest, msgspec.structs.replace(newest.status, dbt_cloud=dbt))
+
+
+def failures_after(failures: int, run: model.Run, *, job_id: int) -> int:
+    """Failed runs of the job in a row: dbt Cloud deactivates it after a hundred. A cancelled one says nothing."""
+    if run.job != job_id or run.cancelled:
+        return failures
+    return failures + 1 if run.status == RunStatus.ERROR else 0

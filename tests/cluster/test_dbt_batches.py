@@ -1,0 +1,183 @@
+"""One run for many: chains, diamonds, what may not join, the line of a job, budgets, whole jobs, refused overrides."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.dbt_place import add_dbt_pipeline, add_model, runs_of
+from tests.support.dbtcloud import DbtCloudStandIn
+from tests.support.freshet_objects import Place
+from tests.support.kube import Object
+from tests.support.operator import OperatorProcess
+from tests.support.waiting import wait_for
+
+pytestmark = pytest.mark.usefixtures("dbt_operator")
+
+EDGES = {"a": ["raw"], "b": ["a"], "c": ["a"], "d": ["b", "c"], "e": ["d"]}
+"""A diamond in a chain; ``raw`` is an Asset that something else loads."""
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, dbt_operator: OperatorProcess) -> Iterator[DbtCloudStandIn]:
+    """A dbt Cloud of the test's own, whose runs are made up."""
+    models = [{"name": name, "upstreams": [up for up in ups if up != "raw"]} for name, ups in EDGES.items()]
+    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph={"models": models}) as running:
+        yield running
+
+
+def lay_out(place: Place, stand_in: DbtCloudStandIn, *, own: dict[str, Object] | None = None, **dbt: Any) -> None:
+    """The diamond, never built; ``own``: further fields of one model's spec."""
+    add_dbt_pipeline(place, stand_in, **dbt)
+    place.add_asset("raw")
+    for name, upstreams in EDGES.items():
+        add_model(place, name, model=name, upstreams=upstreams, **(own or {}).get(name, {}))
+    for name in EDGES:
+        place.wait_status(name, state="Suspended" if (own or {}).get(name, {}).get("suspend") else "Missing")
+
+
+def selected(run: Object) -> set[str]:
+    """The models that a run was told to build."""
+    words = [word for step in run["trigger"]["steps_override"] or [] for word in step.split()]
+    return {word.rpartition("file:")[2] for word in words if "file:" in word}
+
+
+def test_a_chain_and_a_diamond_are_one_run_each_time(
+    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+) -> None:
+    before = dbt_operator.sample("freshet_dbt_cloud_models_built_total") or 0
+    lay_out(place, stand_in)
+    for number, version in enumerate(("v1", "v2"), start=1):
+        place.announce("raw", version)
+        place.wait_status("a", considered={"raw": version}, state="Fresh")
+        status = place.wait_status("e", lambda it, n=number: len(runs_of(stand_in)) == n and it.get("state") == "Fresh")
+        assert status["considered"] == {"d": status["version"]}
+    place.quiet(dbt_operator)
+    runs = runs_of(stand_in)
+    assert [selected(run) for run in runs] == [set(EDGES), set(EDGES)]
+    assert len({place.status(name)["version"] for name in EDGES}) == 1
+    assert (dbt_operator.sample("freshet_dbt_cloud_models_built_total") or 0) - before == 10
+    reasons = {event["reason"] for event in place.all("events") if event["involvedObject"]["name"] == "shop"}
+    assert {"RunStarted", "RunSucceeded"} <= reasons
+
+
+def test_what_may_not_join_waits_for_its_own_turn(
+    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+) -> None:
+    lay_out(place, stand_in, own={"c": {"suspend": True}})
+    place.announce("raw", "v1")
+    place.wait_status("b", state="Fresh")
+    status = place.wait_status("d", lambda it: "NeverUpdated" in it["reason"])
+    assert "waits for c" in status["reason"]
+    place.patch("assets", "c", {"spec": {"suspend": False}})
+    place.wait_status("e", state="Fresh")
+    place.quiet(dbt_operator)
+    assert [selected(run) for run in runs_of(stand_in)] == [{"a", "b"}, {"c", "d", "e"}]
+
+
+def test_needs_gather_for_one_run_while_another_is_under_way(
+    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+) -> None:
+    stand_in.faults([{"action": "delay", "method": "GET", "path": "/artifacts/", "seconds": 3.0, "times": 1}])
+    lay_out(place, stand_in, own={name: {"automation": {"when": "Manual"}} for name in "cde"})
+    place.announce("raw", "v1")
+    place.wait_status("a", state="Updating")
+    for version in ("v2", "v3", "v4"):
+        place.announce("raw", version)
+    for name in ("c", "d"):
+        place.request(name, "now")
+    status = place.wait_status("c", lambda it: "in line" in it["reason"] or it["state"] == "Fresh")
+    assert status["state"] == "Fresh" or status["reason"].startswith("Queued: 1st in line")
+    place.wait_status("a", state="Fresh", considered={"raw": "v4"})
+    place.wait_status("d", state="Fresh", lastHandledTrigger="now")
+    place.quiet(dbt_operator)
+    assert [selected(run) for run in runs_of(stand_in)][1:] == [{"a", "b", "c", "d"}]
+
+
+def test_a_job_takes_so_many_runs_at_once_over_all_pipelines_and_the_line_is_seen(
+    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+) -> None:
+    stand_in.graph({"models": [{"name": f"m{n}"} for n in range(3)], "seconds": 3.0})
+    place.add_asset("raw")
+    for number in range(3):
+        add_dbt_pipeline(place, stand_in, f"shop-{number}")
+        add_model(place, f"m{number}", model=f"m{number}", pipeline=f"shop-{number}", upstreams=["raw"])
+        place.wait_status(f"m{number}", state="Missing")
+    place.announce("raw", "v1")
+
+    def in_line() -> bool:
+        reasons = [place.status(f"m{number}").get("reason", "") for number in range(3)]
+        return all(any(it.startswith(f"Queued: {nth} in line") for it in reasons) for nth in ("1st", "2nd"))
+
+    wait_for(in_line, what="two stand in line")
+    assert len(runs_of(stand_in)) == 1
+    queued = next(n for n in range(3) if place.status(f"m{n}")["reason"].startswith("Queued: 2nd"))
+    assert place.condition(f"m{queued}", "Updating")["reason"] == "Queued"
+    for number in range(3):
+        place.wait_status(f"m{number}", state="Fresh", timeout=60)
+    spans = sorted((run["created_at"], run["finished_at"]) for run in runs_of(stand_in))
+    assert len(spans) == 3
+    assert all(ended <= begun for (_, ended), (begun, _) in zip(spans, spans[1:], strict=False))
+
+
+def test_a_budget_delays_and_says_so(place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess) -> None:
+    lay_out(place, stand_in, maxModelsPerDay=7)
+    place.announce("raw", "v1")
+    place.wait_status("e", state="Fresh")
+    place.announce("raw", "v2")
+    status = place.wait_status("c", lambda it: "BudgetExhausted" in it["reason"])
+    assert "maxModelsPerDay 7 is used up" in status["reason"]
+    place.quiet(dbt_operator)
+    assert [len(selected(run)) for run in runs_of(stand_in)] == [5, 2]
+    assert place.get("pipelines", "shop")["status"]["dbtCloud"]["spent"]["models"] == 7
+
+
+def test_a_whole_job_runs_its_own_steps_and_all_it_builds_counts(
+    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+) -> None:
+    lay_out(place, stand_in, mode="WholeJob", own={"e": {"automation": {"when": "Manual"}}})
+    place.announce("raw", "v1")
+    place.wait_status("e", state="Fresh")
+    place.quiet(dbt_operator)
+    (run,) = runs_of(stand_in)
+    assert run["trigger"]["steps_override"] is None
+    assert {place.status(name)["version"] for name in EDGES} == {str(run["id"])}
+
+
+def test_a_refused_override_is_said_once_and_not_sent_again(
+    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+) -> None:
+    refusal = {"status": {"code": 400, "user_message": "Overrides are not allowed."}, "data": None}
+    stand_in.faults([{"action": "status", "method": "POST", "path": "/run/$", "status": 400, "body": refusal}])
+    lay_out(place, stand_in)
+    place.announce("raw", "v1")
+    status = place.wait_status("a", lambda it: "OverrideRefused" in it["reason"])
+    assert "Overrides are not allowed." in status["reason"]
+    for version in ("v2", "v3"):
+        place.announce("raw", version)
+        place.wait_status("raw", version=version)
+    place.quiet(dbt_operator)
+    assert len(stand_in.requests(method="POST")) == 1
+    stand_in.clear_faults()
+    place.patch("pipelines", "shop", {"spec": {"dbtCloud": {"command": "dbt build --fail-fast {select}"}}})
+    place.wait_status("a", state="Fresh", considered={"raw": "v3"})
+
+
+def test_options_are_for_those_who_asked_and_kept_on_a_retry(
+    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+) -> None:
+    lay_out(place, stand_in, own={"b": {"retries": {"backoff": "100ms"}}})
+    place.announce("raw", "v1")
+    place.wait_status("e", state="Fresh")
+    stand_in.graph({"models": [{"name": name} for name in EDGES], "outcomes": {"b": ["error", "success"]}})
+    place.annotate("b", request='{"fullRefresh": true}', requestedAt="now")
+    place.wait_status("e", lambda it: len(runs_of(stand_in)) == 4 and it["state"] == "Fresh")
+    place.quiet(dbt_operator)
+    runs = runs_of(stand_in)[1:]
+    assert [selected(run) for run in runs] == [{"b"}, {"b"}, {"d", "e"}]
+    flags = ["--full-refresh" in run["trigger"]["steps_override"][0] for run in runs]
+    assert flags == [True, True, False]
+    place.annotate("a", request='{"downstream": true}', requestedAt="all")
+    place.wait_status("a", lastHandledTrigger="all")
+    place.wait_status("e", lambda it: len(runs_of(stand_in)) == 5 and it["state"] == "Fresh")
+    assert selected(runs_of(stand_in)[-1]) == set(EDGES)
