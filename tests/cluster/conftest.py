@@ -93,9 +93,7 @@ def place(cluster: LocalCluster, namespace: str) -> Place:
 @pytest.fixture(scope="module")
 def dbt_operator(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     """One operator of all namespaces for a whole file, which asks dbt Cloud often."""
-    process = OperatorProcess(
-        kubeconfig=operator_kubeconfig, folder=tmp_path_factory.mktemp("dbt-operator"), env=FAST, verbose=True
-    )
+    process = OperatorProcess(kubeconfig=operator_kubeconfig, folder=tmp_path_factory.mktemp("dbt-operator"), env=FAST)
     try:
         yield process.start()
     finally:

@@ -1,5 +1,6 @@
 """One run for many: chains, diamonds, what may not join, the line of a job, budgets, whole jobs, refused overrides."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,7 @@ def test_a_job_takes_so_many_runs_at_once_over_all_pipelines_and_the_line_is_see
         place.wait_status(f"m{number}", state="Fresh", timeout=60)
     spans = sorted((run["created_at"], run["finished_at"]) for run in runs_of(stand_in))
     assert len(spans) == 3
-    assert all(ended <= begun for (_, ended), (begun, _) in zip(spans, spans[1:], strict=False))
+    assert all(ended <= begun for (_, ended), (begun, _) in itertools.pairwise(spans))
 
 
 def test_a_budget_delays_and_says_so(place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess) -> None:
