@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from freshet.api.conditions import Condition
+from freshet.api.names import ANNOTATION_UNIQUE_ID
 from freshet.api.view import Object, View
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "Check",
     "Checks",
     "Consumed",
+    "DbtFacts",
+    "Exposure",
     "Freshness",
     "HistoryItem",
     "Kind",
@@ -203,6 +206,28 @@ class PolicyInForce(View, frozen=True, kw_only=True):
     timeout: str | None = None
 
 
+class Exposure(View, frozen=True, kw_only=True):
+    """A dashboard or report that depends on a dbt node."""
+
+    name: str
+    owner: str | None = None
+    url: str | None = None
+
+
+class DbtFacts(View, frozen=True, kw_only=True):
+    """What the newest manifest says of a dbt node. ``built_checksum`` is of the code that its newest run used."""
+
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    relation: str | None = None
+    materialized: str | None = None
+    checksum: str | None = None
+    built_checksum: str | None = None
+    lag_tolerance: str | None = None
+    missing_since: str | None = None
+    exposures: tuple[Exposure, ...] = ()
+
+
 class AssetStatus(View, frozen=True, kw_only=True):
     """``status``: what the operator knows."""
 
@@ -231,6 +256,7 @@ class AssetStatus(View, frozen=True, kw_only=True):
     retry_at: datetime | None = None
     last_tick: datetime | None = None
     level: dict[str, Any] | None = None
+    dbt: DbtFacts | None = None
 
 
 class Asset(Object, frozen=True, kw_only=True):
@@ -247,3 +273,9 @@ class Asset(Object, frozen=True, kw_only=True):
     def key(self) -> str:
         """Its name in the data world."""
         return self.spec.key or self.name.replace("-", "_")
+
+    @property
+    def dbt_node(self) -> str | None:
+        """The unique id of the dbt node that it is, be it built by the Pipeline's job or by something else."""
+        node = self.spec.materialize.dbt_cloud
+        return node.unique_id if node is not None else self.metadata.annotations.get(ANNOTATION_UNIQUE_ID)

@@ -20,6 +20,7 @@ FAILING: Final = "Failing"
 CHECKS_PASSED: Final = "ChecksPassed"
 STALLED: Final = "Stalled"
 DBT_CLOUD_READY: Final = "DbtCloudReady"
+DISCOVERED: Final = "Discovered"
 
 # Reasons of Ready and Stalled: what a change of the spec repairs.
 RECONCILED: Final = "Reconciled"
@@ -58,6 +59,8 @@ WAITING_UPSTREAM: Final = "WaitingForUpstream"
 UPSTREAM_CHECKS_FAILED: Final = "UpstreamChecksFailed"
 RETRY_SCHEDULED: Final = "RetryScheduled"
 BUDGET_EXHAUSTED: Final = "BudgetExhausted"
+DISCOVERING: Final = "Discovering"
+WAITING_LAG_TOLERANCE: Final = "WaitingLagTolerance"
 
 # Reasons of Failing and ChecksPassed.
 RETRIES_EXHAUSTED: Final = "RetriesExhausted"
@@ -73,6 +76,14 @@ OVERRIDE_REFUSED: Final = "OverrideRefused"
 JOB_NOT_FOUND: Final = "JobNotFound"
 JOB_FAILING: Final = "JobFailing"
 RUN_NOT_FOUND: Final = "RunNotFound"
+
+# Reasons of Discovered, besides those above and below.
+MANIFEST_READ: Final = "ManifestRead"
+MANIFEST_UNREADABLE: Final = "ManifestUnreadable"
+PARSING: Final = "Parsing"
+CONFLICT: Final = "Conflict"
+INVALID_META: Final = "InvalidMeta"
+TOO_MANY_UPSTREAMS: Final = "TooManyUpstreams"
 
 
 class Condition(View, frozen=True, kw_only=True):

@@ -59,5 +59,11 @@ ENV_TERMINATION_LOG: Final = "FRESHET_TERMINATION_LOG"
 """Path of the termination message file."""
 TERMINATION_LOG: Final = "/dev/termination-log"
 
+# Annotations that discovery writes on the Assets that it makes.
+ANNOTATION_UNIQUE_ID: Final = f"{GROUP}/dbt-unique-id"
+"""The dbt node (model, seed, snapshot or source) that the Asset stands for."""
+ANNOTATION_APPLIED: Final = f"{GROUP}/applied"
+"""Mark of what was applied last: the same again is not sent."""
+
 LIMIT_SOURCE_NAME: Final = 52
 LIMIT_NAME: Final = 63

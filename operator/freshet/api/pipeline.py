@@ -11,6 +11,7 @@ __all__ = [
     "DbtCloudSpec",
     "DbtCloudStatus",
     "DbtRun",
+    "DiscoveredFrom",
     "Discovery",
     "JobDefaults",
     "Pipeline",
@@ -171,12 +172,20 @@ class Spent(View, frozen=True, kw_only=True):
     models: int = 0
 
 
+class DiscoveredFrom(View, frozen=True, kw_only=True):
+    """The manifest that Assets were last discovered from: one that says the same changes nothing."""
+
+    checksum: str
+    generated_at: datetime | None = None
+    run_id: str | None = None
+
+
 class DbtCloudStatus(View, frozen=True, kw_only=True):
     """``status.dbtCloud``."""
 
     cursor: str | None = None
     run: DbtRun | None = None
-    manifest: dict[str, Any] | None = None
+    manifest: DiscoveredFrom | None = None
     spent: Spent | None = None
     failures: int = 0
     last_end: datetime | None = None
@@ -200,3 +209,9 @@ class Pipeline(Object, frozen=True, kw_only=True):
 
     spec: PipelineSpec
     status: PipelineStatus = PipelineStatus()
+
+    @property
+    def discovers(self) -> bool:
+        """Do the models of its dbt project become Assets by themselves?"""
+        dbt = self.spec.dbt_cloud
+        return dbt is not None and dbt.discovery.enabled is not False

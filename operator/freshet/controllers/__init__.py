@@ -1,14 +1,17 @@
 """Level-triggered reconcilers: observe → the core decides → apply. One small module per concern.
 
-A key's kind says who looks: ``Asset``, ``Pipeline``, ``DbtCloud`` (a Pipeline's job), ``Counters`` (its columns).
+A key's kind says who looks: ``Asset``, ``Pipeline``, ``DbtCloud`` (a Pipeline's job), ``Discovery``
+(its project), ``Counters`` (its columns).
 """
 
 from freshet.api.view import Key
 from freshet.controllers.assets import AssetReconciler
 from freshet.controllers.dbt import DbtReconciler
+from freshet.controllers.dbt_clients import Clients
+from freshet.controllers.discovery import DiscoveryReconciler
 from freshet.controllers.pipelines import PipelineReconciler
 from freshet.controllers.router import Router
-from freshet.controllers.world import World, dbt_key
+from freshet.controllers.world import World, dbt_key, discovery_key
 from freshet.core.lineage import Graph
 from freshet.runtime import errors
 from freshet.runtime.cache import Cache
@@ -26,13 +29,14 @@ class Controllers:
     def __init__(self, *, cache: Cache, kube: Kube, queue: WorkQueue, clock: Clock, settings: Settings) -> None:
         self._world = World(cache=cache, kube=kube, queue=queue, clock=clock, settings=settings)
         self._router = Router(world=self._world)
-        self._dbt = DbtReconciler(world=self._world)
+        self._clients = Clients(world=self._world)
         pipelines = PipelineReconciler(world=self._world)
         self._reconcilers = {
             "Asset": AssetReconciler(world=self._world).reconcile,
             "Pipeline": pipelines.reconcile,
             "Counters": pipelines.count,
-            "DbtCloud": self._dbt.reconcile,
+            "DbtCloud": DbtReconciler(world=self._world, clients=self._clients).reconcile,
+            "Discovery": DiscoveryReconciler(world=self._world, clients=self._clients).reconcile,
         }
 
     @property
@@ -51,6 +55,7 @@ class Controllers:
         for pipeline in self._world.cache.pipelines:
             self._world.queue.add(Key("Pipeline", pipeline.namespace, pipeline.name))
             self._world.queue.add(dbt_key(pipeline.namespace, pipeline.name))
+            self._world.queue.add(discovery_key(pipeline.namespace, pipeline.name))
 
     async def reconcile(self, key: Key) -> None:
         """One visit. A conflict means that the cache was behind: the newer state is on its way."""
@@ -65,4 +70,4 @@ class Controllers:
 
     async def close(self) -> None:
         """Close connections."""
-        await self._dbt.close()
+        await self._clients.close()

@@ -79,6 +79,7 @@ class AssetReconciler:
             if pipeline.namespace == key.namespace:
                 due.discard(key.name)
         self._world.inbox.pop(key, None)
+        self._world.described.pop(key, None)
         self._world.queue.set_wake(key, None)
 
     def _trouble(self, key: Key, asset: Asset) -> Trouble | None:

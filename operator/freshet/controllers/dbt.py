@@ -34,9 +34,8 @@ PAUSE = timedelta(minutes=1)
 class DbtReconciler:
     """Called with ``DbtCloud <namespace>/<pipeline>``."""
 
-    def __init__(self, *, world: World) -> None:
-        self._world = world
-        self._clients = Clients(world=world)
+    def __init__(self, *, world: World, clients: Clients) -> None:
+        self._world, self._clients = world, clients
         self._batcher = Batcher(world=world)
         self._line = Line(world=world)
         self._health = Health(world=world, clients=self._clients)
@@ -45,10 +44,6 @@ class DbtReconciler:
         self._foreign = Foreign(world=world, clients=self._clients, rewards=rewards)
         self._runs = Runs(world=world, clients=self._clients, batcher=self._batcher, rewards=rewards, line=self._line)
         self._drives: dict[Key, Drive] = {}
-
-    async def close(self) -> None:
-        """Close the clients."""
-        await self._clients.close()
 
     def poke(self, key: Key) -> None:
         """Something happened at dbt Cloud: ask now."""

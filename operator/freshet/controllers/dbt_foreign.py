@@ -13,7 +13,7 @@ from freshet.api.view import Key
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_drive import Visit
 from freshet.controllers.dbt_results import Results, Rewards
-from freshet.controllers.world import World, discovery_key
+from freshet.controllers.world import World
 from freshet.dbtcloud import errors, foreign, model
 from freshet.dbtcloud.model import RunStatus
 
@@ -57,7 +57,7 @@ class Foreign:
         if waiting:
             visit.wake(now + DELIVERY)
             return False
-        await self._pass(visit, counted=results.steps is not None and bool(results.steps.nodes))
+        await self._pass(visit, counted=True)
         return True
 
     def forget(self, key: Key) -> None:
@@ -128,7 +128,7 @@ class Foreign:
             self._results.pop((visit.key, run.id), None)
         drive.foreign_since, drive.foreign_tries = None, 0
         if counted:
-            self._world.queue.add(discovery_key(pipeline.namespace, pipeline.name))
+            self._world.discover(pipeline, taken[0])
 
     def _newest(self, pipeline: Pipeline) -> Pipeline:
         return self._world.cache.pipelines.get(Key("Pipeline", pipeline.namespace, pipeline.name)) or pipeline

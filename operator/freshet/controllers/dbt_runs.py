@@ -22,7 +22,7 @@ from freshet.controllers.dbt_foreign import failures_after
 from freshet.controllers.dbt_health import trouble_of
 from freshet.controllers.dbt_line import Line
 from freshet.controllers.dbt_results import Rewards
-from freshet.controllers.world import World, discovery_key
+from freshet.controllers.world import World
 from freshet.core.policy import effective
 from freshet.dbtcloud import actions, errors, foreign, marker, model, selection
 from freshet.dbtcloud.client import TriggerRequest
@@ -269,7 +269,7 @@ class Runs:
         self._tell(visit, run, intent)
         visit.drive.clear_run()
         self._line.wake(visit.spec)
-        self._world.queue.add(discovery_key(visit.pipeline.namespace, visit.pipeline.name))
+        self._world.discover(visit.pipeline, run)
         return True
 
     def _after(self, visit: Visit, run: model.Run) -> dict[str, Any]:

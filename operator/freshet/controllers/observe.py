@@ -41,6 +41,7 @@ class Observer:
             active=active,
             cycle=world.graph.cycle(key),
             trouble=trouble,
+            described=world.described.get(key),
             held=self._held(asset),
             busy=lambda name: is_building(Key("Asset", asset.namespace, name), find=world.cache.assets.get),
             data_time=world.graph.preview,

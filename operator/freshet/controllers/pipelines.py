@@ -44,7 +44,7 @@ class PipelineReconciler:
         return self._world.cache.assets_of(pipeline.namespace, pipeline.name)
 
     def _conditions(self, pipeline: Pipeline, trouble: Trouble | None) -> tuple[c.Condition, ...]:
-        """Ready and Stalled are written here; DbtCloudReady belongs to the dbt Cloud reconciler and is kept."""
+        """Ready and Stalled are written here; what belongs to dbt Cloud and to discovery is kept."""
         drafts = [Draft(type=c.READY, status="True", reason=c.RECONCILED)]
         if trouble is not None:
             drafts = [
@@ -53,7 +53,7 @@ class PipelineReconciler:
             ]
         generation, now = pipeline.metadata.generation, self._world.clock.now()
         settled = settle(old=pipeline.status.conditions, drafts=drafts, generation=generation, now=now)
-        return (*settled, *(k for k in pipeline.status.conditions if k.type == c.DBT_CLOUD_READY))
+        return (*settled, *(k for k in pipeline.status.conditions if k.type in (c.DBT_CLOUD_READY, c.DISCOVERED)))
 
 
 def _counted(status: PipelineStatus, assets: list[Asset]) -> PipelineStatus:

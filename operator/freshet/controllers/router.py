@@ -3,15 +3,17 @@
 It never says what to do. Being woken too often costs microseconds; being forgotten costs an update.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import TypeVar
 
 from freshet.api.asset import Asset
-from freshet.api.conditions import DBT_CLOUD_READY, find
-from freshet.api.names import LABEL_ASSET
+from freshet.api.conditions import DBT_CLOUD_READY, DISCOVERED, find
+from freshet.api.names import ANNOTATION_UNIQUE_ID, LABEL_ASSET
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key, Object
-from freshet.controllers.world import World, counters_key, dbt_key
+from freshet.controllers.discovery_plan import UNOBSERVED
+from freshet.controllers.world import World, counters_key, dbt_key, discovery_key
 from freshet.core.lineage import key_of
 
 __all__ = ["Router"]
@@ -52,6 +54,24 @@ class Router:
             self._if_not_fresh(other)
         if asset.spec.pipeline:
             self._pipeline_of(asset, asset.spec.pipeline, gone=new is None)
+        for pipeline in self._discoverers(old, new):
+            queue.add(discovery_key(pipeline.namespace, pipeline.name))
+
+    def _discoverers(self, old: Asset | None, new: Asset | None) -> Iterator[Pipeline]:
+        """Whose discovery this concerns: an Asset of a dbt node that came or went, a name that became free, an external
+        one of which something says for the first time how recent it is.
+        """
+        asset = new or old
+        if asset is None or (old and new and not _is_observed(old, new)):
+            return
+        own = self._world.pipeline_of(asset)
+        if own is not None and own.discovers and asset.dbt_node and _concerns_discovery(old, new):
+            yield own
+        if new is None:
+            for pipeline in self._world.cache.pipelines:
+                found = find(pipeline.status.conditions, type=DISCOVERED)
+                if pipeline.namespace == asset.namespace and found is not None and found.status == "False":
+                    yield pipeline
 
     def _if_not_fresh(self, key: Key) -> None:
         """Newer data makes only what is not fresh look again; a fresh one's own deadline finds out by itself."""
@@ -72,6 +92,8 @@ class Router:
         namespace, name = pipeline.namespace, pipeline.name
         self._world.queue.add(Key("Pipeline", namespace, name))
         self._world.queue.add(dbt_key(namespace, name))
+        if old is None or new is None or old.spec != new.spec or _became_reachable(old, new):
+            self._world.queue.add(discovery_key(namespace, name))
         if old is None or new is None or old.spec != new.spec:
             for asset in self._world.cache.assets_of(namespace, name):
                 self._world.queue.add(key_of(asset))
@@ -111,6 +133,21 @@ def _moved(old: Pipeline, new: Pipeline) -> bool:
     """May models that wait say something else now?"""
     ready = [find(it.status.conditions, type=DBT_CLOUD_READY) for it in (old, new)]
     return ready[0] != ready[1] or (old.status.dbt_cloud.run is None) != (new.status.dbt_cloud.run is None)
+
+
+def _concerns_discovery(old: Asset | None, new: Asset | None) -> bool:
+    """What discovery itself has made is no news to it."""
+    return old is not None or (new is not None and ANNOTATION_UNIQUE_ID not in new.metadata.annotations)
+
+
+def _is_observed(old: Asset, new: Asset) -> bool:
+    unknown = (None, UNOBSERVED)
+    return new.kind == "External" and old.status.version in unknown and new.status.version not in unknown
+
+
+def _became_reachable(old: Pipeline, new: Pipeline) -> bool:
+    before, after = (find(it.status.conditions, type=DBT_CLOUD_READY) for it in (old, new))
+    return after is not None and after.status == "True" and (before is None or before.status != "True")
 
 
 def _as(obj: Object | None, type: type[T]) -> T | None:

@@ -36,6 +36,8 @@ class Teller:
         self._freshness(asset, decision)
 
     def _ended(self, asset: Asset, run: Ended) -> None:
+        if run.adopted:
+            return
         telemetry.runs_total.labels(executor=run.executor, outcome=run.outcome).inc()
         observe_duration(asset, run)
         if run.outcome not in WORTH_AN_EVENT:

@@ -8,9 +8,11 @@ from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key, Object, to_json
 from freshet.core.automation import Waiting
 from freshet.core.lineage import Graph
+from freshet.core.nodes import Described
 from freshet.core.outcome import Ended
 from freshet.core.patch import merge_patch
 from freshet.dbtcloud.manifest import Manifest
+from freshet.dbtcloud.model import Run
 from freshet.runtime.cache import Cache
 from freshet.runtime.clock import Clock
 from freshet.runtime.kube import Kube
@@ -24,7 +26,8 @@ __all__ = ["World", "counters_key", "dbt_key", "discovery_key", "pipeline_key"]
 class World:
     """``inbox`` holds what dbt Cloud runs mean for an asset until its reconciler has taken it in; ``due`` which models
     of a Pipeline are due, as their reconcilers found, and ``held`` why such a one is not run yet; ``manifests`` the
-    newest manifest of each Pipeline's project, as discovery read it: for exact selectors, tests and views.
+    newest manifest of each Pipeline's project, as discovery read it: for exact selectors, tests and views;
+    ``described`` what it says of each Asset; ``ran`` a Pipeline's runs that count, for discovery to look at.
     """
 
     cache: Cache
@@ -37,6 +40,8 @@ class World:
     due: dict[Key, set[str]] = field(default_factory=dict)
     held: dict[Key, Waiting] = field(default_factory=dict)
     manifests: dict[Key, Manifest] = field(default_factory=dict)
+    described: dict[Key, Described] = field(default_factory=dict)
+    ran: dict[Key, list[Run]] = field(default_factory=dict)
 
     def pipeline_of(self, asset: Asset) -> Pipeline | None:
         """The Pipeline that an asset names, if it exists."""
@@ -58,6 +63,12 @@ class World:
         else:
             self.inbox.pop(key, None)
 
+    def discover(self, pipeline: Pipeline, run: Run) -> None:
+        """A run that counts has ended: let discovery look at what it left."""
+        key = discovery_key(pipeline.namespace, pipeline.name)
+        self.ran.setdefault(key, []).append(run)
+        self.queue.add(key)
+
     async def write_status(self, obj: Asset | Pipeline, status: object) -> bool:
         """One PATCH with what differs; False where nothing does. Raises what Kube.patch_status raises."""
         patch = merge_patch(old=to_json(obj.status), new=to_json(status))
@@ -78,7 +89,7 @@ def dbt_key(namespace: str, pipeline: str) -> Key:
 
 
 def discovery_key(namespace: str, pipeline: str) -> Key:
-    """The key under which a Pipeline's models are discovered; add it to the queue after a run that counts."""
+    """The key under which a Pipeline's models are discovered; World.discover adds it to the queue."""
     return Key("Discovery", namespace, pipeline)
 
 

@@ -16,7 +16,7 @@ from freshet.api.durations import format_duration
 from freshet.api.names import ANNOTATION_REQUEST, ANNOTATION_REQUESTED_AT
 from freshet.api.pipeline import Pipeline, SourceSpec
 from freshet.api.view import to_json
-from freshet.core import cron
+from freshet.core import cron, nodes
 from freshet.core.naming import digest
 from freshet.core.policy import Policy
 
@@ -114,8 +114,10 @@ def definition_of(asset: Asset, pipeline: Pipeline | None) -> str:
 def assess(situation: Situation) -> Due | Waiting | None:
     """Due, waiting, or nothing to do. Suspended and in-flight assets are not asked."""
     need = need_of(situation)
-    if need is None or situation.asset.kind == "External":
+    if situation.asset.kind == "External":
         return None
+    if need is None:
+        return _tolerating(situation)
     return _hold(situation, need) or due_of(situation, need)
 
 
@@ -181,7 +183,26 @@ def _automated(situation: Situation) -> Need | None:
     if situation.asset.kind == "Source":
         return _first_load(situation)
     preset = presets.get(situation.policy.when)
-    return preset(situation) if preset else None
+    return (preset(situation) or _by_code(situation) or _asked_again(situation)) if preset else None
+
+
+def _by_code(situation: Situation) -> Need | None:
+    wanted = situation.policy.on_code_change and nodes.is_recoded(situation.status)
+    return Need(cause="its code changed") if wanted else None
+
+
+def _asked_again(situation: Situation) -> Need | None:
+    """dbt reused the table under a lag tolerance: once that has passed it is asked once more."""
+    at = nodes.ask_again_at(situation.status, situation.upstreams)
+    return Need(cause="its lag tolerance has passed") if at is not None and situation.now >= at else None
+
+
+def _tolerating(situation: Situation) -> Waiting | None:
+    at = nodes.ask_again_at(situation.status, situation.upstreams)
+    if at is None or situation.now >= at or situation.policy.when == "Manual":
+        return None
+    message = f"dbt reused the table; it is asked again at {at:%H:%M:%SZ}, when its lag tolerance has passed"
+    return Waiting(reason=conditions.WAITING_LAG_TOLERANCE, message=message, until=at)
 
 
 def _first_load(situation: Situation) -> Need | None:
@@ -266,6 +287,8 @@ def _hold(situation: Situation, need: Need) -> Waiting | None:
 
 
 def _never_built(situation: Situation, need: Need) -> Waiting | None:
+    if nodes.is_undescribed(situation.asset, situation.pipeline):
+        return Waiting(reason=conditions.DISCOVERING, message="discovery has yet to say what of it is there already")
     missing = [n for n in situation.asset.spec.upstreams if n not in situation.versions]
     if not missing:
         return None

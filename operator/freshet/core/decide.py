@@ -15,7 +15,7 @@ from freshet.api.asset import Asset, AssetStatus, RunInFlight
 from freshet.api.names import ANNOTATION_DATA_TIME, ANNOTATION_MATERIALIZED
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import instant
-from freshet.core import cron
+from freshet.core import cron, nodes
 from freshet.core.automation import Due, Situation, Waiting, assess
 from freshet.core.freshness import Facts, Verdict, judge
 from freshet.core.lineage import inherits
@@ -49,6 +49,7 @@ class Observed:
     active: RunInFlight | None = None
     cycle: tuple[str, ...] = ()
     trouble: Trouble | None = None
+    described: nodes.Described | None = None
     held: Waiting | None = None
     """What holds back a run that is due: a queue, a budget, a service that does not answer."""
     busy: Callable[[str], bool] = lambda name: False
@@ -73,6 +74,7 @@ def decide(observed: Observed) -> Decision:
     """The decision for one asset at one moment."""
     policy, trouble = _policy(observed)
     status, recorded = _take_in(observed, policy)
+    status = nodes.describe(status, observed.described)
     status = msgspec.structs.replace(status, run=observed.active, policy=in_force(policy))
     asset = msgspec.structs.replace(observed.asset, status=status)
     answer = None if trouble or policy.suspended or observed.active else _assess(observed, asset, policy)
@@ -177,12 +179,16 @@ def _announced(asset: Asset, now: datetime) -> Ended | None:
     if asset.kind != "External" or not version:
         return None
     data_time = instant(notes.get(ANNOTATION_DATA_TIME))
-    if version != asset.status.version:
+    if version not in (asset.status.version, asset.status.last_handled_trigger):
         return Ended(
             id=version, outcome="Succeeded", executor="External", finished_at=now, version=version,
-            cause="announced by annotation", data_time=data_time or now,
+            cause="announced by annotation", data_time=data_time or now, trigger=version,
         )  # fmt: skip
-    if data_time is None or (asset.status.data_time and data_time <= asset.status.data_time):
+    if (
+        version != asset.status.version
+        or data_time is None
+        or (asset.status.data_time and data_time <= asset.status.data_time)
+    ):
         return None
     return Ended(id=version, outcome="Unchanged", executor="External", finished_at=now, data_time=data_time)
 

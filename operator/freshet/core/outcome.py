@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from freshet.api.asset import Asset, AssetStatus, Check, Consumed, HistoryItem, LastRun, Outcome
+from freshet.core import nodes
 from freshet.core.policy import Policy
 
 __all__ = ["Ended", "is_recorded", "merged", "order", "record", "retry_delay"]
@@ -39,6 +40,8 @@ class Ended:
     attempt: int = 1
     message: str = ""
     looked_at: Mapping[str, Consumed] = field(default_factory=dict)
+    consumed: Mapping[str, Consumed] | None = None
+    """What the table is built from, where that is less than what counts as looked at (an adopted table)."""
     version: str | None = None
     data_time: datetime | None = None
     updated_at: datetime | None = None
@@ -58,6 +61,8 @@ class Ended:
     options: str | None = None
     foreign: bool = False
     """Somebody else started it: its failure is told, but uses up no attempt and earns none."""
+    adopted: bool = False
+    """It ended before freshet looked: taken over in silence."""
 
 
 def order(run: Ended) -> tuple[datetime, str]:
@@ -99,6 +104,7 @@ def record(
     if run.outcome not in NOT_LOOKED and not (run.foreign and run.outcome == "Failed"):
         changes["considered"] = {name: seen.version for name, seen in run.looked_at.items()}
         changes["definition"] = run.definition or status.definition
+        changes["dbt"] = nodes.looked(status.dbt)
     if run.outcome == "Succeeded":
         changes |= _built(asset, status, run, upstreams)
     elif run.outcome == "Unchanged":
@@ -177,7 +183,7 @@ def _built(asset: Asset, status: AssetStatus, run: Ended, upstreams: Mapping[str
         "data_time": run.data_time or (run.started_at or run.finished_at if not asset.spec.upstreams else None),
         "rows": run.rows,
         "duration_seconds": _seconds(run),
-        "consumed": dict(run.looked_at),
+        "consumed": dict(run.looked_at if run.consumed is None else run.consumed),
         "level": run.level or status.level,
     }
 

@@ -57,6 +57,7 @@ class Policy:
     suspended: bool
     static: bool
     checks: Checks | None
+    on_code_change: bool = False
 
 
 def effective(*, asset: Asset, pipeline: Pipeline | None) -> Policy:
@@ -89,6 +90,7 @@ def effective(*, asset: Asset, pipeline: Pipeline | None) -> Policy:
         suspended=asset.spec.suspend or bool(pipeline and pipeline.spec.suspend),
         static=asset.spec.data_time == "Static",
         checks=asset.spec.checks,
+        on_code_change=automation.on_code_change == "Run",
     )
 
 
@@ -117,6 +119,7 @@ def _automation(*, asset: Asset, pipeline: Pipeline | None) -> Automation:
         min_interval=_first(layer.min_interval for layer in layers),
         max_wait=_first(layer.max_wait for layer in layers),
         require_checks=_first(layer.require_checks for layer in layers),
+        on_code_change=_first(layer.on_code_change for layer in layers),
     )
 
 

@@ -2,22 +2,27 @@
 
 Ephemeral models have no table: what they read is read by those who name them. A model that is not selected, or belongs
 to another project, becomes an ``external`` Asset where a selected one reads it: somebody else builds it, and its runs
-are seen as foreign ones. Names must not collide: who has the name keeps it, the other gets a problem and no Asset, and
-whoever reads it names a hashed name that does not exist, so that it says ``UpstreamNotFound`` instead of watching the
-wrong table.
+are seen as foreign ones. As long as nothing says how recent an external one is, its data counts as static, so that what
+is built from it is not stale by it.
+
+Names must not collide: who has the name keeps it, the other gets a problem and no Asset, and whoever reads it names a
+hashed name that does not exist, so that it says ``UpstreamNotFound`` instead of watching the wrong table.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from freshet.api.asset import DbtFacts
+from freshet.api.asset import Exposure as Shown
+from freshet.api.durations import exact_duration
 from freshet.api.pipeline import Discovery, Pipeline, SourceSpec
 from freshet.dbtcloud.manifest import Exposure, Manifest, Model, Source
-from freshet.dbtcloud.meta import policy_of
+from freshet.dbtcloud.meta import policy_of, tolerance
 from freshet.dbtcloud.naming import asset_name, hashed_name
 
-__all__ = ["Desired", "Found", "Problem", "discover"]
+__all__ = ["Claim", "Desired", "Found", "Known", "Problem", "discover"]
 
 MOST_UPSTREAMS = 200
 MOST_EXPOSURES = 20
@@ -26,15 +31,19 @@ DESCRIPTION = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Desired:
-    """An Asset to apply. `spec` is complete but for ``pipeline``; `dbt` goes to ``status.dbt``."""
+    """An Asset to apply. `spec` is complete but for ``pipeline``; `facts` go to ``status.dbt``."""
 
     name: str
     unique_id: str
     kind: str
     """``DbtCloud`` or ``External``."""
     spec: Mapping[str, Any]
-    relation: str | None = None
-    dbt: Mapping[str, Any] = field(default_factory=dict)
+    facts: DbtFacts = field(default_factory=DbtFacts)
+
+    @property
+    def relation(self) -> str | None:
+        """Where it is built, as dbt writes it."""
+        return self.facts.relation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,18 +62,45 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """`assets` by name; `names`: unique id → Asset, sources that a Pipeline loads among them."""
+    """`assets` by name; `names`: unique id → Asset, sources that a Pipeline loads among them; `given`: what the
+    manifest says of Assets that a person wrote, by name.
+    """
 
     assets: Mapping[str, Desired]
     names: Mapping[str, str]
     problems: tuple[Problem, ...]
+    given: Mapping[str, DbtFacts] = field(default_factory=dict)
 
 
-def discover(*, manifest: Manifest, pipeline: Pipeline, owners: Mapping[str, str] | None = None) -> Found:
-    """The Assets of this project. `owners`: Asset name → unique id, of the Assets that exist."""
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """Another Pipeline builds the model; ``asset`` is its Asset where that can be read: in the same namespace."""
+
+    pipeline: str
+    asset: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is there already.
+
+    `owners`: Asset → unique id, of those that this discovery made. `given`: unique id → Asset, of those that a person
+    wrote for this Pipeline, or that another discovery made of what nobody builds here. `taken`: name → who else has it.
+    `claimed`: unique id → who builds it. `fed`: external Assets of which something says how recent they are.
+    """
+
+    owners: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
+    taken: Mapping[str, str] = field(default_factory=dict)
+    claimed: Mapping[str, Claim] = field(default_factory=dict)
+    fed: Collection[str] = frozenset()
+
+
+def discover(*, manifest: Manifest, pipeline: Pipeline, known: Known | None = None) -> Found:
+    """The Assets of this project."""
     dbt_cloud = pipeline.spec.dbt_cloud
     settings = dbt_cloud.discovery if dbt_cloud else Discovery()
-    return _Discovery(manifest=manifest, pipeline=pipeline, settings=settings, owners=owners or {}).result()
+    return _Discovery(manifest=manifest, pipeline=pipeline, settings=settings, known=known or Known()).result()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,14 +108,17 @@ class _Discovery:
     manifest: Manifest
     pipeline: Pipeline
     settings: Discovery
-    owners: Mapping[str, str]
+    known: Known
 
     def result(self) -> Found:
-        made = [self._model(model) for model in self.selected.values()]
+        made = [self._model(model) for model in self.selected.values() if model.unique_id not in self.known.given]
         assets = {asset.name: asset for asset in (*made, *self._externals()) if self._may_have(asset)}
         problems = (*self.collisions, *self._told(), *self._crowds(made))
         return Found(
-            assets=assets, names=self.names, problems=tuple(sorted(problems, key=lambda p: (p.name, p.message)))
+            assets=assets,
+            names=self.names,
+            problems=tuple(sorted(problems, key=lambda p: (p.name, p.message))),
+            given={name: self._facts(model) for key, name in self.known.given.items() if (model := self._find(key))},
         )
 
     @cached_property
@@ -108,10 +147,15 @@ class _Discovery:
         return {key: name for key, name in found.items() if name is not None}
 
     @cached_property
+    def elsewhere(self) -> dict[str, str]:
+        """Unique id → the Asset that is it already, so that none is made: a load's, or one that a person wrote."""
+        return {**self.loaded, **self.known.given}
+
+    @cached_property
     def wishes(self) -> dict[str, str]:
         """Unique id → the name that it would like."""
         read = {unique_id for upstreams in self.upstreams.values() for unique_id in upstreams}
-        return {key: self._wish(key) for key in sorted({*self.selected, *(read - self.loaded.keys())})}
+        return {key: self._wish(key) for key in sorted({*self.selected, *read} - self.elsewhere.keys())}
 
     @cached_property
     def winners(self) -> dict[str, str]:
@@ -119,32 +163,38 @@ class _Discovery:
         rivals: dict[str, list[str]] = {}
         for unique_id, name in self.wishes.items():
             rivals.setdefault(name, []).append(unique_id)
-        taken = {source.asset for source in self.pipeline.spec.sources}
-        return {name: min(ids, key=self._claim(name)) for name, ids in rivals.items() if name not in taken}
+        free = {name: [key for key in ids if key not in self.known.claimed] for name, ids in rivals.items()}
+        return {name: min(ids, key=self._claim(name)) for name, ids in free.items() if ids and name not in self.taken}
+
+    @cached_property
+    def taken(self) -> dict[str, str]:
+        """Name → who has it, that is no Asset of this discovery."""
+        return {**self.known.taken, **{source.asset: "a loaded source" for source in self.pipeline.spec.sources}}
 
     @cached_property
     def names(self) -> dict[str, str]:
         won = {unique_id: name for name, unique_id in self.winners.items()}
         lost = {key: hashed_name(name, unique_id=key) for key, name in self.wishes.items() if key not in won}
-        return {**self.loaded, **won, **lost}
+        theirs = {key: claim.asset for key, claim in self.known.claimed.items() if claim.asset and key in lost}
+        return {**self.elsewhere, **won, **lost, **theirs}
 
     @cached_property
     def collisions(self) -> tuple[Problem, ...]:
         losers = [(name, key) for key, name in self.wishes.items() if self.winners.get(name) != key]
-        return tuple(
-            Problem(
-                reason="NameConflict",
-                name=name,
-                message=f"{key} would have the name of {self.winners.get(name, 'a loaded source')}: rename one",
-            )
-            for name, key in losers
-        )
+        return tuple(self._lost(name, key) for name, key in losers)
+
+    def _lost(self, name: str, key: str) -> Problem:
+        if (claim := self.known.claimed.get(key)) is not None:
+            text = f"{key} is built by Pipeline {claim.pipeline}: leave it out of one of the two by discovery.select"
+            return Problem(reason="Conflict", name=name, message=text)
+        holder = self.taken.get(name) or self.winners.get(name)
+        return Problem(reason="NameConflict", name=name, message=f"{key} would have the name of {holder}: rename one")
 
     def _claim(self, name: str) -> Any:
         def rank(unique_id: str) -> tuple[bool, bool, str]:
             model = self.manifest.models.get(unique_id)
             return (
-                self.owners.get(name) != unique_id,
+                self.known.owners.get(name) != unique_id,
                 model is None or model.package != self.manifest.project,
                 unique_id,
             )
@@ -188,28 +238,34 @@ class _Discovery:
             "materialize": {"dbtCloud": {"uniqueId": model.unique_id}},
             **policy.spec,
         }
-        dbt = _described(model, self.exposures.get(model.unique_id, []))
-        return Desired(
-            name=name, unique_id=model.unique_id, kind="DbtCloud", spec=spec, relation=model.relation, dbt=dbt
-        )
+        return Desired(name=name, unique_id=model.unique_id, kind="DbtCloud", spec=spec, facts=self._facts(model))
+
+    def _find(self, unique_id: str) -> Model | None:
+        return self.manifest.models.get(unique_id)
+
+    def _facts(self, model: Model) -> DbtFacts:
+        return _facts(model, self.exposures.get(model.unique_id, []))
 
     def _externals(self) -> list[Desired]:
         """What selected models read and nobody here builds."""
         read = {unique_id for upstreams in self.upstreams.values() for unique_id in upstreams}
-        return [self._external(key) for key in sorted(read - self.loaded.keys() - self.selected.keys())]
+        return [self._external(key) for key in sorted(read - self.elsewhere.keys() - self.selected.keys())]
 
     def _external(self, unique_id: str) -> Desired:
-        source, model = self.manifest.sources.get(unique_id), self.manifest.models.get(unique_id)
+        source, model, name = self.manifest.sources.get(unique_id), self._find(unique_id), self.names[unique_id]
         key = source.key if source else ".".join(unique_id.split(".")[2:])
-        relation = source.relation if source else model.relation if model else None
         spec = {"key": key, "upstreams": [], "materialize": {"external": {}}}
-        return Desired(name=self.names[unique_id], unique_id=unique_id, kind="External", spec=spec, relation=relation)
+        if name not in self.known.fed:
+            spec["dataTime"] = "Static"
+        facts = DbtFacts(relation=source.relation) if source else self._facts(model) if model else DbtFacts()
+        return Desired(name=name, unique_id=unique_id, kind="External", spec=spec, facts=facts)
 
     def _told(self) -> list[Problem]:
         """What ``meta.freshet`` says that cannot be used."""
         return [
             Problem(reason="InvalidMeta", name=self.names[model.unique_id], message=f"{model.unique_id}: {text}")
             for model in self.selected.values()
+            if model.unique_id not in self.known.given
             for text in policy_of(model).problems
         ]
 
@@ -266,13 +322,14 @@ def _fold(text: str | None) -> str | None:
     return text.casefold() if text else None
 
 
-def _described(model: Model, exposures: list[Exposure]) -> dict[str, Any]:
-    shown = [{"name": each.name, "owner": each.owner, "url": each.url} for each in exposures[:MOST_EXPOSURES]]
-    found = {
-        "description": model.description[:DESCRIPTION],
-        "tags": list(model.tags),
-        "materialized": model.materialized,
-        "checksum": model.checksum,
-        "exposures": [{key: value for key, value in each.items() if value} for each in shown],
-    }
-    return {key: value for key, value in found.items() if value}
+def _facts(model: Model, exposures: list[Exposure]) -> DbtFacts:
+    lag = tolerance(model)
+    return DbtFacts(
+        description=model.description[:DESCRIPTION] or None,
+        tags=model.tags,
+        relation=model.relation,
+        materialized=model.materialized or None,
+        checksum=model.checksum,
+        lag_tolerance=exact_duration(lag) if lag else None,
+        exposures=tuple(Shown(name=e.name, owner=e.owner or None, url=e.url) for e in exposures[:MOST_EXPOSURES]),
+    )

@@ -28,6 +28,7 @@ __all__ = [
     "merge",
     "parse",
     "settle",
+    "source_steps",
     "test_name",
 ]
 
@@ -120,6 +121,11 @@ def artifact_steps(run: Run) -> tuple[tuple[int, str], ...]:
     """(index, command) of the steps whose run_results.json can say something; none where the run names no steps."""
     steps = [(step.index, _command(step)) for step in run.run_steps or () if step.index is not None and step.ran]
     return tuple((index, name) for index, name in steps if name is not None and name in BUILDS | TESTS)
+
+
+def source_steps(run: Run) -> tuple[int, ...]:
+    """The indexes of the steps that looked at how fresh the sources are."""
+    return tuple(step.index for step in run.run_steps or () if step.index is not None and _command(step) == "source")
 
 
 def command_of(text: str | None) -> str | None:

@@ -17,21 +17,25 @@ class InvalidSetting(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Settings of the reconcilers. ``dbt_poll_*`` are seconds between polls: with a run active, and idle."""
+    """Settings of the reconcilers. ``dbt_poll_*`` are seconds between polls: with a run active, and idle;
+    ``discovery_every``: between looks for a newer manifest that no run has brought to notice.
+    """
 
     image: str = DEFAULT_IMAGE
     history_jobs: int = 3
     dbt_poll_fast: float = 2.0
     dbt_poll_slow: float = 30.0
+    discovery_every: float = 900.0
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
-        """Read FRESHET_IMAGE, FRESHET_DBT_POLL_FAST and FRESHET_DBT_POLL_SLOW. Raises InvalidSetting."""
+        """Read FRESHET_IMAGE, FRESHET_DBT_POLL_FAST, _SLOW and FRESHET_DISCOVERY_EVERY. Raises InvalidSetting."""
         env = os.environ if env is None else env
         return cls(
             image=env.get("FRESHET_IMAGE") or DEFAULT_IMAGE,
             dbt_poll_fast=_seconds(env, "FRESHET_DBT_POLL_FAST", default=2.0),
             dbt_poll_slow=_seconds(env, "FRESHET_DBT_POLL_SLOW", default=30.0),
+            discovery_every=_seconds(env, "FRESHET_DISCOVERY_EVERY", default=900.0),
         )
 
 

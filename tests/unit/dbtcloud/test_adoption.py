@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from freshet.api.asset import DbtFacts
 from freshet.dbtcloud.adoption import Built, adopt, newest
 from freshet.dbtcloud.discovery import Desired, Found
 from freshet.dbtcloud.outcomes import NodeResult, Outcome
@@ -28,7 +29,7 @@ def found(**upstreams: list[str]) -> Found:
             unique_id=f"model.shop.{name}",
             kind="DbtCloud",
             spec={"upstreams": reads},
-            relation=f'"w"."main"."{name}"',
+            facts=DbtFacts(relation=f'"w"."main"."{name}"'),
         )
         for name, reads in upstreams.items()
     }
@@ -59,6 +60,8 @@ def test_nothing_is_due_after_adoption() -> None:
 
 def test_a_result_of_another_relation_is_not_taken() -> None:
     project = found(a=[])
-    moved = Desired(name="a", unique_id="model.shop.a", kind="DbtCloud", spec={"upstreams": []}, relation="ci.a")
+    moved = Desired(
+        name="a", unique_id="model.shop.a", kind="DbtCloud", spec={"upstreams": []}, facts=DbtFacts(relation="ci.a")
+    )
     other = Found(assets={"a": moved}, names=project.names, problems=())
     assert adopt(found=other, built=newest([(1, results(NOW, a="Success"))])) == {}

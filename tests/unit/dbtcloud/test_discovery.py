@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from freshet.api.asset import Automation
+from freshet.api.asset import Automation, DbtFacts
+from freshet.api.asset import Exposure as Shown
 from freshet.api.pipeline import DbtCloudSpec, Discovery, Pipeline, PipelineSpec, SecretKeyRef, SourceSpec, Warehouse
 from freshet.api.pipeline import DuckDb as DuckDbSpec
 from freshet.api.view import Meta
-from freshet.dbtcloud.discovery import Found, discover
+from freshet.dbtcloud.discovery import Claim, Found, Known, discover
 from freshet.dbtcloud.manifest import Exposure, Manifest, Model, Source
 from freshet.dbtcloud.meta import policy_of, tolerance
 from freshet.dbtcloud.naming import asset_name, hashed_name
@@ -120,6 +121,7 @@ def test_sources_are_mapped(
     assert ("raw-users" in result.assets) == (expected == "raw-users")
     if expected == "raw-users":
         assert result.assets[expected].spec["materialize"] == {"external": {}}
+        assert result.assets[expected].spec["dataTime"] == "Static"
 
 
 def test_other_projects_and_what_is_not_selected_are_external() -> None:
@@ -166,7 +168,9 @@ def test_two_models_of_one_name_do_not_fight() -> None:
     assert result.assets["users"].unique_id == "model.shop.users"
     assert [(each.reason, each.name) for each in result.problems] == [("NameConflict", "users")]
     assert result.assets["mart"].spec["upstreams"] == [hashed_name("users", unique_id="model.aardvark.users")]
-    again = discover(manifest=manifest(mine, theirs), pipeline=pipeline(), owners={"users": "model.aardvark.users"})
+    again = discover(
+        manifest=manifest(mine, theirs), pipeline=pipeline(), known=Known(owners={"users": "model.aardvark.users"})
+    )
     assert again.assets["users"].unique_id == "model.aardvark.users"
 
 
@@ -188,17 +192,50 @@ def test_more_upstreams_than_an_asset_may_have() -> None:
 def test_what_dbt_says_of_a_model() -> None:
     board = Exposure(name="board", owner="Ann", upstreams=("model.shop.e",))
     project = manifest(
-        model("a", description="d" * 2000, tags=("t",), checksum="c"),
+        model("a", description="d" * 2000, tags=("t",), checksum="c", relation="w.shop.a", lag_tolerance="30 minutes"),
         model("e", "model.shop.a", materialized="ephemeral"),
         exposures=(board,),
     )
-    assert discover(manifest=project, pipeline=pipeline()).assets["a"].dbt == {
-        "description": "d" * 1024,
-        "tags": ["t"],
-        "materialized": "table",
-        "checksum": "c",
-        "exposures": [{"name": "board", "owner": "Ann"}],
-    }
+    assert discover(manifest=project, pipeline=pipeline()).assets["a"].facts == DbtFacts(
+        description="d" * 1024,
+        tags=("t",),
+        relation="w.shop.a",
+        materialized="table",
+        checksum="c",
+        lag_tolerance="30m",
+        exposures=(Shown(name="board", owner="Ann"),),
+    )
+
+
+def test_an_external_source_lives_once_something_says_how_recent_it_is() -> None:
+    project = manifest(model("a", "source.shop.raw.users"), sources=(RAW,))
+    result = discover(manifest=project, pipeline=pipeline(), known=Known(fed={"raw-users"}))
+    assert "dataTime" not in result.assets["raw-users"].spec
+
+
+def test_an_asset_that_a_person_wrote_for_a_model_is_that_model() -> None:
+    project = manifest(model("a", checksum="c"), model("b", "model.shop.a", "source.shop.raw.users"), sources=(RAW,))
+    given = {"model.shop.a": "mine", "source.shop.raw.users": "theirs"}
+    result = discover(manifest=project, pipeline=pipeline(), known=Known(given=given))
+    assert upstreams(result) == {"b": ["mine", "theirs"]}
+    assert result.given == {"mine": DbtFacts(materialized="table", checksum="c")}
+    assert result.problems == ()
+
+
+def test_a_name_that_another_object_has() -> None:
+    project = manifest(model("a"), model("b", "model.shop.a"))
+    result = discover(manifest=project, pipeline=pipeline(), known=Known(taken={"a": "an Asset that is not its own"}))
+    assert upstreams(result) == {"b": [hashed_name("a", unique_id="model.shop.a")]}
+    assert [(each.reason, each.name) for each in result.problems] == [("NameConflict", "a")]
+
+
+def test_a_model_that_another_pipeline_builds() -> None:
+    project = manifest(model("a"), model("b", "model.shop.a"))
+    claims = {"model.shop.a": Claim(pipeline="other", asset="theirs")}
+    result = discover(manifest=project, pipeline=pipeline(), known=Known(claimed=claims))
+    assert upstreams(result) == {"b": ["theirs"]}
+    assert [(each.reason, each.name) for each in result.problems] == [("Conflict", "a")]
+    assert "Pipeline other" in result.problems[0].message
 
 
 @pytest.mark.parametrize(

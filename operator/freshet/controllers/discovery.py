@@ -1,0 +1,272 @@
+"""Discovery: a Pipeline's dbt project as Assets. Called with ``Discovery <namespace>/<pipeline>``.
+
+A visit looks at dbt Cloud where that is due (a run that counts has ended, the slow timer, first sight), plans what the
+newest manifest asks for, and carries out what differs. What it has said is compared, never remembered: the mark of what
+was applied stands on each Asset, and the manifest's in the Pipeline's status, so that the same again writes nothing.
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from freshet.api import conditions as c
+from freshet.api.asset import Asset
+from freshet.api.pipeline import DbtCloudSpec, Pipeline
+from freshet.api.view import Key
+from freshet.controllers.dbt_clients import Clients, NoToken
+from freshet.controllers.discovery_apply import Applier
+from freshet.controllers.discovery_learn import Learned, adopted, external
+from freshet.controllers.discovery_parse import Parser
+from freshet.controllers.discovery_plan import Plan, plan
+from freshet.controllers.discovery_read import Glance, Read, Reader
+from freshet.controllers.discovery_say import Teller
+from freshet.controllers.world import World
+from freshet.core import nodes
+from freshet.core.outcome import Ended
+from freshet.core.state import Trouble
+from freshet.dbtcloud import errors
+from freshet.dbtcloud.manifest import ManifestUnreadable
+from freshet.dbtcloud.marker import token_in
+from freshet.dbtcloud.model import Run
+from freshet.dbtcloud.pacing import Pace
+from freshet.dbtcloud.sources import SourceState
+
+__all__ = ["DiscoveryReconciler"]
+
+States = Mapping[str, tuple[SourceState, Run]]
+LATE = timedelta(minutes=10)
+"""A run's artifacts may come so long after its end."""
+
+
+@dataclass(kw_only=True)
+class Memory:
+    """What this process knows of one Pipeline's project; ``look_at`` None: look now."""
+
+    generation: int
+    read: Read | None = None
+    plan: Plan | None = None
+    environment: int | None = None
+    look_at: datetime | None = None
+    pace: Pace = field(default_factory=Pace)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """One visit to one Pipeline."""
+
+    key: Key
+    pipeline: Pipeline
+    spec: DbtCloudSpec
+    memory: Memory
+    reader: Reader
+    now: datetime
+
+
+class DiscoveryReconciler:
+    """Pipelines are planned one after another, so that two never take one name or model at the same moment."""
+
+    def __init__(self, *, world: World, clients: Clients) -> None:
+        self._world, self._clients = world, clients
+        self._applier = Applier(world=world)
+        self._parser = Parser(world=world, clients=clients)
+        self._teller = Teller(world=world)
+        self._memories: dict[Key, Memory] = {}
+        self._turn = asyncio.Lock()
+
+    async def reconcile(self, key: Key) -> None:
+        """Look where that is due, then make the Assets what they should be."""
+        pipeline = self._world.cache.pipelines.get(Key("Pipeline", key.namespace, key.name))
+        if pipeline is None or pipeline.metadata.deletion_timestamp is not None or not pipeline.discovers:
+            await self._forget(key, pipeline)
+            return
+        memory, now = self._remembered(key, pipeline), self._world.clock.now()
+        if not _is_reachable(pipeline):
+            return
+        blocked = memory.pace.blocked_until
+        if blocked is not None and now < blocked and key not in self._world.ran:
+            self._world.queue.set_wake(key, blocked)
+            return
+        await self._guarded(key, pipeline, memory)
+
+    def _remembered(self, key: Key, pipeline: Pipeline) -> Memory:
+        """A spec that has changed is looked at now; the manifest of another job is not of this project."""
+        memory = self._memories.get(key)
+        if memory is None or memory.generation != pipeline.metadata.generation:
+            memory = self._memories[key] = Memory(generation=pipeline.metadata.generation)
+        return memory
+
+    async def _forget(self, key: Key, pipeline: Pipeline | None) -> None:
+        self._memories.pop(key, None)
+        self._world.ran.pop(key, None)
+        self._world.manifests.pop(Key("Pipeline", key.namespace, key.name), None)
+        self._world.queue.set_wake(key, None)
+        if pipeline is not None:
+            await self._teller.silence(pipeline)
+
+    async def _guarded(self, key: Key, pipeline: Pipeline, memory: Memory) -> None:
+        try:
+            await self._visit(key, pipeline, memory)
+        except (NoToken, ManifestUnreadable) as error:
+            await self._trouble(key, pipeline, memory, error)
+        except errors.DbtCloudError as error:
+            if isinstance(error, errors.AuthenticationFailed) and await self._clients.reread(pipeline):
+                self._world.queue.add(key)
+            else:
+                await self._trouble(key, pipeline, memory, error)
+        else:
+            memory.pace = memory.pace.succeeded()
+            self._world.queue.set_wake(key, memory.look_at)
+
+    async def _trouble(self, key: Key, pipeline: Pipeline, memory: Memory, error: Exception) -> None:
+        """What was discovered before stays. It is tried again, later each time."""
+        trouble = _trouble_of(error)
+        now = self._world.clock.now()
+        failure = error if isinstance(error, errors.DbtCloudError) else errors.Refused(trouble.message)
+        memory.look_at = None
+        memory.pace = memory.pace.failed(failure, now=now, jitter=random.random())
+        self._world.queue.set_wake(key, memory.pace.blocked_until)
+        if memory.pace.reason is not None or not isinstance(error, errors.DbtCloudError):
+            await self._teller.say(pipeline, trouble)
+
+    async def _visit(self, key: Key, pipeline: Pipeline, memory: Memory) -> None:
+        spec = pipeline.spec.dbt_cloud
+        assert spec is not None
+        client = await self._clients.of(pipeline, fresh=True)
+        if memory.environment is None:
+            memory.environment = (await client.get_job(job_id=spec.job_id)).environment_id
+        reader = Reader(client, spec=spec, environment=memory.environment)
+        visit = Visit(key=key, pipeline=pipeline, spec=spec, memory=memory, reader=reader, now=self._world.clock.now())
+        runs: tuple[Run, ...] = ()
+        ran = self._world.ran.pop(key, [])
+        if ran or memory.look_at is None or visit.now >= memory.look_at:
+            runs = await self._look(visit, ran)
+        if memory.read is not None:
+            await self._carry_out(visit, memory.read, runs)
+
+    async def _look(self, visit: Visit, ran: list[Run]) -> tuple[Run, ...]:
+        """Read the newest manifest; the runs that have ended since the look before come back, newest first."""
+        memory, last = visit.memory, visit.memory.read
+        memory.look_at = None
+        if ran and last is not None:
+            glance = visit.reader.of(ran)
+        else:
+            glance = await visit.reader.glance(deep=last is None)
+        careful = memory.plan is not None and memory.plan.pruning
+        memory.read = await visit.reader.newest(glance.runs, last=last, careful=careful, now=visit.now)
+        memory.look_at = await self._next_look(visit, glance)
+        seen = last.run.id if last is not None else None
+        return tuple(run for run in glance.runs if last is None or (run.id != seen and _ended_after(run, last.run)))
+
+    async def _next_look(self, visit: Visit, glance: Glance) -> datetime:
+        """A run that ended a moment ago may still leave its manifest; a project without any is parsed."""
+        read, newest = visit.memory.read, glance.runs[0] if glance.runs else None
+        times = [visit.now + timedelta(seconds=self._world.settings.discovery_every)]
+        if newest is not None and newest.finished_at is not None and (read is None or newest.id != read.run.id):
+            age = visit.now - newest.finished_at
+            if age < LATE:
+                return visit.now + max(timedelta(seconds=self._world.settings.dbt_poll_fast), age / 2)
+        parsed = await self._parser.attend(visit.pipeline, visit.spec, glance=glance, missing=read is None)
+        if parsed.trouble is not None:
+            await self._teller.say(visit.pipeline, parsed.trouble)
+        return min(at for at in [*times, parsed.look_at] if at is not None)
+
+    async def _carry_out(self, visit: Visit, read: Read, runs: tuple[Run, ...]) -> None:
+        async with self._turn:
+            made = await self._plan(visit.pipeline, read)
+            learned = await self._learn(visit, read, made, runs)
+            fed = {made.found.names[key] for key in learned.fed if key in made.found.names}
+            made = await self._plan(visit.pipeline, read, fed=fed) if fed else made
+            problems = [*made.found.problems, *await self._applier.apply(visit.pipeline, made.apply)]
+            await self._applier.delete(visit.pipeline, made.delete)
+        visit.memory.plan = made
+        self._world.manifests[Key("Pipeline", visit.key.namespace, visit.key.name)] = read.manifest
+        self._hand_over(visit.pipeline, read, made, learned)
+        await self._teller.read(visit.pipeline, read, made, problems)
+
+    async def _plan(self, pipeline: Pipeline, read: Read, *, fed: set[str] | frozenset[str] = frozenset()) -> Plan:
+        here = self._here(pipeline)
+        rivals = [asset for asset in self._world.cache.assets if _is_rival(asset, pipeline, self._world)]
+        return await asyncio.to_thread(
+            plan, manifest=read.manifest, pipeline=pipeline, here=here, rivals=rivals, fed=fed
+        )
+
+    def _here(self, pipeline: Pipeline) -> list[Asset]:
+        return [asset for asset in self._world.cache.assets if asset.namespace == pipeline.namespace]
+
+    async def _learn(self, visit: Visit, read: Read, made: Plan, runs: tuple[Run, ...]) -> Learned:
+        """Look up what is not known: models at first sight, external Assets whenever a run may say more."""
+        assets = made.found.assets.values()
+        adopts = visit.spec.discovery.adopt is not False
+        wanted = {a.unique_id for a in assets if adopts and a.kind == "DbtCloud" and a.name in made.fresh}
+        outside = {a.unique_id for a in assets if a.kind == "External"}
+        sources = {key for key in outside if key.startswith("source.")}
+        if wanted and not runs:
+            runs = (await visit.reader.glance(deep=True)).runs
+        foreign = [run for run in runs if not _is_selective(run, visit.spec)]
+        models = outside - sources
+        asked = runs if wanted else foreign if models else ()
+        results = await visit.reader.results(asked, wanted=wanted | models, of=read.manifest)
+        return Learned(results=tuple(results), states=await self._states(visit.reader, foreign, sources))
+
+    async def _states(self, reader: Reader, runs: list[Run], sources: set[str]) -> States:
+        for run in runs if sources else ():
+            if found := await reader.sources(run):
+                return {key: (state, run) for key, state in found.items() if key in sources}
+        return {}
+
+    def _hand_over(self, pipeline: Pipeline, read: Read, made: Plan, learned: Learned) -> None:
+        """To each Asset's own reconciler: all writes to an object happen under its key."""
+        assets = {asset.name: asset for asset in self._here(pipeline)}
+        at = read.manifest.generated_at or self._world.clock.now()
+        ended: dict[str, Ended] = dict(external(found=made.found, learned=learned, fresh=made.fresh, at=at))
+        ended |= adopted(found=made.found, learned=learned, assets=assets, pipeline=pipeline, fresh=made.fresh)
+        for name, facts in made.facts.items():
+            if (asset := assets.get(name)) is not None:
+                described = nodes.Described(facts=facts, run=str(read.run.id))
+                self._hand(asset, described, ended.get(name))
+
+    def _hand(self, asset: Asset, described: nodes.Described, ended: Ended | None) -> None:
+        key = Key("Asset", asset.namespace, asset.name)
+        self._world.described[key] = described
+        if ended is not None:
+            same = ended.version == asset.status.version
+            self._world.hand_over(key, replace(ended, outcome="Unchanged") if same else ended)
+        elif nodes.describe(asset.status, described) != asset.status:
+            self._world.queue.add(key)
+
+
+def _is_reachable(pipeline: Pipeline) -> bool:
+    """dbt Cloud is left alone while DbtCloudReady says that it does not answer, or has not been asked."""
+    ready = c.find(pipeline.status.conditions, type=c.DBT_CLOUD_READY)
+    return ready is not None and ready.status == "True"
+
+
+def _ended_after(run: Run, other: Run) -> bool:
+    return run.finished_at is not None and other.finished_at is not None and run.finished_at >= other.finished_at
+
+
+def _is_rival(asset: Asset, pipeline: Pipeline, world: World) -> bool:
+    """Is it a model of another Pipeline of the same dbt Cloud account?"""
+    if asset.kind != "DbtCloud" or (asset.namespace, asset.spec.pipeline) == (pipeline.namespace, pipeline.name):
+        return False
+    other = world.pipeline_of(asset)
+    theirs, ours = other.spec.dbt_cloud if other else None, pipeline.spec.dbt_cloud
+    return theirs is not None and ours is not None and (theirs.host, theirs.account_id) == (ours.host, ours.account_id)
+
+
+def _is_selective(run: Run, spec: DbtCloudSpec) -> bool:
+    """A run of freshet's own that built what was selected and looked at nothing else."""
+    return spec.mode == "Select" and run.job == spec.job_id and token_in(run.cause) is not None
+
+
+def _trouble_of(error: Exception) -> Trouble:
+    if isinstance(error, NoToken):
+        return error.trouble
+    if isinstance(error, ManifestUnreadable):
+        return Trouble(reason=c.MANIFEST_UNREADABLE, message=str(error))
+    if isinstance(error, errors.AuthenticationFailed):
+        return Trouble(reason=c.AUTHENTICATION_FAILED, message=str(error))
+    reason = c.JOB_NOT_FOUND if isinstance(error, errors.NotFound) else c.UNREACHABLE
+    return Trouble(reason=reason, message=str(error))

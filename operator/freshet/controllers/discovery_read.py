@@ -1,0 +1,159 @@
+"""Finds what the newest runs left in dbt Cloud and reads it: the manifest, how fresh sources are, what was built.
+
+Runs of pull requests, or with another branch, schema or target, say nothing of these tables: their manifests are not
+read. A run of the commit that was read last has nothing new to say: a manifest may have 100 MB.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from freshet.api.pipeline import DbtCloudSpec
+from freshet.dbtcloud import errors, manifest
+from freshet.dbtcloud.client import DbtCloud, RunQuery
+from freshet.dbtcloud.foreign import judge
+from freshet.dbtcloud.manifest import Manifest
+from freshet.dbtcloud.model import Run
+from freshet.dbtcloud.outcomes import same_relation
+from freshet.dbtcloud.results import Missing, StepResults, artifact_steps, merge, parse, source_steps
+from freshet.dbtcloud.sources import SourceState, parse_sources
+
+__all__ = ["Glance", "Read", "Reader"]
+
+FEW, MANY = 20, 100
+REREAD = timedelta(hours=1)
+"""The same commit is read again after so long: packages, variables and dbt itself may have changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """A manifest, the newest run whose code it is, and when it was read."""
+
+    manifest: Manifest
+    run: Run
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glance:
+    """``runs`` that count and have ended, newest first; ``newest`` of the job itself, whatever its kind and state."""
+
+    runs: tuple[Run, ...]
+    newest: Run | None = None
+
+
+class Reader:
+    """Every method asks dbt Cloud, and raises what its client raises."""
+
+    def __init__(self, client: DbtCloud, *, spec: DbtCloudSpec, environment: int | None) -> None:
+        self._client, self._spec, self._environment = client, spec, environment
+
+    async def glance(self, *, deep: bool) -> Glance:
+        """The newest runs; ``deep``: many of them, with their steps."""
+        spec = self._spec
+        whole = spec.observe != "Job" and self._environment is not None
+        query = RunQuery(
+            job_id=None if whole else spec.job_id,
+            environment_id=self._environment if whole else None,
+            limit=MANY if deep else FEW,
+            related=("trigger", "run_steps") if deep else ("trigger",),
+        )
+        page = await self._client.list_runs(query=query)
+        ended = [run for run in page.runs if self.counts(run)]
+        newest = max((run for run in page.runs if run.job == spec.job_id), key=lambda run: run.id, default=None)
+        return replace(self.of(ended), newest=newest)
+
+    def of(self, runs: Iterable[Run]) -> Glance:
+        """These runs, which are known to count; a cancelled one may have left half of something."""
+        ended = [run for run in runs if run.finished_at is not None and not run.cancelled]
+        return Glance(runs=tuple(sorted(ended, key=_end, reverse=True)))
+
+    def counts(self, run: Run) -> bool:
+        """Does the run say something of these tables?"""
+        spec = self._spec
+        verdict = judge(run, job_id=spec.job_id, environment_id=self._environment, observe=spec.observe)
+        return verdict in ("Counts", "Ours") and run.finished_at is not None
+
+    async def newest(self, runs: Iterable[Run], *, last: Read | None, careful: bool, now: datetime) -> Read | None:
+        """The newest manifest that is there; ``careful``: the same commit is read again.
+
+        Raises ManifestUnreadable, too.
+        """
+        for run in runs:
+            if last is not None and _end(run) <= _end(last.run):
+                return last
+            if last is not None and not careful and _is_same_code(run, last.run) and now - last.at < REREAD:
+                return replace(last, run=run)
+            try:
+                return Read(manifest=await self._manifest(run), run=run, at=now)
+            except errors.NotFound:
+                continue
+        return last
+
+    async def results(
+        self, runs: Iterable[Run], *, wanted: Collection[str], of: Manifest
+    ) -> list[tuple[Run, StepResults]]:
+        """What the runs (newest first) built of the wanted nodes, as far back as it takes to know each."""
+        found, left = [], set(wanted)
+        for run in runs:
+            if not left:
+                break
+            steps = await self._steps(run)
+            kept = {key: node for key, node in steps.nodes.items() if key in left and node.built}
+            mine = {key: node for key, node in kept.items() if _is_about(node.relation, of.models.get(key))}
+            found.append((run, replace(steps, nodes=mine)))
+            left -= mine.keys()
+        return found
+
+    async def sources(self, run: Run) -> Mapping[str, SourceState]:
+        """How fresh dbt found the sources to be in that run; nothing where it did not look."""
+        run = await self._with_steps(run)
+        for step in reversed(source_steps(run)):
+            try:
+                raw = await self._client.get_artifact(run_id=run.id, path="sources.json", step=step)
+            except errors.NotFound:
+                continue
+            states = parse_sources(raw)
+            if not isinstance(states, Missing):
+                return states
+        return {}
+
+    async def _manifest(self, run: Run) -> Manifest:
+        with tempfile.TemporaryDirectory(prefix="freshet-") as folder:
+            path = Path(folder) / "manifest.json"
+            await self._client.get_artifact(run_id=run.id, path=path.name, into=path)
+            return await asyncio.to_thread(manifest.load, path)
+
+    async def _steps(self, run: Run) -> StepResults:
+        run = await self._with_steps(run)
+        pages = []
+        for step, command in artifact_steps(run):
+            try:
+                raw = await self._client.get_artifact(run_id=run.id, path="run_results.json", step=step)
+            except errors.NotFound:
+                continue
+            page = parse(raw, command=command)
+            if not isinstance(page, Missing):
+                pages.append(page)
+        return merge(pages)
+
+    async def _with_steps(self, run: Run) -> Run:
+        if run.run_steps is not None:
+            return run
+        return await self._client.get_run(run_id=run.id, related=("trigger", "run_steps"))
+
+
+def _end(run: Run) -> tuple[datetime, int]:
+    assert run.finished_at is not None
+    return run.finished_at, run.id
+
+
+def _is_same_code(run: Run, other: Run) -> bool:
+    return run.git_sha is not None and run.git_sha == other.git_sha
+
+
+def _is_about(relation: str | None, model: manifest.Model | None) -> bool:
+    return model is not None and same_relation(relation, model.relation) is not False
