@@ -1,0 +1,227 @@
+"""Each alert fires, keeps quiet, and ends: promtool plays series against the rules that ship."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.support.prometheus import promtool
+
+ROOT = Path(__file__).parents[3]
+RULES = ROOT / "manifests" / "monitoring" / "rules.yaml"
+ASSET = 'asset="orders",kind="Source",namespace="shop",pipeline="shop"'
+OTHER = 'asset="other",kind="Source",namespace="shop",pipeline="shop"'
+PIPELINE = 'namespace="shop",pipeline="shop"'
+LABELS = {"asset": "orders", "kind": "Source", "namespace": "shop", "pipeline": "shop"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Series at one value a minute, and when the alert does not fire yet, fires, and has ended."""
+
+    alert: str
+    series: dict[str, str]
+    quiet: str
+    firing: str
+    resolved: str
+    labels: dict[str, str] = field(default_factory=lambda: LABELS)
+
+
+CASES = [
+    Case(
+        alert="FreshetAssetStale",
+        series={f"freshet_asset_fresh{{{ASSET}}}": "1x4 0x10 1x10", f"freshet_asset_fresh{{{OTHER}}}": "1x40"},
+        quiet="9m",
+        firing="10m",
+        resolved="16m",
+    ),
+    Case(
+        alert="FreshetAssetAging",
+        series={f'freshet_asset_state{{{ASSET},state="Aging"}}': "0x4 1x10 0x10"},
+        quiet="9m",
+        firing="10m",
+        resolved="16m",
+        labels={**LABELS, "state": "Aging"},
+    ),
+    Case(
+        alert="FreshetAssetFailing",
+        series={f"freshet_asset_failing{{{ASSET}}}": "0x4 1x10 0x10"},
+        quiet="5m",
+        firing="6m",
+        resolved="16m",
+    ),
+    Case(
+        alert="FreshetAssetStuck",
+        series={
+            f"freshet_asset_run_started_timestamp_seconds{{{ASSET}}}": "60x30 stale",
+            f"freshet_asset_timeout_seconds{{{ASSET}}}": "600x60",
+        },
+        quiet="21m",
+        firing="22m",
+        resolved="33m",
+    ),
+    Case(
+        alert="FreshetNoLoad",
+        series={f"freshet_asset_next_load_timestamp_seconds{{{ASSET}}}": "300x30 3600x30"},
+        quiet="20m",
+        firing="22m",
+        resolved="31m",
+    ),
+    Case(
+        alert="FreshetLoadRejectsRows",
+        series={f"freshet_asset_rejected_rows{{{ASSET}}}": "0x4 3x10 0x10"},
+        quiet="4m",
+        firing="5m",
+        resolved="16m",
+    ),
+    Case(
+        alert="FreshetLoadRejectsRows",
+        series={f"freshet_asset_load_refused{{{ASSET}}}": "0x4 1x10 0x10"},
+        quiet="4m",
+        firing="5m",
+        resolved="16m",
+    ),
+    Case(
+        alert="FreshetDbtCloudUnreachable",
+        series={f"freshet_pipeline_dbt_cloud_ready{{{PIPELINE}}}": "1x4 0x20 1x10"},
+        quiet="14m",
+        firing="15m",
+        resolved="26m",
+        labels={"namespace": "shop", "pipeline": "shop"},
+    ),
+    Case(
+        alert="FreshetWarehouseUnreachable",
+        series={f"freshet_pipeline_warehouse_reachable{{{PIPELINE}}}": "1x4 0x20 1x10"},
+        quiet="14m",
+        firing="15m",
+        resolved="26m",
+        labels={"namespace": "shop", "pipeline": "shop"},
+    ),
+    Case(
+        alert="FreshetOperatorDown",
+        series={'freshet_build_info{version="0.1.0"}': "1x3 stale _x10 1x10"},
+        quiet="8m",
+        firing="9m",
+        resolved="16m",
+        labels={},
+    ),
+    Case(
+        alert="FreshetNotLeader",
+        series={'freshet_leader{instance="a"}': "1x4 0x10 1x10", 'freshet_leader{instance="b"}': "0x40"},
+        quiet="6m",
+        firing="7m",
+        resolved="16m",
+        labels={},
+    ),
+    Case(
+        alert="FreshetFreshnessBudgetBurnsFast",
+        series={f"freshet_asset_fresh{{{ASSET}}}": "1x120 0x20 1x60"},
+        quiet="129m",
+        firing="140m",
+        resolved="150m",
+    ),
+    Case(
+        alert="FreshetFreshnessBudgetBurnsSlowly",
+        series={f"freshet_asset_fresh{{{ASSET}}}": "1x1440 0x90 1x120"},
+        quiet="1440m",
+        firing="1550m",
+        resolved="1650m",
+    ),
+]
+
+
+def rules() -> Iterator[dict[str, Any]]:
+    for group in yaml.safe_load(RULES.read_text())["groups"]:
+        yield from group["rules"]
+
+
+def severity(alert: str) -> str:
+    found: str = next(rule["labels"]["severity"] for rule in rules() if rule.get("alert") == alert)
+    return found
+
+
+def played(case: Case) -> dict[str, Any]:
+    """One test of promtool's: ALERTS holds what fires."""
+    expression = f'count without (severity) (ALERTS{{alertname="{case.alert}",alertstate="firing"}})'
+    labels = {"alertname": case.alert, "alertstate": "firing", **case.labels}
+    text = "{" + ",".join(f'{key}="{value}"' for key, value in sorted(labels.items())) + "}"
+    return {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in case.series.items()],
+        "promql_expr_test": [
+            {"expr": expression, "eval_time": case.quiet, "exp_samples": []},
+            {"expr": expression, "eval_time": case.firing, "exp_samples": [{"labels": text, "value": 1}]},
+            {"expr": expression, "eval_time": case.resolved, "exp_samples": []},
+        ],
+    }
+
+
+def play(folder: Path, tests: list[dict[str, Any]]) -> None:
+    path = folder / "test.yaml"
+    path.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": tests}))
+    promtool("test", "rules", path)
+
+
+def test_promtool_finds_no_fault(tmp_path: Path) -> None:
+    """Debian builds Prometheus without the discovery of pods: a fixed target stands in for it."""
+    assert "SUCCESS" in promtool("check", "rules", RULES)
+    config = yaml.safe_load(RULES.with_name("scrape.yaml").read_text())
+    config["rule_files"] = [str(RULES)]
+    (job,) = config["scrape_configs"]
+    (discovery,) = job.pop("kubernetes_sd_configs")
+    assert discovery["namespaces"] == {"names": ["freshet-system"]}
+    path = tmp_path / "prometheus.yaml"
+    path.write_text(yaml.safe_dump({**config, "scrape_configs": [{**job, "static_configs": [{"targets": ["a:1"]}]}]}))
+    assert "SUCCESS" in promtool("check", "config", path)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.alert)
+def test_it_fires_keeps_quiet_and_ends(case: Case, tmp_path: Path) -> None:
+    play(tmp_path, [played(case)])
+
+
+def test_every_alert_is_played() -> None:
+    assert {case.alert for case in CASES} == {rule["alert"] for rule in rules() if "alert" in rule}
+
+
+def test_what_is_held_back_on_purpose_is_not_called_stale_nor_a_load_under_way_missing(tmp_path: Path) -> None:
+    suspended = {
+        f"freshet_asset_fresh{{{ASSET}}}": "0x40",
+        f'freshet_asset_state{{{ASSET},state="Suspended"}}': "1x40",
+        f"freshet_asset_next_load_timestamp_seconds{{{ASSET}}}": "0x40",
+        f"freshet_asset_run_started_timestamp_seconds{{{ASSET}}}": "1200x40",
+    }
+    quiet = {"expr": 'ALERTS{alertname=~"FreshetAssetStale|FreshetNoLoad"}', "eval_time": "30m", "exp_samples": []}
+    series = [{"series": name, "values": values} for name, values in suspended.items()]
+    play(tmp_path, [{"interval": "1m", "input_series": series, "promql_expr_test": [quiet]}])
+
+
+def test_the_share_of_time_fresh(tmp_path: Path) -> None:
+    """A day of which the first half was stale; the same day in a month of which it is all that is known."""
+    labels = f"{{{ASSET}}}"
+    expected = [("freshet:asset_fresh:avg1h", "12h", 0), ("freshet:asset_fresh:avg1h", "24h", 1)]
+    tests = [
+        {"expr": name, "eval_time": at, "exp_samples": [{"labels": f"{name}{labels}", "value": value}]}
+        for name, at, value in expected
+    ]
+    half = {"expr": "round(freshet:asset_fresh:avg1d, 0.1)", "eval_time": "24h"}
+    month = {"expr": "round(freshet:asset_fresh:avg30d, 0.1)", "eval_time": "24h"}
+    tests += [{**test, "exp_samples": [{"labels": labels, "value": 0.5}]} for test in (half, month)]
+    series = [{"series": f"freshet_asset_fresh{labels}", "values": "0x720 1x720"}]
+    play(tmp_path, [{"interval": "1m", "input_series": series, "promql_expr_test": tests}])
+
+
+@pytest.mark.parametrize("rule", [rule for rule in rules() if "alert" in rule], ids=lambda rule: rule["alert"])
+def test_an_alert_helps_whom_it_wakes(rule: dict[str, Any]) -> None:
+    notes = rule["annotations"]
+    assert rule["labels"]["severity"] in ("critical", "warning", "info")
+    assert notes["summary"]
+    assert notes["description"].endswith(".")
+    page = ROOT / "docs" / "runbooks" / notes["runbook_url"].rpartition("/")[2]
+    assert notes["runbook_url"] == f"https://freshet.dev/docs/runbooks/{page.name}"
+    text = page.read_text()
+    assert f"`{rule['alert']}`" in text
+    for heading in ("## What it means", "## What to look at", "## What to do"):
+        assert heading in text
