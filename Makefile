@@ -49,14 +49,14 @@ e2e: $(STAMP) ## The whole demo
 	$(BIN)/pytest -q $(BESIDE) 2 tests/e2e
 
 check: $(STAMP) ## Lint, types, layers
-	$(BIN)/ruff check operator tests data crds
-	$(BIN)/ruff format --check operator tests data crds
+	$(BIN)/ruff check operator tests data crds manifests
+	$(BIN)/ruff format --check operator tests data crds manifests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(STAMP) ## Format the code
-	$(BIN)/ruff check --fix operator tests data crds
-	$(BIN)/ruff format operator tests data crds
+	$(BIN)/ruff check --fix operator tests data crds manifests
+	$(BIN)/ruff format operator tests data crds manifests
 
 bench: $(STAMP) ## Print the figures
 	for bench in propagation scale memory ingest; do PYTHONPATH=. $(BIN)/python tests/bench/$$bench.py || exit 1; done
