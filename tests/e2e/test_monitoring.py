@@ -37,9 +37,7 @@ spec:
               restartPolicy: Never
               containers: [{{name: work, image: none, command: {command}}}]
 """
-TROUBLE = (
-    MORE.format(name="broken", command='["false"]') + "---" + MORE.format(name="endless", command='["sleep", "900"]')
-)
+BROKEN, ENDLESS = MORE.format(name="broken", command="['false']"), MORE.format(name="endless", command="[sleep, '900']")
 SUBSTITUTES = {"$namespace": ".*", "$pipeline": ".*", "$asset": ".*", "$__rate_interval": "5m", "$__range": "6h"}
 
 
