@@ -68,8 +68,7 @@ def test_what_may_not_join_waits_for_its_own_turn(
     lay_out(place, stand_in, own={"c": {"suspend": True}})
     place.announce("raw", "v1")
     place.wait_status("b", state="Fresh")
-    status = place.wait_status("d", lambda it: "NeverUpdated" in it["reason"])
-    assert "waits for c" in status["reason"]
+    place.wait_status("d", lambda it: "NeverUpdated: waits for c," in it["reason"])
     place.patch("assets", "c", {"spec": {"suspend": False}})
     place.wait_status("e", state="Fresh")
     place.quiet(dbt_operator)
