@@ -113,7 +113,8 @@ def test_volumes(pods: Pods, tmp_path: Path) -> None:
         "set -e; cat /freshet-conf/app /freshet-one/app.toml /freshet-keys/token /freshet-data/raw.csv"
         " /var/run/freshet/deep/app /var/run/freshet/key /var/run/freshet/me; stat -Lc ' %a' /freshet-conf/app;"
         " cut -d. -f1 /var/run/freshet/token | base64 -d 2>/dev/null | cut -c1-6;"
-        " ls /tmp; echo new > /freshet-data/out; ! touch /freshet-conf/x 2>/dev/null"
+        " ls /tmp; echo new > /freshet-data/out; ! touch /freshet-conf/x 2>/dev/null;"
+        " ! touch /freshet-keys/x 2>/dev/null; ! touch /var/run/freshet/x 2>/dev/null"
     )
     pods.run("volumes", container(script, volumeMounts=mounts), volumes=volumes)
     pods.until("volumes", "Succeeded", "Failed")
@@ -237,6 +238,39 @@ def test_what_is_not_supported_is_said(pods: Pods) -> None:
     assert status["reason"] == "Unsupported"
     assert "persistentVolumeClaim" in status["message"]
     assert pods.event("claim", "Unsupported")["message"] == status["message"]
+    assert pods.waiting("claim", "Unsupported")["message"] == status["message"]
+
+
+def test_what_is_left_out_is_said(pods: Pods) -> None:
+    pods.run("left-out", container("true"), hostname="web")
+    pods.until("left-out", "Succeeded")
+    message = pods.condition("left-out", "freshet.dev/Enforced", "False")["message"]
+    assert "hostname" in message
+    assert pods.event("left-out", "NotEnforced")["message"] == message
+
+
+def test_a_pod_that_fits_nowhere_says_why(pods: Pods) -> None:
+    pods.run("nowhere", container("true"), nodeSelector={"gpu": "yes"})
+    message = pods.condition("nowhere", "PodScheduled", "False")["message"]
+    assert "gpu=yes" in message
+    assert pods.event("nowhere", "FailedScheduling")["message"] == message
+    pods.delete("nowhere")
+    pods.gone("nowhere")
+
+
+def test_an_ephemeral_container_is_refused(pods: Pods) -> None:
+    pods.run("debugged", container("exec sleep 60"))
+    pods.until("debugged", "Running")
+    pods.cluster.kubectl("debug", "-n", pods.namespace, "debugged", "--image=x", "--container=look", "--", "true")
+    assert "kubectl debug" in pods.event("debugged", "Unsupported")["message"]
+
+    def refused() -> bool:
+        status = ((pods.get("debugged") or {}).get("status") or {}).get("ephemeralContainerStatuses") or [{}]
+        return status[0].get("state", {}).get("waiting", {}).get("reason") == "Unsupported"
+
+    wait_for(refused, what="the refusal in the pod's status")
+    pods.delete("debugged")
+    pods.gone("debugged")
 
 
 def test_the_deadline_of_a_pod(pods: Pods) -> None:

@@ -88,6 +88,17 @@ class Pods:
         assert event is not None
         return event
 
+    def condition(self, name: str, kind: str, status: str) -> Object:
+        """The pod's condition of that type, once it has that status."""
+
+        def found() -> Object | None:
+            conditions = ((self.get(name) or {}).get("status") or {}).get("conditions") or ()
+            return next((each for each in conditions if (each["type"], each["status"]) == (kind, status)), None)
+
+        condition = wait_for(found, what=f"pod {name} has {kind}={status}")
+        assert condition is not None
+        return condition
+
     def configure(self, plural: str, name: str, **data: str) -> None:
         """Create a ConfigMap or a Secret."""
         key = "stringData" if plural == "secrets" else "data"

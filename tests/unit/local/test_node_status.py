@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from freshet.local.node.binder import fits
+from freshet.local.node.fitting import fits
 from freshet.local.node.records import ContainerRecord, Running, State, Terminated, Waiting, from_status
 from freshet.local.node.restarts import BackOff, is_restarted
 from freshet.local.node.status import Verdict, phase_of, pod_status
@@ -61,7 +61,7 @@ def test_phase(policy: str, init: list[State], main: list[State], ending: bool, 
 
 
 def status(pod_status_now: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-    pod = {"spec": {"restartPolicy": "Never"}, "status": pod_status_now or {}}
+    pod = {"spec": {"restartPolicy": "Never", "containers": []}, "status": pod_status_now or {}}
     values: dict[str, Any] = {"init": [], "main": records(RUN), "started_at": NOW, "now": NOW, **changes}
     return pod_status(pod=pod, **values)
 
@@ -192,6 +192,11 @@ def pod(**spec: Any) -> dict[str, Any]:
             "Bidirectional",
         ),
         ({"os": {"name": "windows"}}, "Windows"),
+        ({"containers": [{"name": "c", "lifecycle": {"stopSignal": "SIGUSR1"}}]}, "lifecycle.stopSignal"),
+        ({"containers": [{"name": "c", "restartPolicy": "Never", "restartPolicyRules": [{}]}]}, "restart policy"),
+        ({"hostAliases": [{"ip": "10.0.0.1", "hostnames": ["x"]}]}, "hostAliases"),
+        ({"runtimeClassName": "kata"}, "runtime class 'kata'"),
+        ({"resourceClaims": [{"name": "gpu"}]}, "resourceClaims"),
     ],
 )
 def test_refusals_name_the_field(spec: dict[str, Any], words: str) -> None:
@@ -222,7 +227,69 @@ def test_a_plain_pod_needs_no_notes() -> None:
     assert notes(pod()) is None
 
 
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"hostname": "web"}, "hostname"),
+        ({"dnsPolicy": "None", "dnsConfig": {}}, "dnsConfig"),
+        ({"shareProcessNamespace": True}, "shareProcessNamespace"),
+        ({"hostUsers": False}, "hostUsers"),
+        ({"volumes": [{"name": "m", "emptyDir": {"medium": "Memory"}}]}, "medium of emptyDir"),
+        ({"affinity": {"podAntiAffinity": {}}}, "affinity between pods"),
+    ],
+)
+def test_what_only_matters_elsewhere_is_named(spec: dict[str, Any], words: str) -> None:
+    assert refusal(pod(**spec)) is None
+    assert words in str(notes(pod(**spec)))
+
+
+def test_notes_stand_in_the_status_too() -> None:
+    asked = pod(hostname="web", restartPolicy="Never")
+    found = pod_status(pod=asked, init=[], main=records(RUN), started_at=NOW, now=NOW)
+    condition = next(each for each in found["conditions"] if each["type"] == "freshet.dev/Enforced")
+    assert (condition["status"], condition["reason"], condition["message"]) == ("False", "NotEnforced", notes(asked))
+
+
+def test_a_refused_pod_does_not_look_as_if_it_were_starting() -> None:
+    verdict = Verdict(reason="Unsupported", message="why")
+    found = status(init=records(WAIT, init=True), main=records(WAIT), verdict=verdict)
+    waiting = {"waiting": {"reason": "Unsupported", "message": "why"}}
+    assert found["containerStatuses"][0]["state"] == found["initContainerStatuses"][0]["state"] == waiting
+
+
 def test_node_selector() -> None:
     labels = {"kubernetes.io/os": "linux"}
     assert fits(pod(nodeSelector={"kubernetes.io/os": "linux"}), labels=labels) is None
     assert "disk=ssd" in str(fits(pod(nodeSelector={"disk": "ssd"}), labels=labels))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "is_fit"),
+    [
+        ({"key": "os", "operator": "In", "values": ["linux", "x"]}, True),
+        ({"key": "os", "operator": "In", "values": ["windows"]}, False),
+        ({"key": "os", "operator": "NotIn", "values": ["linux"]}, False),
+        ({"key": "gpu", "operator": "NotIn", "values": ["a100"]}, True),
+        ({"key": "gpu", "operator": "Exists"}, False),
+        ({"key": "gpu", "operator": "DoesNotExist"}, True),
+        ({"key": "cores", "operator": "Gt", "values": ["7"]}, True),
+        ({"key": "cores", "operator": "Lt", "values": ["8"]}, False),
+        ({"key": "os", "operator": "Gt", "values": ["1"]}, False),
+    ],
+)
+def test_node_affinity(requirement: dict[str, Any], is_fit: bool) -> None:
+    labels = {"os": "linux", "cores": "8", "kubernetes.io/hostname": "local"}
+    assert (fits(affine({"matchExpressions": [requirement]}), labels=labels) is None) is is_fit
+
+
+def test_terms_of_node_affinity_are_alternatives() -> None:
+    labels = {"kubernetes.io/hostname": "local"}
+    here = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["local"]}]}
+    elsewhere = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["other"]}]}
+    assert fits(affine(elsewhere, here), labels=labels) is None
+    assert "node affinity" in str(fits(affine(elsewhere, {}), labels=labels))
+
+
+def affine(*terms: dict[str, Any]) -> dict[str, Any]:
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": list(terms)}}
+    return pod(affinity={"nodeAffinity": required})

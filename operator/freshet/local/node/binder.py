@@ -2,24 +2,21 @@
 
 import asyncio
 import logging
+from datetime import UTC, datetime
 
 from freshet.local.node.events import Events
+from freshet.local.node.fitting import NONE_FREE, fits, unschedulable
 from freshet.local.node.kube import ApiError, Json, Kube, KubeError
+from freshet.local.node.records import stamp
+from freshet.local.node.writer import pod_path
 
-__all__ = ["Binder", "fits"]
+__all__ = ["Binder"]
 
 log = logging.getLogger(__name__)
 
 SCHEDULER = "default-scheduler"
 PAUSE = 1.0
 LIMIT_AT_ONCE = 32
-
-
-def fits(pod: Json, *, labels: dict[str, str]) -> str | None:
-    """Why this pod does not go to a node with such labels, or ``None``."""
-    wanted = pod["spec"].get("nodeSelector") or {}
-    wrong = sorted(f"{key}={value}" for key, value in wanted.items() if labels.get(key) != value)
-    return f"0/1 nodes are available: the node's labels lack {', '.join(wrong)}" if wrong else None
 
 
 class Binder:
@@ -70,24 +67,38 @@ class Binder:
             while True:
                 await self._changed.wait()
                 self._changed.clear()
-                for pod in self._chosen():
+                chosen, left = self._sorted()
+                for pod in chosen:
                     self._busy.add(pod["metadata"]["uid"])
                     group.create_task(self._bind(pod))
+                for pod, why in left:
+                    self._refused.add(pod["metadata"]["uid"])
+                    group.create_task(self._say_why(pod, why))
 
-    def _chosen(self) -> list[Json]:
-        """The oldest pods that fit, as many as there is room for."""
-        room = min(self._max_pods - len(self._active | self._busy), LIMIT_AT_ONCE)
-        waiting = sorted(self._pending.values(), key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
-        free = [pod for pod in waiting if pod["metadata"]["uid"] not in self._busy]
-        return [pod for pod in free if self._is_fit(pod)][: max(room, 0)]
+    def _sorted(self) -> tuple[list[Json], list[tuple[Json, str]]]:
+        """The oldest pods that fit, as many as there is room for; and those left out that do not know it yet."""
+        reasons = [(pod, fits(pod, labels=self._labels)) for pod in self._waiting()]
+        fitting = [pod for pod, why in reasons if why is None]
+        room = max(self._max_pods - len(self._active | self._busy), 0)
+        full = f"{NONE_FREE}: the node has the {self._max_pods} pods that it may have"
+        left = [(pod, why) for pod, why in reasons if why] + [(pod, full) for pod in fitting[room:]]
+        news = [(pod, why) for pod, why in left if pod["metadata"]["uid"] not in self._refused]
+        return fitting[: min(room, LIMIT_AT_ONCE)], news
 
-    def _is_fit(self, pod: Json) -> bool:
-        why = fits(pod, labels=self._labels)
-        uid = pod["metadata"]["uid"]
-        if why and uid not in self._refused:
-            self._refused.add(uid)
-            self._events.warning(pod, "FailedScheduling", why)
-        return why is None
+    def _waiting(self) -> list[Json]:
+        """The oldest first."""
+        free = [pod for uid, pod in self._pending.items() if uid not in self._busy]
+        return sorted(free, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+
+    async def _say_why(self, pod: Json, why: str) -> None:
+        """In an Event and in the pod's status, unless another node's agent has bound it meanwhile."""
+        self._events.warning(pod, "FailedScheduling", why)
+        metadata = {key: pod["metadata"][key] for key in ("uid", "resourceVersion")}
+        body = {"metadata": metadata, "status": unschedulable(why, now=stamp(datetime.now(UTC)))}
+        try:
+            await self._kube.patch(f"{pod_path(pod)}/status", body)
+        except KubeError as error:
+            log.info("status of %s: %s", pod["metadata"]["name"], error)
 
     async def _bind(self, pod: Json) -> None:
         metadata = pod["metadata"]

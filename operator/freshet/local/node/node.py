@@ -31,6 +31,8 @@ LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 LEASE_SECONDS = 40
 RENEW_SECONDS = 10.0
 STATUS_SECONDS = 300.0
+UNTAINTED: Json = {"spec": {"taints": None}}
+"""The API server taints a new Node as not ready, for a node controller to clear, which runs in no cluster of ours."""
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -109,6 +111,7 @@ async def register(kube: Kube, *, identity: NodeIdentity, now: datetime) -> None
     """Create the Node or take over the one of that name, and say that it is ready. Raises ``KubeError``."""
     try:
         await kube.post("/api/v1/nodes", node_object(name=identity.name))
+        await kube.patch(f"/api/v1/nodes/{identity.name}", UNTAINTED)
     except ApiError as error:
         if error.status != 409:
             raise

@@ -14,6 +14,7 @@ from freshet.local.node.sources import Sources
 __all__ = ["Facts", "ProcessPlan", "plain_view", "plan_container"]
 
 TERMINATION_PATH = "/dev/termination-log"
+FROM_THE_API = frozenset({"configMap", "secret", "projected", "downwardAPI"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,10 @@ def plan_container(*, pod: Json, container: Json, sources: Sources, facts: Facts
         argv=_argv(container, image=image, env=env),
         env=env,
         cwd=container.get("workingDir") or "/",
-        mounts=(*_volume_mounts(container, facts=facts, env=env), _termination(container, source=termination_log)),
+        mounts=(
+            *_volume_mounts(container, fixed=_fixed(pod), facts=facts, env=env),
+            _termination(container, source=termination_log),
+        ),
         keep=image.keep,
         read_only_root=bool(security.get("readOnlyRootFilesystem")),
         drop_capabilities="ALL" in dropped,
@@ -79,11 +83,20 @@ def _argv(container: Json, *, image: Image, env: Mapping[str, str]) -> tuple[str
     return tuple(expand(part, variables=env) for part in (*command, *(container.get("args") or ())))
 
 
-def _volume_mounts(container: Json, *, facts: Facts, env: Mapping[str, str]) -> tuple[Mount, ...]:
-    return tuple(_volume_mount(each, facts=facts, env=env) for each in container.get("volumeMounts") or ())
+def _fixed(pod: Json) -> frozenset[str]:
+    """The volumes that nobody may write to, whatever the mount says: what they hold comes from the API."""
+    volumes = pod["spec"].get("volumes") or ()
+    return frozenset(volume["name"] for volume in volumes if volume.keys() & FROM_THE_API)
 
 
-def _volume_mount(mount: Json, *, facts: Facts, env: Mapping[str, str]) -> Mount:
+def _volume_mounts(
+    container: Json, *, fixed: frozenset[str], facts: Facts, env: Mapping[str, str]
+) -> tuple[Mount, ...]:
+    mounts = container.get("volumeMounts") or ()
+    return tuple(_volume_mount(each, is_fixed=each["name"] in fixed, facts=facts, env=env) for each in mounts)
+
+
+def _volume_mount(mount: Json, *, is_fixed: bool, facts: Facts, env: Mapping[str, str]) -> Mount:
     source = facts.volumes[mount["name"]]
     below = mount.get("subPath") or expand(mount.get("subPathExpr") or "", variables=env)
     if below:
@@ -91,7 +104,7 @@ def _volume_mount(mount: Json, *, facts: Facts, env: Mapping[str, str]) -> Mount
     path = mount["mountPath"].rstrip("/") or "/"
     if not path.startswith("/"):
         path = f"/{path}"
-    return Mount(source=str(source), path=path, read_only=bool(mount.get("readOnly")))
+    return Mount(source=str(source), path=path, read_only=is_fixed or bool(mount.get("readOnly")))
 
 
 def _safe(path: str) -> str:

@@ -4,14 +4,18 @@ Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from freshet.local.node.fields import HOST_IP
 from freshet.local.node.kube import Json
-from freshet.local.node.records import ContainerRecord, Running, Terminated, stamp
+from freshet.local.node.records import ContainerRecord, Running, Terminated, Waiting, stamp
+from freshet.local.node.support import NO_EPHEMERAL, UNSUPPORTED, notes
 
 __all__ = ["Verdict", "phase_of", "pod_status"]
+
+ENFORCED = "freshet.dev/Enforced"
+"""Condition of a pod that asks for what this agent leaves out: False, with the sentence of its Event."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +74,30 @@ def pod_status(
         "podIP": HOST_IP,
         "podIPs": [{"ip": HOST_IP}],
         "conditions": _conditions(pod=pod, phase=phase, init=init, main=main, now=now),
+        **_containers(pod=pod, init=_judged(init, verdict=verdict), main=_judged(main, verdict=verdict)),
+    }
+
+
+def _containers(*, pod: Json, init: Sequence[ContainerRecord], main: Sequence[ContainerRecord]) -> Json:
+    ephemeral = [_refused(container) for container in pod["spec"].get("ephemeralContainers") or ()]
+    return {
         "containerStatuses": [record.as_json() for record in main],
         **({"initContainerStatuses": [record.as_json() for record in init]} if init else {}),
+        **({"ephemeralContainerStatuses": ephemeral} if ephemeral else {}),
     }
+
+
+def _judged(records: Sequence[ContainerRecord], *, verdict: Verdict | None) -> list[ContainerRecord]:
+    """What a failed pod's containers waited for will not come: `kubectl get pods` shows the first of their reasons."""
+    if verdict is None:
+        return list(records)
+    waiting = Waiting(reason=verdict.reason, message=verdict.message)
+    return [replace(each, state=waiting) if isinstance(each.state, Waiting) else each for each in records]
+
+
+def _refused(container: Json) -> Json:
+    record = ContainerRecord(name=container["name"], image=container["image"])
+    return replace(record, state=Waiting(reason=UNSUPPORTED, message=NO_EPHEMERAL)).as_json()
 
 
 def _conditions(
@@ -90,6 +115,8 @@ def _conditions(
         _condition("ContainersReady", status=ready, reason=reason, message=message),
         _condition("Ready", status=ready and not gates, reason=reason, message=message),
     ]
+    if sentence := notes(pod):
+        wanted.append(_condition(ENFORCED, status=False, reason="NotEnforced", message=sentence))
     known = {each["type"]: each for each in (pod.get("status") or {}).get("conditions") or ()}
     return [{**each, "lastTransitionTime": _since(each, known=known.get(each["type"]), now=now)} for each in wanted]
 

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 
 from freshet.local.node.kube import Json
 
-__all__ = ["notes", "refusal"]
+__all__ = ["NO_EPHEMERAL", "UNSUPPORTED", "notes", "refusal"]
+
+UNSUPPORTED = "Unsupported"
+NO_EPHEMERAL = "this node agent runs no ephemeral containers (kubectl debug): the pod's processes run on this machine"
 
 VOLUMES = frozenset({"emptyDir", "hostPath", "configMap", "secret", "projected", "downwardAPI"})
 PROJECTIONS = frozenset({"serviceAccountToken", "configMap", "secret", "downwardAPI"})
@@ -31,6 +34,12 @@ def _refusals(spec: Json) -> Iterator[str]:
             )
     for container in (*(spec.get("initContainers") or ()), *spec["containers"]):
         yield from _container(container)
+    if spec.get("hostAliases"):
+        yield "the pod has hostAliases, which this node agent cannot give it: names are looked up as this machine does"
+    if spec.get("runtimeClassName"):
+        yield f"the pod wants the runtime class {spec['runtimeClassName']!r}: this node agent runs processes only"
+    if spec.get("resourceClaims"):
+        yield "the pod has resourceClaims, which this node agent cannot allocate"
     if (spec.get("os") or {}).get("name") == "windows":
         yield "this node agent does not run Windows pods"
 
@@ -55,6 +64,10 @@ def _container(container: Json) -> Iterator[str]:
     for hook in container.get("lifecycle") or ():
         if hook in ("preStop", "postStart"):
             yield f"container {name!r} has a {hook} hook, which this node agent does not run: remove it"
+        else:
+            yield f"container {name!r} has lifecycle.{hook}, which this node agent does not know: remove it"
+    if container.get("restartPolicyRules") or container.get("restartPolicy"):
+        yield f"container {name!r} has its own restart policy, which this node agent does not follow: set the pod's"
     if container.get("stdin") or container.get("tty"):
         yield f"container {name!r} wants stdin or a tty, which this node agent cannot attach"
     for mount in container.get("volumeMounts") or ():
@@ -73,7 +86,7 @@ def _notes(spec: Json) -> Iterator[str]:
     containers = (*(spec.get("initContainers") or ()), *spec["containers"])
     for container in containers:
         if container.get("resources"):
-            yield "resources (nothing is limited)"
+            yield "resources (nothing is limited or set aside)"
         if container.get("ports"):
             yield "ports (every pod listens on this machine's own loopback)"
         yield from _security(container.get("securityContext") or {})
@@ -81,12 +94,29 @@ def _notes(spec: Json) -> Iterator[str]:
             if (container.get(probe) or {}).keys() & {"exec", "grpc"}:
                 yield f"{probe} of type exec or grpc (taken as passed)"
     yield from _security(spec.get("securityContext") or {})
-    if (spec.get("affinity") or {}) or spec.get("topologySpreadConstraints"):
-        yield "affinity and topology spread (there is one node)"
-    if any((volume.get("emptyDir") or {}).get("sizeLimit") for volume in spec.get("volumes") or ()):
-        yield "sizeLimit of emptyDir"
-    if spec.get("hostPID") or spec.get("hostIPC"):
-        yield "hostPID and hostIPC"
+    yield from _placing(spec)
+    yield from _naming(spec)
+    for volume in spec.get("volumes") or ():
+        for field in (volume.get("emptyDir") or {}).keys() & {"sizeLimit", "medium"}:
+            yield f"{field} of emptyDir"
+    for field in ("hostPID", "hostIPC", "shareProcessNamespace"):
+        if spec.get(field):
+            yield f"{field} (each container sees its own processes)"
+    if spec.get("hostUsers") is False:
+        yield "hostUsers: false (every pod runs as the agent's user)"
+
+
+def _placing(spec: Json) -> Iterator[str]:
+    affinity = spec.get("affinity") or {}
+    if affinity.keys() & {"podAffinity", "podAntiAffinity"} or spec.get("topologySpreadConstraints"):
+        yield "affinity between pods and topology spread (there is one node)"
+
+
+def _naming(spec: Json) -> Iterator[str]:
+    if spec.get("hostname") or spec.get("subdomain"):
+        yield "hostname and subdomain (only the variable HOSTNAME is set)"
+    if spec.get("dnsConfig") or spec.get("dnsPolicy") == "None":
+        yield "dnsConfig (names are looked up as this machine does)"
 
 
 def _security(security: Json) -> Iterator[str]:

@@ -20,7 +20,7 @@ from freshet.local.node.mounting import PodVolumes
 from freshet.local.node.records import ContainerRecord, from_status
 from freshet.local.node.sources import Sources
 from freshet.local.node.status import Verdict, pod_status
-from freshet.local.node.support import notes, refusal
+from freshet.local.node.support import NO_EPHEMERAL, UNSUPPORTED, notes, refusal
 from freshet.local.node.writer import StatusWriter, pod_path
 
 __all__ = ["PodWorker"]
@@ -60,8 +60,14 @@ class PodWorker:
         return (self._pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
     def update(self, pod: Json) -> None:
+        known = {each["name"] for each in self._pod["spec"].get("ephemeralContainers") or ()}
         self._pod = self._volumes.pod = pod
         self._change.set()
+        new = [each for each in pod["spec"].get("ephemeralContainers") or () if each["name"] not in known]
+        for container in new:
+            self._host.events.warning(pod, UNSUPPORTED, NO_EPHEMERAL, container=container["name"])
+        if new:
+            self._publish()
 
     def vanish(self) -> None:
         self._vanished = True
@@ -164,7 +170,7 @@ class PodWorker:
     async def _work(self) -> None:
         sentence = refusal(self._pod)
         if sentence:
-            self.fail(Verdict(reason="Unsupported", message=sentence))
+            self.fail(Verdict(reason=UNSUPPORTED, message=sentence))
             return
         self._say_notes()
         sources: Sources | None = await self._volumes.mount()
