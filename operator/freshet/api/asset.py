@@ -198,10 +198,17 @@ class PolicyInForce(View, frozen=True, kw_only=True):
     """What is in force after the Pipeline's and the operator's defaults."""
 
     when: str | None = None
+    build_schedule: str | None = None
+    build_time_zone: str | None = None
+    build_since: datetime | None = None
+    limit: str | None = None
     maximum_lag: str | None = None
     warn_lag: str | None = None
     schedule: str | None = None
+    time_zone: str | None = None
     within: str | None = None
+    maximum_unchanged: str | None = None
+    basis: str | None = None
     min_interval: str | None = None
     timeout: str | None = None
 
@@ -235,6 +242,7 @@ class AssetStatus(View, frozen=True, kw_only=True):
     conditions: tuple[Condition, ...] = ()
     state: State | None = None
     reason: str | None = None
+    blame: str | None = None
     kind: Kind | None = None
     policy: PolicyInForce | None = None
     version: str | None = None

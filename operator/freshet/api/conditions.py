@@ -61,6 +61,10 @@ RETRY_SCHEDULED: Final = "RetryScheduled"
 BUDGET_EXHAUSTED: Final = "BudgetExhausted"
 DISCOVERING: Final = "Discovering"
 WAITING_LAG_TOLERANCE: Final = "WaitingLagTolerance"
+RUN_INTERRUPTED: Final = "RunInterrupted"
+PRODUCER_FAILING: Final = "ProducerFailing"
+PRODUCER_SUSPENDED: Final = "ProducerSuspended"
+DBT_CLOUD_UNREACHABLE: Final = "DbtCloudUnreachable"
 
 # Reasons of Failing and ChecksPassed.
 RETRIES_EXHAUSTED: Final = "RetriesExhausted"

@@ -196,6 +196,7 @@ class PipelineStatus(View, frozen=True, kw_only=True):
 
     observed_generation: int = -1
     conditions: tuple[Condition, ...] = ()
+    schedule: str | None = None
     sources: int | None = None
     models: int | None = None
     fresh: int | None = None

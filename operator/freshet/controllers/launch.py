@@ -6,11 +6,11 @@ from freshet.api import conditions
 from freshet.api.asset import Asset, Consumed
 from freshet.api.view import Key, to_json
 from freshet.controllers.world import World
-from freshet.core.automation import Due, source_of
+from freshet.core.automation import Due
 from freshet.core.jobs import run_annotations
 from freshet.core.manifests import builds, loads
 from freshet.core.naming import digest, job_name
-from freshet.core.policy import Policy
+from freshet.core.policy import Policy, source_of
 from freshet.core.state import Trouble
 from freshet.runtime import errors
 
@@ -74,8 +74,9 @@ class Launcher:
         image = self._world.settings.image
         source = source_of(asset, pipeline)
         if source is not None:
+            level = loads.hint(asset=asset, pipeline=pipeline, source=source, now=self._world.clock.now())
             return loads.load_job(
-                pipeline=pipeline, source=source, asset=asset, image=image, name=name, annotations=notes
+                pipeline=pipeline, source=source, asset=asset, image=image, name=name, annotations=notes, level=level
             )
         return builds.count_job(
             asset=asset,

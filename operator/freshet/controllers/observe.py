@@ -45,7 +45,7 @@ class Observer:
             held=self._held(asset),
             busy=lambda name: is_building(Key("Asset", asset.namespace, name), find=world.cache.assets.get),
             data_time=world.graph.preview,
-            blame=lambda it: blame.line(it, graph=world.graph, find=world.cache.assets.get),
+            blame=lambda it: blame.ancestor(it, graph=world.graph, find=world.cache.assets.get),
         )
 
     def upstreams(self, asset: Asset) -> dict[str, Asset]:

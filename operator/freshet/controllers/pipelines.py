@@ -8,9 +8,12 @@ from freshet.api.pipeline import Pipeline, PipelineStatus
 from freshet.api.view import Key
 from freshet.controllers.sources import Sources
 from freshet.controllers.world import World
+from freshet.core.policy import schedule_of
 from freshet.core.state import Draft, Trouble, settle
 
 __all__ = ["PipelineReconciler"]
+
+SCHEDULES = 120
 
 
 class PipelineReconciler:
@@ -28,7 +31,7 @@ class PipelineReconciler:
         trouble = await self._sources.apply(pipeline)
         newest = self._world.cache.pipelines.get(key) or pipeline
         status = msgspec.structs.replace(
-            _counted(newest.status, self._assets(newest)),
+            self._columns(newest),
             observed_generation=pipeline.metadata.generation,
             conditions=self._conditions(newest, trouble),
         )
@@ -40,6 +43,11 @@ class PipelineReconciler:
         if pipeline is not None and pipeline.metadata.deletion_timestamp is None:
             await self._world.write_status(pipeline, _counted(pipeline.status, self._assets(pipeline)))
 
+    def _columns(self, pipeline: Pipeline) -> PipelineStatus:
+        """Counters have a rhythm of their own; only before they were ever written nothing is waited for."""
+        status = msgspec.structs.replace(pipeline.status, schedule=_schedule(pipeline))
+        return status if status.sources is not None else _counted(status, self._assets(pipeline))
+
     def _assets(self, pipeline: Pipeline) -> list[Asset]:
         return self._world.cache.assets_of(pipeline.namespace, pipeline.name)
 
@@ -47,13 +55,18 @@ class PipelineReconciler:
         """Ready and Stalled are written here; what belongs to dbt Cloud and to discovery is kept."""
         drafts = [Draft(type=c.READY, status="True", reason=c.RECONCILED)]
         if trouble is not None:
-            drafts = [
-                Draft(type=c.READY, status="False", reason=trouble.reason, message=trouble.message),
-                Draft(type=c.STALLED, status="True", reason=trouble.reason, message=trouble.message),
-            ]
+            drafts = [Draft(type=c.READY, status="False", reason=trouble.reason, message=trouble.message)]
+            if trouble.stalled:
+                drafts.append(Draft(type=c.STALLED, status="True", reason=trouble.reason, message=trouble.message))
         generation, now = pipeline.metadata.generation, self._world.clock.now()
         settled = settle(old=pipeline.status.conditions, drafts=drafts, generation=generation, now=now)
         return (*settled, *(k for k in pipeline.status.conditions if k.type in (c.DBT_CLOUD_READY, c.DISCOVERED)))
+
+
+def _schedule(pipeline: Pipeline) -> str | None:
+    """What is in force for its sources, each schedule once."""
+    found = dict.fromkeys(schedule_of(pipeline, source) for source in pipeline.spec.sources)
+    return ", ".join(found)[:SCHEDULES] or pipeline.spec.schedule
 
 
 def _counted(status: PipelineStatus, assets: list[Asset]) -> PipelineStatus:

@@ -14,6 +14,7 @@ from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key, Object
 from freshet.controllers.discovery_plan import UNOBSERVED
 from freshet.controllers.world import World, counters_key, dbt_key, discovery_key
+from freshet.core.blame import why
 from freshet.core.lineage import key_of
 
 __all__ = ["Router"]
@@ -50,10 +51,11 @@ class Router:
         if old is None or new is None or _concerns_downstream(old, new):
             for below in graph.downstreams(key):
                 queue.add(below)
-        for other in moved:
-            self._if_not_fresh(other)
+        for other, older in moved.items():
+            self._look(other, even_if_fresh=older)
+        self._blamed(key, old, new)
         if asset.spec.pipeline:
-            self._pipeline_of(asset, asset.spec.pipeline, gone=new is None)
+            self._pipeline_of(asset.namespace, asset.spec.pipeline, source=asset.kind == "Source", old=old, new=new)
         for pipeline in self._discoverers(old, new):
             queue.add(discovery_key(pipeline.namespace, pipeline.name))
 
@@ -73,17 +75,28 @@ class Router:
                 if pipeline.namespace == asset.namespace and found is not None and found.status == "False":
                     yield pipeline
 
-    def _if_not_fresh(self, key: Key) -> None:
-        """Newer data makes only what is not fresh look again; a fresh one's own deadline finds out by itself."""
+    def _look(self, key: Key, *, even_if_fresh: bool = False) -> None:
+        """Newer data makes only what is not fresh look again: a fresh one's own deadline finds out by itself, unless
+        it has moved to before.
+        """
         asset = self._world.cache.assets.get(key)
-        if asset is not None and asset.status.state != "Fresh":
+        if asset is not None and (even_if_fresh or asset.status.state != "Fresh"):
             self._world.queue.add(key)
 
-    def _pipeline_of(self, asset: Asset, pipeline: str, *, gone: bool) -> None:
+    def _blamed(self, key: Key, old: Asset | None, new: Asset | None) -> None:
+        """Whoever blames this asset says why it does not deliver: where that has changed, it must be said anew."""
+        followers = self._world.graph.followers(key)
+        if followers and (old is None or new is None or why(old) != why(new)):
+            for other in followers:
+                self._look(other)
+
+    def _pipeline_of(
+        self, namespace: str, pipeline: str, *, source: bool, old: Asset | None, new: Asset | None
+    ) -> None:
         soon = self._world.clock.now() + COUNTERS_DELAY
-        self._world.queue.add_at(counters_key(asset.namespace, pipeline), soon)
-        if asset.kind == "Source" or gone:
-            self._world.queue.add(Key("Pipeline", asset.namespace, pipeline))
+        self._world.queue.add_at(counters_key(namespace, pipeline), soon)
+        if new is None or (source and (old is None or _concerns_children(old, new))):
+            self._world.queue.add(Key("Pipeline", namespace, pipeline))
 
     def _pipeline(self, old: Pipeline | None, new: Pipeline | None) -> None:
         pipeline = new or old
@@ -116,6 +129,12 @@ class Router:
         asset = obj.metadata.labels.get(LABEL_ASSET)
         if asset:
             self._world.queue.add(Key("Asset", obj.namespace, asset))
+
+
+def _concerns_children(old: Asset, new: Asset) -> bool:
+    """May the CronJob's pods be handed something else, or has a person changed the Asset?"""
+    a, b = old.status, new.status
+    return old.metadata.generation != new.metadata.generation or (a.level, a.last_run) != (b.level, b.last_run)
 
 
 def _concerns_downstream(old: Asset, new: Asset) -> bool:

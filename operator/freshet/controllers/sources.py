@@ -10,8 +10,9 @@ from freshet.controllers.world import World
 from freshet.core import cron
 from freshet.core.automation import definition_of
 from freshet.core.manifests.assets import source_asset
-from freshet.core.manifests.loads import cron_job, schedule_of, time_zone_of
+from freshet.core.manifests.loads import cron_job, hint
 from freshet.core.naming import digest
+from freshet.core.policy import schedule_of, time_zone_of
 from freshet.core.state import Trouble
 from freshet.runtime import errors
 
@@ -54,7 +55,7 @@ class Sources:
             source=source,
             image=self._world.settings.image,
             definition=definition_of(asset, pipeline) if asset else "",
-            level=asset.status.level if asset else None,
+            level=hint(asset=asset, pipeline=pipeline, source=source) if asset else None,
         )
 
     async def _child(self, pipeline: Pipeline, kind: str, body: dict[str, Any]) -> None:

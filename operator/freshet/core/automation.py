@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 import msgspec
 
 from freshet.api import conditions
-from freshet.api.asset import Asset, AssetStatus
+from freshet.api.asset import Asset, AssetStatus, LastRun
 from freshet.api.durations import format_duration
 from freshet.api.names import ANNOTATION_REQUEST, ANNOTATION_REQUESTED_AT
-from freshet.api.pipeline import Pipeline, SourceSpec
+from freshet.api.pipeline import Pipeline
 from freshet.api.view import to_json
 from freshet.core import cron, nodes
 from freshet.core.naming import digest
-from freshet.core.policy import Policy
+from freshet.core.policy import Policy, source_of
 
 __all__ = [
     "Due",
@@ -32,7 +32,6 @@ __all__ = [
     "held",
     "need_of",
     "settled",
-    "source_of",
 ]
 
 
@@ -51,11 +50,15 @@ class Due:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waiting:
-    """Due, but not yet: why, and when that will be looked at again (None: when something else changes)."""
+    """Due, but not yet: why, and when that will be looked at again (None: when something else changes).
+
+    ``on`` is the upstream that is waited for.
+    """
 
     reason: str
     message: str
     until: datetime | None = None
+    on: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,12 +97,6 @@ class Need:
     trigger: str | None = None
     tick: datetime | None = None
     options: str | None = None
-
-
-def source_of(asset: Asset, pipeline: Pipeline | None) -> SourceSpec | None:
-    """The Pipeline's source that materializes this asset."""
-    sources = pipeline.spec.sources if pipeline else ()
-    return next((source for source in sources if source.asset == asset.name), None)
 
 
 def definition_of(asset: Asset, pipeline: Pipeline | None) -> str:
@@ -292,7 +289,8 @@ def _never_built(situation: Situation, need: Need) -> Waiting | None:
     missing = [n for n in situation.asset.spec.upstreams if n not in situation.versions]
     if not missing:
         return None
-    return Waiting(reason=conditions.NEVER_UPDATED, message=f"waits for {_some(missing)}, which was never built")
+    message = f"waits for {_some(missing)}, which was never built"
+    return Waiting(reason=conditions.NEVER_UPDATED, message=message, on=missing[0])
 
 
 def _checks_failed(situation: Situation, need: Need) -> Waiting | None:
@@ -301,7 +299,7 @@ def _checks_failed(situation: Situation, need: Need) -> Waiting | None:
     for name, upstream in situation.upstreams.items():
         if failed := failed_checks(upstream):
             message = f"waits for {name}, whose check {failed[0]} failed"
-            return Waiting(reason=conditions.UPSTREAM_CHECKS_FAILED, message=message)
+            return Waiting(reason=conditions.UPSTREAM_CHECKS_FAILED, message=message, on=name)
     return None
 
 
@@ -318,7 +316,8 @@ def _skipped(situation: Situation, need: Need) -> Waiting | None:
     for name, upstream in situation.upstreams.items():
         above = upstream.status.last_run
         if upstream.kind == "DbtCloud" and above is not None and above.outcome in ("Failed", "Skipped"):
-            return Waiting(reason=conditions.WAITING_UPSTREAM, message=f"waits for {name}, which failed or was skipped")
+            message = f"waits for {name}, which failed or was skipped"
+            return Waiting(reason=conditions.WAITING_UPSTREAM, message=message, on=name)
     return None
 
 
@@ -331,8 +330,13 @@ def _backoff(situation: Situation, need: Need) -> Waiting | None:
         until = began + situation.policy.max_backoff if began else None
     if until is None or situation.now >= until:
         return None
-    message = f"next attempt at {until:%H:%M:%SZ}: {last.message if last else ''}"
+    message = f"after a run that {_came_to(last)}" if last else "after a failed run"
     return Waiting(reason=conditions.RETRY_SCHEDULED, message=message, until=until)
+
+
+def _came_to(last: LastRun) -> str:
+    word = {"Interrupted": "was interrupted", "Skipped": "was skipped"}.get(last.outcome, "failed")
+    return f"{word}: {last.message}" if last.message else word
 
 
 def _min_interval(situation: Situation, need: Need) -> Waiting | None:
@@ -342,7 +346,7 @@ def _min_interval(situation: Situation, need: Need) -> Waiting | None:
     until = started + situation.policy.min_interval
     if situation.now >= until:
         return None
-    message = f"until {until:%H:%M:%SZ}, {format_duration(situation.policy.min_interval)} after the newest build began"
+    message = f"{format_duration(situation.policy.min_interval)} after the newest build began"
     return Waiting(reason=conditions.WAITING_MIN_INTERVAL, message=message, until=until)
 
 
@@ -366,7 +370,7 @@ def _being_built(situation: Situation, need: Need) -> Waiting | None:
     if situation.now >= until:
         return None
     message = f"waits for {_some(building)}, which is being built"
-    return Waiting(reason=conditions.WAITING_UPSTREAM, message=message, until=until)
+    return Waiting(reason=conditions.WAITING_UPSTREAM, message=message, until=until, on=min(building))
 
 
 GATES = [_never_built, _checks_failed, _skipped, _backoff, _min_interval, _being_built]

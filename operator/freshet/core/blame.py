@@ -1,37 +1,114 @@
-"""Which ancestor is to blame for data that is too old, in one line."""
+"""Whom to blame for data that is too old or missing, and why that one does not deliver, in one line.
+
+The first ancestor at fault is found by the graph, which carries it along with data times. What is said of it here
+follows from its status alone and holds no ages, so that the line changes, and is written, only when something happens.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from freshet.api import conditions
+from freshet.api import conditions as c
 from freshet.api.asset import Asset
+from freshet.api.conditions import find
 from freshet.api.view import Key
-from freshet.core.lineage import Graph, inherits, key_of
+from freshet.core import cron
+from freshet.core.lineage import Graph, key_of
 
-__all__ = ["line"]
+__all__ = ["Ancestor", "ancestor", "clock", "next_time", "outlook", "why"]
 
 Find = Callable[[Key], Asset | None]
+APART = timedelta(minutes=5)
+"""Data that is older than the look at it by so much is worth a word."""
+MOVING = (c.IDLE, c.RUN_IN_FLIGHT)
+WHY = 300
 
 
-def line(asset: Asset, *, graph: Graph, find: Find) -> str | None:
-    """``UpstreamStale (<ancestor>: <why>)``, or None where the asset itself is at fault."""
-    if not inherits(asset) or any(_behind(asset, name, find) for name in asset.spec.upstreams):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ancestor:
+    """The asset at fault, and why it does not deliver."""
+
+    name: str
+    why: str
+
+    def line(self, reason: str) -> str:
+        """Such as ``UpstreamStale (<name>: <why>)``."""
+        return f"{reason} ({self.name}: {self.why})"
+
+
+def ancestor(asset: Asset, *, graph: Graph, find: Find) -> Ancestor | None:
+    """The first ancestor that is to blame; None where it is the asset itself."""
+    root = graph.root(asset)
+    source = find(root) if root != key_of(asset) else None
+    return Ancestor(name=source.name, why=why(source)) if source is not None else None
+
+
+def why(asset: Asset) -> str:
+    """When it last delivered, and what keeps it from doing so again or when it will."""
+    parts = [_last(asset), _stop(asset) or outlook(asset)]
+    return ", ".join(" ".join(part.split()) for part in parts if part)[:WHY]
+
+
+def _last(asset: Asset) -> str:
+    verbs = {"Source": "load", "External": "announced"}
+    status, verb = asset.status, verbs.get(asset.kind, "built")
+    at = status.last_checked_at if asset.kind == "Source" else status.last_updated_at
+    if at is None:
+        return "never loaded" if asset.kind == "Source" else f"never {verb}"
+    old = status.data_time is not None and at - status.data_time > APART
+    return f"last {verb} {clock(at)}" + (f", data of {clock(status.data_time)}" if old and status.data_time else "")
+
+
+def _stop(asset: Asset) -> str | None:
+    """What keeps it: what a person must act on comes first."""
+    status = asset.status
+    updating = find(status.conditions, type=c.UPDATING)
+    ready, failing = find(status.conditions, type=c.READY), find(status.conditions, type=c.FAILING)
+    fresh, last = find(status.conditions, type=c.FRESH), status.last_run
+    if status.state == "Suspended":
+        return (updating.message if updating else "") or "suspended"
+    if ready is not None and ready.status == "False":
+        return f"{ready.reason}: {ready.message}"
+    if failing is not None and failing.status == "True":
+        return f"{c.PRODUCER_FAILING}: {failing.message}"
+    if last is not None and last.outcome == "Interrupted":
+        return f"{c.RUN_INTERRUPTED}: {last.message}"
+    if fresh is not None and fresh.reason == c.INPUT_UNCHANGED:
+        return f"{fresh.reason}: {fresh.message}"
+    if updating is not None and updating.reason not in MOVING:
+        return f"{updating.reason}: {updating.message}"
+    return None
+
+
+def outlook(asset: Asset) -> str | None:
+    """What will happen by itself, with its time, or why nothing will."""
+    status, policy = asset.status, asset.status.policy
+    at = next_time(asset)
+    if at is not None:
+        return f"next {'load' if asset.kind == 'Source' else 'build'} {clock(at)}"
+    if asset.kind == "External":
+        return "what builds it must announce a new version"
+    if status.last_run is not None and status.last_run.outcome == "Cancelled":
+        return "its run was cancelled: it waits for an upstream to move, or to be asked for"
+    if policy is not None and policy.when == "Manual":
+        return "built only when asked (automation.when is Manual)"
+    return None
+
+
+def next_time(asset: Asset) -> datetime | None:
+    """When its schedule starts it next, counted from its newest run; it may have passed."""
+    status, policy = asset.status, asset.status.policy
+    if policy is None or policy.when != "Cron" or policy.build_schedule is None:
         return None
-    root = graph.oldest(key_of(asset))
-    source = find(root)
-    if source is None or root == key_of(asset):
+    last = status.last_run
+    since = [last.started_at, last.finished_at] if last else [asset.metadata.creation_timestamp]
+    known = [at for at in (*since, status.last_tick, policy.build_since) if at is not None]
+    if not known:
         return None
-    return f"{conditions.UPSTREAM_STALE} ({source.name}: {_why(source)})"
+    zone = policy.build_time_zone or "Etc/UTC"
+    return cron.next_tick(schedule=policy.build_schedule, time_zone=zone, after=max(known))
 
 
-def _behind(asset: Asset, name: str, find: Find) -> bool:
-    """Has it not consumed what this upstream has? Then waiting for its own run is the matter."""
-    upstream, consumed = find(Key("Asset", asset.namespace, name)), asset.status.consumed.get(name)
-    return upstream is not None and consumed is not None and upstream.status.version != consumed.version
-
-
-def _why(source: Asset) -> str:
-    status = source.status
-    confirmed = f"last data {status.data_time:%Y-%m-%d %H:%M:%SZ}" if status.data_time else "no data time"
-    if status.state in ("Suspended", "Failed"):
-        return f"{confirmed}, {status.state}"
-    return confirmed
+def clock(at: datetime) -> str:
+    """A time as lines show it: absolute, since a line is read long after it was written."""
+    return at.strftime("%Y-%m-%d %H:%M:%SZ")

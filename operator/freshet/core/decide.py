@@ -11,20 +11,23 @@ from datetime import datetime, timedelta
 import msgspec
 
 from freshet.api import conditions
-from freshet.api.asset import Asset, AssetStatus, RunInFlight
+from freshet.api.asset import Asset, AssetStatus, PolicyInForce, RunInFlight
 from freshet.api.names import ANNOTATION_DATA_TIME, ANNOTATION_MATERIALIZED
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import instant
 from freshet.core import cron, nodes
 from freshet.core.automation import Due, Situation, Waiting, assess
+from freshet.core.blame import Ancestor, clock, next_time, outlook
 from freshet.core.freshness import Facts, Verdict, judge
-from freshet.core.lineage import inherits
+from freshet.core.lineage import NEVER_OLD, inherits
 from freshet.core.outcome import Ended, is_recorded, order, record
-from freshet.core.policy import Policy, effective, in_force
-from freshet.core.state import Trouble, describe
+from freshet.core.policy import Policy, conflict, effective, in_force
+from freshet.core.state import Case, Trouble, describe
 
 __all__ = ["Decision", "Observed", "decide"]
 
+OVERDUE_AFTER = timedelta(minutes=1)
+"""A load that has not started so long after its time will hardly start by itself."""
 FALLBACK = Policy(
     when="Manual", schedule=None, time_zone="Etc/UTC", min_interval=timedelta(0), max_wait=timedelta(0),
     require_checks=True, maximum_lag=None, warn_lag=None, deadline=None, maximum_unchanged=None, by_update=False,
@@ -54,7 +57,7 @@ class Observed:
     """What holds back a run that is due: a queue, a budget, a service that does not answer."""
     busy: Callable[[str], bool] = lambda name: False
     data_time: Callable[[Asset], datetime | None] = lambda asset: asset.status.data_time
-    blame: Callable[[Asset], str | None] = lambda asset: None
+    blame: Callable[[Asset], Ancestor | None] = lambda asset: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,17 +78,21 @@ def decide(observed: Observed) -> Decision:
     policy, trouble = _policy(observed)
     status, recorded = _take_in(observed, policy)
     status = nodes.describe(status, observed.described)
-    status = msgspec.structs.replace(status, run=observed.active, policy=in_force(policy))
+    status = msgspec.structs.replace(status, run=observed.active, policy=_in_force(observed, policy))
     asset = msgspec.structs.replace(observed.asset, status=status)
-    answer = None if trouble or policy.suspended or observed.active else _assess(observed, asset, policy)
+    free = not (trouble or policy.suspended or observed.active)
+    answer = _assess(observed, asset, policy) if free else None
     verdict = _verdict(observed, asset, policy)
-    waiting = answer if isinstance(answer, Waiting) else None
+    waiting = answer if isinstance(answer, Waiting) else _overdue(observed, asset) if free and not answer else None
     if isinstance(answer, Due) and observed.held is not None:
         status, waiting = _held_back(status, answer, observed.held)
+        asset = msgspec.structs.replace(asset, status=status)
     status = describe(
-        status=status, policy=policy, verdict=verdict, waiting=waiting, trouble=trouble, kind=asset.kind,
-        blame=observed.blame(asset) if _by_data(policy, verdict) else None,
-        generation=asset.metadata.generation, now=observed.now,
+        Case(
+            asset=asset, policy=policy, verdict=verdict, waiting=waiting, trouble=trouble, pipeline=observed.pipeline,
+            ancestor=observed.blame(asset) if _by_data(policy, verdict) else None,
+            outlook=outlook(asset), conflict=conflict(policy), now=observed.now,
+        )
     )  # fmt: skip
     return Decision(
         status=_dated(observed, asset, status),
@@ -93,7 +100,7 @@ def decide(observed: Observed) -> Decision:
         due=answer if isinstance(answer, Due) else None,
         waiting=waiting,
         trouble=trouble,
-        wake_at=_wake(observed, policy, verdict, waiting),
+        wake_at=_wake(observed, asset, policy, verdict, waiting),
         recorded=recorded,
     )
 
@@ -107,9 +114,31 @@ def _held_back(status: AssetStatus, due: Due, held: Waiting) -> tuple[AssetStatu
 
 
 def _by_data(policy: Policy, verdict: Verdict) -> bool:
-    """Is it too old by what it was built from, so that an ancestor may be to blame?"""
+    """Is it missing, or too old by what it was built from, so that an ancestor may be to blame?"""
     late = verdict.word in ("Stale", "Aging") and verdict.reason != conditions.INPUT_UNCHANGED
-    return late and not policy.by_update
+    return verdict.word == "Missing" or (late and not policy.by_update)
+
+
+def _in_force(observed: Observed, policy: Policy) -> PolicyInForce:
+    """For ``status.policy``. A schedule holds since it was first seen: what was due before was not missed."""
+    found, before = in_force(policy), observed.asset.status.policy
+    if found.build_schedule is None or policy.suspended:
+        return found
+    same = before is not None and (before.build_schedule, before.build_time_zone) == (
+        found.build_schedule,
+        found.build_time_zone,
+    )
+    since = before.build_since if before is not None and same else None
+    return msgspec.structs.replace(found, build_since=since or observed.now)
+
+
+def _overdue(observed: Observed, asset: Asset) -> Waiting | None:
+    """A source whose load should have started: Kubernetes starts those, not we."""
+    at = next_time(asset) if asset.kind == "Source" else None
+    if at is None or observed.now < at + OVERDUE_AFTER:
+        return None
+    message = f"the load of {clock(at)} has not started: see kubectl describe cronjob {asset.name}"
+    return Waiting(reason=conditions.OVERDUE, message=message)
 
 
 def _policy(observed: Observed) -> tuple[Policy, Trouble | None]:
@@ -161,7 +190,7 @@ def _recorded(observed: Observed, before: AssetStatus, run: Ended, policy: Polic
     if after.version == before.version or not inherits(asset):
         return after
     times = {
-        status.version: observed.data_time(msgspec.structs.replace(asset, status=status))
+        status.version: _told(observed, msgspec.structs.replace(asset, status=status))
         for status in (before, after)
         if status.version is not None
     }
@@ -219,11 +248,22 @@ def _dated(observed: Observed, asset: Asset, status: AssetStatus) -> AssetStatus
     """A derived asset's data time is computed when read, and written only along with something else."""
     if status == observed.asset.status or not inherits(asset) or status.version is None:
         return status
-    return msgspec.structs.replace(status, data_time=observed.data_time(asset))
+    return msgspec.structs.replace(status, data_time=_told(observed, asset))
 
 
-def _wake(observed: Observed, policy: Policy, verdict: Verdict, waiting: Waiting | None) -> datetime | None:
+def _told(observed: Observed, asset: Asset) -> datetime | None:
+    """The live data time as it is written: what never grows old has none."""
+    at = observed.data_time(asset)
+    return None if at == NEVER_OLD else at
+
+
+def _wake(
+    observed: Observed, asset: Asset, policy: Policy, verdict: Verdict, waiting: Waiting | None
+) -> datetime | None:
     times = [verdict.next_at, waiting.until if waiting else None]
+    load = next_time(asset) if asset.kind == "Source" else None
+    if load is not None and observed.now < load + OVERDUE_AFTER:
+        times.append(load + OVERDUE_AFTER)
     if policy.when == "Cron" and observed.asset.kind != "Source":
         schedule = policy.schedule or ""
         times.append(cron.next_tick(schedule=schedule, time_zone=policy.time_zone, after=observed.now))

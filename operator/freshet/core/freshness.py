@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from freshet.api import conditions
 from freshet.api.durations import format_duration
 from freshet.core import cron
+from freshet.core.lineage import NEVER_OLD
 from freshet.core.policy import Policy
 
 __all__ = ["Facts", "Verdict", "judge"]
@@ -13,7 +14,7 @@ __all__ = ["Facts", "Verdict", "judge"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """What is known of an asset's age: ``data_time`` is the live one, through the lineage."""
+    """What is known of an asset's age: ``data_time`` is the live one, through the lineage, and may be NEVER_OLD."""
 
     version: str | None
     data_time: datetime | None
@@ -52,12 +53,19 @@ def _lag(policy: Policy, facts: Facts, now: datetime) -> Verdict | None:
     if limit is None:
         return None
     what = "last update" if policy.by_update else "data"
+    if since == NEVER_OLD:
+        return _timeless()
     if since is None:
         return Verdict(word="Stale", reason=conditions.LAG_EXCEEDED, message=f"the age of its {what} is not known")
     if now >= since + limit:
         message = f"{what} of {_clock(since)} is older than {format_duration(limit)}"
         return Verdict(word="Stale", reason=conditions.LAG_EXCEEDED, message=message)
     return _warned(policy, since, now, what) or _within(policy, since, limit)
+
+
+def _timeless() -> Verdict:
+    message = "built from static data, which never grows old"
+    return Verdict(word="Fresh", reason=conditions.WITHIN_LIMIT, message=message)
 
 
 def _warned(policy: Policy, since: datetime, now: datetime, what: str) -> Verdict | None:
@@ -82,6 +90,8 @@ def _overdue(policy: Policy, facts: Facts, now: datetime) -> Verdict | None:
     due, since = policy.deadline, _basis(policy, facts)
     if due is None:
         return None
+    if since == NEVER_OLD:
+        return _timeless()
     if since is None:
         return Verdict(word="Stale", reason=conditions.OVERDUE, message="the age of its data is not known")
     tick = cron.next_tick(schedule=due.schedule, time_zone=due.time_zone, after=since)

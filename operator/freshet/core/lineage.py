@@ -5,17 +5,23 @@ built again (DESIGN §4 rule 8). So data times live in this graph, not in each s
 below it are recomputed, and only in memory.
 """
 
-from collections import deque
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from freshet.api.asset import Asset, Consumed
 from freshet.api.view import Key
+from freshet.core.cycles import Cycles
 
-__all__ = ["Graph", "inherits", "key_of"]
+__all__ = ["NEVER_OLD", "Graph", "inherits", "key_of"]
 
 MANY = 64
+SHOWN = 8
+"""Of the names on a cycle."""
+NEVER_OLD = datetime.max.replace(tzinfo=UTC)
+"""The data time of what is built from static data alone."""
 
 
 def key_of(asset: Asset) -> Key:
@@ -35,45 +41,64 @@ class Node:
     static: bool
 
 
+class Age(NamedTuple):
+    """How recent the data inside is, and which asset is at the root of that."""
+
+    at: datetime | None
+    root: Key
+
+
 class Graph:
-    """Upstreams, downstreams, cycles and live data times. Not thread-safe; updates cost what they change."""
+    """Upstreams, downstreams, cycles, live data times and whom they come from.
+
+    Not thread-safe; updates cost what they change.
+    """
 
     def __init__(self) -> None:
         self._nodes: dict[Key, Node] = {}
         self._downstreams: dict[Key, set[Key]] = {}
-        self._live: dict[Key, datetime | None] = {}
+        self._ages: dict[Key, Age] = {}
+        self._followers: dict[Key, set[Key]] = {}
+        self._cycles = Cycles(upstreams=self._upstreams, downstreams=self.downstreams)
 
-    def put(self, asset: Asset) -> set[Key]:
-        """Take in an asset's newest state; returns the assets whose live data time moved (itself included)."""
+    def put(self, asset: Asset) -> dict[Key, bool]:
+        """Take in an asset's newest state. Returns the assets whose age moved, itself included: is it older now?"""
         key, node = key_of(asset), _node(asset)
         old = self._nodes.get(key)
         if old == node:
-            return set()
+            return {}
         self._nodes[key] = node
-        self._link(key, old, node)
+        self._link(key, old.upstreams if old else (), node.upstreams)
         return self._spread(key)
 
-    def remove(self, key: Key) -> set[Key]:
+    def remove(self, key: Key) -> dict[Key, bool]:
         """Forget an asset; what it fed keeps the data time that it consumed."""
         node = self._nodes.pop(key, None)
-        self._live.pop(key, None)
-        for upstream in node.upstreams if node else ():
-            self._downstreams.get(upstream, set()).discard(key)
-        moved: set[Key] = set()
+        self._link(key, node.upstreams if node else (), ())
+        self._set(key, None)
+        moved: dict[Key, bool] = {}
         for below in tuple(self.downstreams(key)):
             moved |= self._spread(below)
         return moved
 
     def live(self, key: Key) -> datetime | None:
-        """How recent the data inside is, as of the newest checks; None where that is not known."""
-        return self._live.get(key)
+        """How recent the data inside is, as of the newest checks; None where that is not known, or never old."""
+        age = self._ages.get(key)
+        return None if age is None or age.at == NEVER_OLD else age.at
 
     def preview(self, asset: Asset) -> datetime | None:
-        """The live data time that this state of the asset would have, without taking it in."""
-        node = _node(asset)
-        if node.own is not None:
-            return node.own
-        return min((at for _, at in self._inputs(node) if at is not None), default=None)
+        """The live data time that this state of the asset would have, without taking it in; NEVER_OLD as it is."""
+        return self._age(key_of(asset), _node(asset)).at
+
+    def root(self, asset: Asset) -> Key:
+        """The first ancestor to blame for the age of this state of the asset, or for its not being there: the asset
+        itself where it has not consumed what its upstreams have.
+        """
+        return self._age(key_of(asset), _node(asset)).root
+
+    def followers(self, root: Key) -> frozenset[Key]:
+        """The other assets whose age comes from this one."""
+        return frozenset(self._followers.get(root, ())) - {root}
 
     def static(self, key: Key) -> bool:
         """Does this asset never grow old?"""
@@ -85,89 +110,97 @@ class Graph:
         return frozenset(self._downstreams.get(key, ()))
 
     def cycle(self, key: Key) -> tuple[str, ...]:
-        """The names on a path from this asset to itself, or nothing. Costs the number of its ancestors."""
-        if not self._downstreams.get(key) or key not in self._nodes:
-            return ()
-        came: dict[Key, Key] = {}
-        queue = deque([key])
-        while queue:
-            here = queue.popleft()
-            node = self._nodes.get(here)
-            for upstream in node.upstreams if node else ():
-                if upstream == key:
-                    return _path(key, here, came)
-                if upstream not in came:
-                    came[upstream] = here
-                    queue.append(upstream)
-        return ()
+        """The names on a path from this asset to itself (of a long one the first), or nothing."""
+        names = [member.name for member in self._cycles.of(key)]
+        if key.name in names:
+            start = names.index(key.name)
+            names = names[start:] + names[:start]
+        shown = names if len(names) <= SHOWN else [*names[:SHOWN], "…"]
+        return (*shown, names[0]) if names else ()
 
-    def oldest(self, key: Key) -> Key:
-        """The first ancestor to blame for this asset's data time: follow the oldest consumed upstream to its root."""
-        seen = {key}
-        while True:
-            node = self._nodes.get(key)
-            times = [(at, up) for up, at in self._inputs(node)] if node and node.own is None else []
-            known = [(at, up) for at, up in times if at is not None and up not in seen]
-            if not known:
-                return key
-            key = min(known, key=lambda pair: pair[0])[1]
-            seen.add(key)
+    def _upstreams(self, key: Key) -> tuple[Key, ...]:
+        node = self._nodes.get(key)
+        return node.upstreams if node else ()
 
-    def _link(self, key: Key, old: Node | None, node: Node) -> None:
-        before = set(old.upstreams) if old else set()
-        after = set(node.upstreams)
+    def _link(self, key: Key, old: tuple[Key, ...], new: tuple[Key, ...]) -> None:
+        before, after = set(old), set(new)
         for gone in before - after:
             self._downstreams.get(gone, set()).discard(key)
-        for new in after - before:
-            self._downstreams.setdefault(new, set()).add(key)
+        for fresh in after - before:
+            self._downstreams.setdefault(fresh, set()).add(key)
+        if before - after:
+            self._cycles.removed(key)
+        if after - before:
+            self._cycles.added(key)
 
-    def _spread(self, key: Key) -> set[Key]:
+    def _spread(self, key: Key) -> dict[Key, bool]:
         """Recompute from this asset down as long as something moves.
 
         What waits in the queue is not queued again, so that an asset below a thousand others is computed about once.
         Without a cycle that settles; in one, values could chase each other, so its members are cut after MANY visits.
         """
-        moved: set[Key] = set()
+        first: dict[Key, Age | None] = {}
         visits: dict[Key, int] = {}
-        waiting = {key: None}
+        waiting: OrderedDict[Key, None] = OrderedDict({key: None})
         while waiting:
-            here = next(iter(waiting))
-            del waiting[here]
+            here, _ = waiting.popitem(last=False)
             visits[here] = visits.get(here, 0) + 1
-            fresh = self._compute(here)
-            if fresh != self._live.get(here):
-                moved.add(here)
-                self._live[here] = fresh
+            node, before = self._nodes.get(here), self._ages.get(here)
+            age = self._age(here, node) if node else None
+            if age != before:
+                first.setdefault(here, before)
+                self._set(here, age)
             elif here != key or visits[here] > 1:
                 continue
-            if visits[here] < MANY or not self.cycle(here):
+            if visits[here] < MANY or not self._cycles.of(here):
                 waiting.update(dict.fromkeys(self._downstreams.get(here, ())))
-        return moved
+        return {moved: _is_older(before, self._ages.get(moved)) for moved, before in first.items()}
 
-    def _compute(self, key: Key) -> datetime | None:
-        node = self._nodes.get(key)
-        if node is None or node.own is not None:
-            return node.own if node else None
-        return min((at for _, at in self._inputs(node) if at is not None), default=None)
+    def _set(self, key: Key, age: Age | None) -> None:
+        before = self._ages.pop(key, None)
+        if before is not None and (age is None or before.root != age.root):
+            followers = self._followers.get(before.root, set())
+            followers.discard(key)
+            if not followers:
+                self._followers.pop(before.root, None)
+        if age is not None:
+            self._ages[key] = age
+            self._followers.setdefault(age.root, set()).add(key)
 
-    def _inputs(self, node: Node) -> Iterable[tuple[Key, datetime | None]]:
+    def _age(self, key: Key, node: Node) -> Age:
+        if node.version is None:
+            return Age(node.own, self._missing(key, node))
+        if node.own is not None:
+            return Age(node.own, key)
+        inputs = list(self._inputs(key, node))
+        known = [age for age in inputs if age.at is not None]
+        oldest = min(known, key=lambda age: age.at or NEVER_OLD, default=Age(None, key))
+        return Age(None, key) if oldest.at == NEVER_OLD and len(known) < len(inputs) else oldest
+
+    def _missing(self, key: Key, node: Node) -> Key:
+        """Why was it never built? Because of the first upstream that was not either, and so on."""
+        for upstream in node.upstreams:
+            source, age = self._nodes.get(upstream), self._ages.get(upstream)
+            if source is not None and source.version is None:
+                return age.root if age is not None else upstream
+        return key
+
+    def _inputs(self, key: Key, node: Node) -> Iterator[Age]:
         for upstream in node.upstreams:
             consumed, source = node.consumed.get(upstream.name), self._nodes.get(upstream)
-            if consumed is None or (source is not None and source.static):
+            if consumed is None:
                 continue
-            if source is not None and source.version == consumed.version:
-                yield upstream, self._live.get(upstream)
+            if source is not None and source.static:
+                yield Age(NEVER_OLD, key)
+            elif source is not None and source.version == consumed.version:
+                yield self._ages.get(upstream) or Age(None, upstream)
             else:
                 known = source.known.get(consumed.version) if source else None
-                yield upstream, known or consumed.data_time
+                yield Age(known or consumed.data_time, key)
 
 
-def _path(key: Key, last: Key, came: dict[Key, Key]) -> tuple[str, ...]:
-    names = [key.name]
-    while last != key:
-        names.append(last.name)
-        last = came[last]
-    return (*names, key.name)
+def _is_older(before: Age | None, after: Age | None) -> bool:
+    return before is not None and before.at is not None and (after is None or after.at is None or after.at < before.at)
 
 
 def inherits(asset: Asset) -> bool:

@@ -117,12 +117,21 @@ def record(
 
 def _levelled(asset: Asset, status: AssetStatus, run: Ended) -> Ended:
     """What was left as it was may still be a version not known here: that of a load whose Job is gone, or a table that
-    dbt reuses and that nobody has seen being built.
+    dbt reuses and that nobody has seen being built. A load that tells of an older version than the known one repeats
+    what it was told once: that says nothing of the table, nor how recent it is.
     """
     if run.outcome != "Unchanged" or run.version in (None, status.version):
         return run
+    if asset.kind == "Source" and _is_older(run, status):
+        message = f"it told of an older state of the table, which is left aside: {run.message}"
+        return replace(run, version=None, data_time=None, rows=None, checks=(), level=None, message=message)
     missed = asset.kind == "Source" or (asset.kind == "DbtCloud" and status.version is None)
     return replace(run, outcome="Succeeded") if missed else run
+
+
+def _is_older(run: Ended, status: AssetStatus) -> bool:
+    made, known = run.updated_at, status.last_updated_at
+    return made is not None and known is not None and made < known
 
 
 def _told(run: Ended) -> dict[str, Any]:

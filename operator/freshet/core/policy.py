@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 from freshet.api.asset import Asset, Automation, Checks, Freshness, PolicyInForce, Retries
 from freshet.api.durations import exact_duration, parse_duration
-from freshet.api.pipeline import Pipeline
+from freshet.api.pipeline import Pipeline, SourceSpec
 from freshet.core import cron
 
-__all__ = ["Deadline", "Policy", "effective", "in_force"]
+__all__ = ["Deadline", "Policy", "conflict", "effective", "in_force", "schedule_of", "source_of", "time_zone_of"]
 
 T = TypeVar("T")
 
@@ -60,6 +60,22 @@ class Policy:
     on_code_change: bool = False
 
 
+def source_of(asset: Asset, pipeline: Pipeline | None) -> SourceSpec | None:
+    """The Pipeline's source that materializes this asset."""
+    sources = pipeline.spec.sources if pipeline else ()
+    return next((source for source in sources if source.asset == asset.name), None)
+
+
+def schedule_of(pipeline: Pipeline, source: SourceSpec) -> str:
+    """The source's own schedule, or the Pipeline's, or every five minutes."""
+    return source.schedule or pipeline.spec.schedule or DEFAULT_SCHEDULE
+
+
+def time_zone_of(pipeline: Pipeline, source: SourceSpec) -> str:
+    """The source's own time zone, or the Pipeline's, or UTC."""
+    return source.time_zone or pipeline.spec.time_zone or DEFAULT_TIME_ZONE
+
+
 def effective(*, asset: Asset, pipeline: Pipeline | None) -> Policy:
     """The policy in force.
 
@@ -98,17 +114,49 @@ def in_force(policy: Policy) -> PolicyInForce:
     """The same for ``status.policy``."""
     return PolicyInForce(
         when=policy.when,
+        build_schedule=policy.schedule,
+        build_time_zone=policy.time_zone if policy.schedule else None,
+        limit=_limit(policy),
         maximum_lag=_text(policy.maximum_lag),
         warn_lag=_text(policy.warn_lag),
         schedule=policy.deadline.schedule if policy.deadline else None,
+        time_zone=policy.deadline.time_zone if policy.deadline else None,
         within=_text(policy.deadline.within) if policy.deadline else None,
+        maximum_unchanged=_text(policy.maximum_unchanged),
+        basis="Update" if policy.by_update else None,
         min_interval=_text(policy.min_interval) if policy.min_interval else None,
         timeout=_text(policy.timeout),
     )
 
 
+def conflict(policy: Policy) -> str | None:
+    """What makes the limit impossible to hold, in a sentence that helps."""
+    limit, pause = policy.maximum_lag, policy.min_interval
+    if limit is None or policy.static or pause <= limit:
+        return None
+    return (
+        f"automation.minInterval ({_text(pause)}) is longer than freshness.maximumLag ({_text(limit)}), "
+        "so that the limit cannot be held: shorten the one or lengthen the other"
+    )
+
+
+def _limit(policy: Policy) -> str | None:
+    """The limit as the column shows it."""
+    if policy.static:
+        return None
+    if policy.deadline is not None:
+        return f"{policy.deadline.schedule} + {_text(policy.deadline.within)}"
+    return _text(policy.maximum_lag)
+
+
 def _automation(*, asset: Asset, pipeline: Pipeline | None) -> Automation:
-    """Each setting from the nearest layer that has it; a preset's schedule and time zone come along with it."""
+    """Each setting from the nearest layer that has it; a preset's schedule and time zone come along with it.
+
+    A source is loaded by its schedule, whatever the Pipeline says of what is built from it.
+    """
+    source = source_of(asset, pipeline) if asset.kind == "Source" else None
+    if pipeline is not None and source is not None:
+        return Automation(when="Cron", schedule=schedule_of(pipeline, source), time_zone=time_zone_of(pipeline, source))
     own = asset.spec.automation
     layers: list[Automation] = [own, *_defaults(asset=asset, pipeline=pipeline, field="automation")]
     preset = next((layer for layer in layers if layer.when is not None), own)

@@ -7,15 +7,20 @@ from datetime import datetime
 import msgspec
 
 from freshet.api import conditions as c
-from freshet.api.asset import AssetStatus, Kind, State
+from freshet.api.asset import Asset, AssetStatus, State
 from freshet.api.conditions import Condition, Status, find
+from freshet.api.pipeline import Pipeline
 from freshet.core.automation import Waiting
+from freshet.core.blame import Ancestor, clock
 from freshet.core.freshness import Verdict
 from freshet.core.policy import Policy
 
-__all__ = ["Draft", "Trouble", "describe", "settle"]
+__all__ = ["Case", "Draft", "Trouble", "describe", "settle"]
 
 LINE = 512
+PASSING = (c.PIPELINE_NOT_FOUND, c.UPSTREAM_NOT_FOUND, c.WRITE_REFUSED, c.RELATION_UNKNOWN)
+WORDS = {c.UNREACHABLE: c.DBT_CLOUD_UNREACHABLE}
+"""Reasons of DbtCloudReady that need their context where an Asset shows them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,10 +35,15 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trouble:
-    """What only a change of the spec (or of what it names) repairs."""
+    """What keeps the spec from being acted upon."""
 
     reason: str
     message: str
+
+    @property
+    def stalled(self) -> bool:
+        """Does only a change of this spec help? What it names may yet come, and a quota be raised."""
+        return self.reason not in PASSING
 
 
 def settle(
@@ -57,36 +67,50 @@ def settle(
     return tuple(settled)
 
 
-def describe(
-    *,
-    status: AssetStatus,
-    policy: Policy,
-    verdict: Verdict,
-    waiting: Waiting | None,
-    trouble: Trouble | None,
-    blame: str | None,
-    kind: Kind,
-    generation: int,
-    now: datetime,
-) -> AssetStatus:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """All that is to be said about an asset. ``ancestor`` is at fault for its age, or for its not being there;
+    ``outlook`` what will happen by itself; ``conflict`` why its limit cannot be held.
+    """
+
+    asset: Asset
+    policy: Policy
+    verdict: Verdict
+    now: datetime
+    pipeline: Pipeline | None = None
+    waiting: Waiting | None = None
+    trouble: Trouble | None = None
+    ancestor: Ancestor | None = None
+    outlook: str | None = None
+    conflict: str | None = None
+
+    @property
+    def status(self) -> AssetStatus:
+        return self.asset.status
+
+    @property
+    def failing(self) -> bool:
+        return self.status.failures > self.policy.limit and self.status.last_run is not None
+
+    @property
+    def late(self) -> bool:
+        return self.verdict.word != "Fresh"
+
+
+def describe(case: Case) -> AssetStatus:
     """Fill in state, reason and conditions."""
-    failing = status.failures > policy.limit
-    drafts = [
-        _ready(trouble),
-        _fresh(verdict, trouble, blame),
-        _updating(status, policy, waiting),
-        _failing(status, failing=failing),
-        _checks(status),
-    ]
-    if trouble is not None:
+    status, trouble = case.status, case.trouble
+    drafts = [_ready(case), _fresh(case), _updating(case), _failing(case), _checks(status)]
+    if trouble is not None and trouble.stalled:
         drafts.append(Draft(type=c.STALLED, status="True", reason=trouble.reason, message=trouble.message))
-    settled = settle(old=status.conditions, drafts=drafts, generation=generation, now=now)
+    generation = case.asset.metadata.generation
     return msgspec.structs.replace(
         status,
-        conditions=settled,
-        kind=kind,
-        state=_state(status, policy, verdict, failing=failing),
-        reason=_one_line(_reason(status, policy, verdict, waiting, trouble, blame, failing=failing)),
+        conditions=settle(old=status.conditions, drafts=drafts, generation=generation, now=case.now),
+        kind=case.asset.kind,
+        state=_state(case),
+        reason=_one_line(_reason(case)),
+        blame=_at_fault(case),
         observed_generation=generation,
     )
 
@@ -95,41 +119,72 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())[:LINE]
 
 
-def _state(status: AssetStatus, policy: Policy, verdict: Verdict, *, failing: bool) -> State:
-    if policy.suspended:
+def _state(case: Case) -> State:
+    if case.policy.suspended:
         return "Suspended"
-    if status.run is not None:
+    if case.status.run is not None:
         return "Updating"
-    if failing:
+    if case.failing:
         return "Failed"
     words: dict[str, State] = {"Missing": "Missing", "Stale": "Stale", "Aging": "Aging"}
-    return words.get(verdict.word, "Fresh")
+    return words.get(case.verdict.word, "Fresh")
 
 
-def _reason(
-    status: AssetStatus,
-    policy: Policy,
-    verdict: Verdict,
-    waiting: Waiting | None,
-    trouble: Trouble | None,
-    blame: str | None,
-    *,
-    failing: bool,
-) -> str:
+def _reason(case: Case) -> str:
     """One line; what a person must act on comes first."""
-    if trouble is not None:
-        return f"{trouble.reason}: {trouble.message}"
-    if policy.suspended:
-        return "Suspended: spec.suspend is true here or on the Pipeline"
-    if status.run is not None:
-        return _running(status)
-    if failing and status.last_run:
-        return f"{c.RETRIES_EXHAUSTED}: {status.last_run.message}"
-    if waiting is not None:
-        return f"{waiting.reason}: {waiting.message}"
-    if verdict.word in ("Stale", "Aging", "Missing"):
-        return blame or f"{verdict.reason}: {verdict.message}"
-    return verdict.reason
+    if case.trouble is not None:
+        return f"{case.trouble.reason}: {case.trouble.message}"
+    if case.policy.suspended:
+        return f"{c.PRODUCER_SUSPENDED if case.late else c.SUSPENDED}: {_suspended(case)}"
+    if case.status.run is not None:
+        return _running(case.status)
+    if case.failing:
+        return _and_then(case, f"{c.PRODUCER_FAILING}: {_told(case.status)}")
+    if case.waiting is not None and not _is_ancestors(case):
+        return _waits(case, case.waiting)
+    if case.ancestor is not None:
+        return case.ancestor.line(c.NEVER_UPDATED if case.verdict.word == "Missing" else c.UPSTREAM_STALE)
+    last = case.status.last_run
+    if case.late and last is not None and last.outcome == "Interrupted":
+        return _and_then(case, f"{c.RUN_INTERRUPTED}: {last.message}")
+    if case.late:
+        return _and_then(case, f"{case.verdict.reason}: {case.verdict.message}")
+    return case.verdict.reason
+
+
+def _is_ancestors(case: Case) -> bool:
+    """Does it wait only because an upstream was never built, for whose sake the graph names the one at fault?"""
+    return case.ancestor is not None and case.waiting is not None and case.waiting.reason == c.NEVER_UPDATED
+
+
+def _at_fault(case: Case) -> str | None:
+    """The ancestor that the reason names."""
+    if case.trouble is not None or case.policy.suspended or case.status.run is not None or case.failing:
+        return None
+    if case.waiting is not None and not _is_ancestors(case):
+        return case.waiting.on
+    return case.ancestor.name if case.ancestor is not None else None
+
+
+def _and_then(case: Case, line: str) -> str:
+    return f"{line}; {case.outlook}" if case.outlook else line
+
+
+def _waits(case: Case, waiting: Waiting) -> str:
+    reason, message = WORDS.get(waiting.reason, waiting.reason), waiting.message
+    if case.conflict and case.late and waiting.reason == c.WAITING_MIN_INTERVAL:
+        reason, message = c.POLICY_CONFLICT, case.conflict
+    return f"{reason} (until {clock(waiting.until)}): {message}" if waiting.until else f"{reason}: {message}"
+
+
+def _suspended(case: Case) -> str:
+    if case.asset.spec.suspend or case.pipeline is None:
+        return "suspended (spec.suspend)"
+    return f"Pipeline {case.pipeline.name} suspended"
+
+
+def _told(status: AssetStatus) -> str:
+    return status.last_run.message if status.last_run is not None else ""
 
 
 def _running(status: AssetStatus) -> str:
@@ -140,36 +195,45 @@ def _running(status: AssetStatus) -> str:
     return f"{c.RUN_IN_FLIGHT}: {run.cause or 'started elsewhere'}"
 
 
-def _ready(trouble: Trouble | None) -> Draft:
-    if trouble is not None:
-        return Draft(type=c.READY, status="False", reason=trouble.reason, message=trouble.message)
+def _ready(case: Case) -> Draft:
+    if case.trouble is not None:
+        return Draft(type=c.READY, status="False", reason=case.trouble.reason, message=case.trouble.message)
+    if case.conflict is not None:
+        return Draft(type=c.READY, status="True", reason=c.POLICY_CONFLICT, message=case.conflict)
     return Draft(type=c.READY, status="True", reason=c.RECONCILED)
 
 
-def _fresh(verdict: Verdict, trouble: Trouble | None, blame: str | None) -> Draft:
+def _fresh(case: Case) -> Draft:
+    trouble, verdict = case.trouble, case.verdict
     if trouble is not None and trouble.reason == c.UPSTREAM_NOT_FOUND:
         return Draft(type=c.FRESH, status="Unknown", reason=trouble.reason, message=trouble.message)
-    fresh: Status = "True" if verdict.word in ("Fresh", "Aging") else "False"
-    named = verdict.reason if fresh == "True" or not blame else blame.split(" ")[0].rstrip(":")
-    return Draft(type=c.FRESH, status=fresh, reason=named, message=blame or verdict.message)
+    if verdict.word in ("Fresh", "Aging"):
+        return Draft(type=c.FRESH, status="True", reason=verdict.reason, message=verdict.message)
+    if case.ancestor is None or verdict.word == "Missing":
+        return Draft(type=c.FRESH, status="False", reason=verdict.reason, message=verdict.message)
+    return Draft(type=c.FRESH, status="False", reason=c.UPSTREAM_STALE, message=case.ancestor.line(c.UPSTREAM_STALE))
 
 
-def _updating(status: AssetStatus, policy: Policy, waiting: Waiting | None) -> Draft:
+def _updating(case: Case) -> Draft:
+    status, waiting = case.status, case.waiting
     if status.run is not None:
         queued = status.run.executor == "DbtCloud" and status.run.message
         reason, message = (c.QUEUED, status.run.message or "") if queued else (c.RUN_IN_FLIGHT, status.run.cause)
         return Draft(type=c.UPDATING, status="True", reason=reason, message=message)
-    if policy.suspended:
-        return Draft(type=c.UPDATING, status="False", reason=c.SUSPENDED)
+    if case.policy.suspended:
+        return Draft(type=c.UPDATING, status="False", reason=c.SUSPENDED, message=_suspended(case))
     if waiting is not None:
-        return Draft(type=c.UPDATING, status="False", reason=waiting.reason, message=waiting.message)
+        reason = WORDS.get(waiting.reason, waiting.reason)
+        message = f"until {clock(waiting.until)}, {waiting.message}" if waiting.until else waiting.message
+        return Draft(type=c.UPDATING, status="False", reason=reason, message=message)
     return Draft(type=c.UPDATING, status="False", reason=c.IDLE)
 
 
-def _failing(status: AssetStatus, *, failing: bool) -> Draft:
-    if failing and status.last_run:
-        return Draft(type=c.FAILING, status="True", reason=c.RETRIES_EXHAUSTED, message=status.last_run.message)
-    return Draft(type=c.FAILING, status="False", reason=c.RUNS_SUCCEED if not status.failures else c.RETRY_SCHEDULED)
+def _failing(case: Case) -> Draft:
+    if case.failing:
+        return Draft(type=c.FAILING, status="True", reason=c.RETRIES_EXHAUSTED, message=_told(case.status))
+    reason = c.RETRY_SCHEDULED if case.status.failures else c.RUNS_SUCCEED
+    return Draft(type=c.FAILING, status="False", reason=reason)
 
 
 def _checks(status: AssetStatus) -> Draft:

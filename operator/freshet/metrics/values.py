@@ -8,8 +8,7 @@ from freshet.api.asset import Asset
 from freshet.api.durations import parse_duration
 from freshet.api.pipeline import Pipeline
 from freshet.core import cron
-from freshet.core.automation import source_of
-from freshet.core.manifests.loads import schedule_of, time_zone_of
+from freshet.core.policy import schedule_of, source_of, time_zone_of
 from freshet.metrics.text import unix
 
 __all__ = [

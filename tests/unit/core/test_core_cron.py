@@ -1,6 +1,7 @@
 """Cron as the CronJob reads it, and ticks over changes of the clock."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -79,13 +80,47 @@ def test_when_clocks_change(schedule: str, after: str, expected: str) -> None:
     assert tick == datetime.fromisoformat(expected).replace(tzinfo=UTC)
 
 
-CHANGES = [datetime(2026, month, day, tzinfo=UTC) for month, day in ((3, 29), (10, 25), (3, 8), (11, 1), (7, 1))]
+@pytest.mark.parametrize(
+    ("schedule", "after", "expected"),
+    [
+        ("0 */2 * * *", "2026-04-04 13:30", "2026-04-04 15:30"),  # 02:00 becomes 01:30: the next even hour is 02:00
+        ("*/15 * * * *", "2026-04-04 14:59", "2026-04-04 15:00"),  # the second 01:30
+        ("45 1 * * *", "2026-04-04 12:00", "2026-04-04 14:45"),  # 01:45 comes twice: the first counts
+        ("45 1 * * *", "2026-04-04 15:05", "2026-04-05 15:15"),
+        ("0 */2 * * *", "2026-10-03 14:30", "2026-10-03 17:00"),  # 02:00 becomes 02:30: on to 04:00
+        ("15 2 * * *", "2026-10-03 12:00", "2026-10-03 15:30"),  # 02:15 does not exist: when the clocks are set
+        ("15 2 * * *", "2026-10-03 15:30", "2026-10-04 15:15"),
+    ],
+)
+def test_where_clocks_change_by_half_an_hour(schedule: str, after: str, expected: str) -> None:
+    at = datetime.fromisoformat(after).replace(tzinfo=UTC)
+    tick = cron.next_tick(schedule=schedule, time_zone="Australia/Lord_Howe", after=at)
+    assert tick == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("day", [datetime(2026, 4, 4, 6, tzinfo=UTC), datetime(2026, 10, 3, 6, tzinfo=UTC)])
+@pytest.mark.parametrize("zone", ["Australia/Lord_Howe", "Europe/Berlin", "America/New_York"])
+def test_what_is_periodic_is_every_minute_whose_local_time_fits(day: datetime, zone: str) -> None:
+    found, at = [], day
+    while at < day + timedelta(days=1):
+        at = cron.next_tick(schedule="*/20 1-3 * * *", time_zone=zone, after=at)
+        found.append(at)
+    minutes = [day + timedelta(minutes=n) for n in range(1, 3000)]
+    here = [(at, at.astimezone(ZoneInfo(zone))) for at in minutes]
+    fitting = [at for at, local in here if local.minute % 20 == 0 and 1 <= local.hour <= 3]
+    assert found == fitting[: len(found)]
+
+
+CHANGES = [
+    datetime(2026, month, day, tzinfo=UTC)
+    for month, day in ((3, 29), (10, 25), (3, 8), (11, 1), (7, 1), (4, 4), (10, 3))
+]
 
 
 @settings(max_examples=25, deadline=None)
 @given(
     schedule=st.sampled_from(["30 1 * * *", "30 2 * * *", "*/30 * * * *", "0 */2 * * *", "5,50 1,2 * * *"]),
-    zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Etc/UTC", "Asia/Kolkata"]),
+    zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Etc/UTC", "Asia/Kolkata", "Australia/Lord_Howe"]),
     base=st.sampled_from(CHANGES),
     offset=st.integers(-100_000_000_000, 200_000_000_000),
 )

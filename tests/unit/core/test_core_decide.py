@@ -11,6 +11,7 @@ from tests.unit.core.making import HOUR, MINUTE, NOW, SECOND, asset, pipeline, r
 
 from freshet.api.asset import Asset, AssetStatus, Consumed, HistoryItem, RunInFlight
 from freshet.api.conditions import find
+from freshet.core.blame import Ancestor
 from freshet.core.decide import Decision, Observed, decide
 from freshet.core.state import Trouble
 
@@ -51,8 +52,8 @@ V1 = {"version": "v1", "data_time": NOW, "definition": "same", "considered": {"a
         (x("a"), [], {}, "Missing", "UpstreamNotFound: upstream 'a'", False),
         (x("a", pipeline="p"), [up("a")], {}, "Missing", "PipelineNotFound: pipeline 'p'", False),
         (x("a", pipeline="p"), [up("a")], {"pipeline": pipeline()}, "Missing", "Missing", True),
-        (x("a", suspend=True), [up("a")], {}, "Suspended", "Suspended", False),
-        (x("a", suspend=True), [up("a")], {"active": RUN}, "Suspended", "Suspended", False),
+        (x("a", suspend=True), [up("a")], {}, "Suspended", "ProducerSuspended: suspended (spec.suspend)", False),
+        (x("a", suspend=True), [up("a")], {"active": RUN}, "Suspended", "ProducerSuspended", False),
         (x("a"), [up("a")], {"active": RUN}, "Updating", "RunInFlight: updated: a", False),
         (x("a"), [up("a")], {"cycle": ("a", "x", "a")}, "Missing", "CycleDetected: a → x → a", False),
         (x("a"), [up("a")], {"trouble": REFUSED}, "Missing", "WriteRefused", False),
@@ -77,9 +78,11 @@ def test_situations(it: Asset, upstreams: Any, more: Any, state: str, reason: st
 def test_trouble_is_said_where_people_look() -> None:
     decision = look(x("a"))
     assert reason_of(decision, "Ready") == ("False", "UpstreamNotFound")
-    assert reason_of(decision, "Stalled") == ("True", "UpstreamNotFound")
+    assert find(decision.status.conditions, type="Stalled") is None, "the upstream may yet be created"
     assert reason_of(decision, "Fresh") == ("Unknown", "UpstreamNotFound")
-    mended = look(written(x("a"), decision), up("a"))
+    stuck = look(x("a", timeout="5"), up("a"))
+    assert reason_of(stuck, "Stalled") == ("True", "InvalidSpec")
+    mended = look(written(x("a"), stuck), up("a"))
     assert find(mended.status.conditions, type="Stalled") is None
     assert reason_of(mended, "Ready") == ("True", "Reconciled")
 
@@ -138,7 +141,7 @@ def test_external_assets_are_told_by_annotations() -> None:
 
 def test_blame_is_for_old_data_only() -> None:
     old = AssetStatus(**{**V1, "last_updated_at": NOW})
-    blame = {"now": NOW + HOUR, "blame": lambda it: "UpstreamStale (root: why)"}
+    blame = {"now": NOW + HOUR, "blame": lambda it: Ancestor(name="root", why="why")}
     manual = {"automation": {"when": "Manual"}, "status": old}
     assert look(x(freshness=LAG, **manual), **blame).status.reason == "UpstreamStale (root: why)"
     assert reason_of(look(x(freshness=LAG, **manual), **blame), "Fresh") == ("False", "UpstreamStale")
@@ -160,7 +163,7 @@ def test_a_reason_is_one_line() -> None:
     it = x("a", retries={"limit": 0})
     decision = look(it, up("a"), ended=[ran("Failed", message="first\nsecond\t third", looked_at={"a": "v1"})])
     assert decision.status.state == "Failed"
-    assert decision.status.reason == "RetriesExhausted: first second third"
+    assert decision.status.reason == "ProducerFailing: first second third"
 
 
 def test_transition_times_move_only_with_the_status() -> None:

@@ -10,7 +10,7 @@ from tests.unit.core.making import NOW, asset, source
 
 from freshet.api.asset import Asset, AssetStatus, Consumed, HistoryItem
 from freshet.api.view import Key
-from freshet.core.lineage import Graph, inherits
+from freshet.core.lineage import NEVER_OLD, Graph, inherits
 
 VERSIONS = ["v1", "v2"]
 
@@ -28,7 +28,7 @@ def root(name: str, minutes: int | None, version: str = "v1", *, static: bool = 
     return source(name, status=status, **({"dataTime": "Static"} if static else {}))
 
 
-def derived(name: str, consumed: dict[str, str], *, minutes: int = 0, version: str = "v1") -> Asset:
+def derived(name: str, consumed: dict[str, str], *, minutes: int | None = 0, version: str = "v1") -> Asset:
     seen = {up: Consumed(version=v, data_time=at(minutes)) for up, v in consumed.items()}
     return asset(name, upstreams=list(consumed), status=AssetStatus(version=version, consumed=seen))
 
@@ -41,7 +41,10 @@ def oracle(name: str, assets: dict[str, Asset]) -> datetime | None:
     times = []
     for up in it.spec.upstreams:
         consumed, upstream = it.status.consumed.get(up), assets.get(up)
-        if consumed is None or (upstream is not None and upstream.spec.data_time == "Static"):
+        if consumed is None:
+            continue
+        if upstream is not None and upstream.spec.data_time == "Static":
+            times.append(NEVER_OLD)
             continue
         if upstream is not None and upstream.status.version == consumed.version:
             times.append(oracle(up, assets))
@@ -50,7 +53,13 @@ def oracle(name: str, assets: dict[str, Asset]) -> datetime | None:
             h.data_time for h in (upstream.status.history if upstream else ()) if h.version == consumed.version
         ]
         times.append((confirmed[0] if confirmed else None) or consumed.data_time)
-    return min((t for t in times if t is not None), default=None)
+    oldest = min((t for t in times if t is not None), default=None)
+    return None if oldest == NEVER_OLD and None in times else oldest
+
+
+def told(name: str, assets: dict[str, Asset]) -> datetime | None:
+    at = oracle(name, assets)
+    return None if at == NEVER_OLD else at
 
 
 @st.composite
@@ -86,25 +95,27 @@ def worlds(draw: st.DrawFn) -> list[Asset]:
 def test_live_times_are_what_the_rule_says(states: list[Asset], gone: int) -> None:
     graph, assets = Graph(), {}
     for state in states:
-        before = {name: graph.live(key(name)) for name in assets}
+        before = {name: oracle(name, assets) for name in assets}
         assets[state.name] = state
         assert graph.preview(state) == oracle(state.name, assets)
         moved = graph.put(state)
         for name in assets:
-            assert graph.live(key(name)) == oracle(name, assets)
-        assert {key(n) for n, t in before.items() if graph.live(key(n)) != t} == moved & {key(n) for n in before}
-        assert graph.put(state) == set()
+            assert graph.live(key(name)) == told(name, assets)
+        for name, then in before.items():
+            now = oracle(name, assets)
+            assert now == then or moved[key(name)] is (then is not None and (now is None or now < then))
+        assert graph.put(state) == {}
     assets.pop(f"n{gone}", None)
     graph.remove(key(f"n{gone}"))
     for name in assets:
-        assert graph.live(key(name)) == oracle(name, assets)
+        assert graph.live(key(name)) == told(name, assets)
 
 
 def test_an_unchanged_check_makes_all_below_as_fresh() -> None:
     graph = Graph()
     for it in (root("s", 0), derived("b", {"s": "v1"}), derived("c", {"b": "v1"})):
         graph.put(it)
-    assert graph.put(root("s", 5)) == {key("s"), key("b"), key("c")}
+    assert graph.put(root("s", 5)) == dict.fromkeys([key("s"), key("b"), key("c")], False)
     assert graph.live(key("c")) == at(5)
 
 
@@ -123,7 +134,98 @@ def test_an_asset_below_hundreds_of_others_follows_the_last_of_them() -> None:
     graph.put(derived("bottom", dict.fromkeys(middle, "v1")))
     graph.put(root("s", 9))
     assert graph.live(key("bottom")) == at(9)
-    assert graph.oldest(key("bottom")) == key("s")
+    assert graph.root(derived("bottom", dict.fromkeys(middle, "v1"))) == key("s")
+
+
+def test_what_is_built_from_static_data_alone_never_grows_old() -> None:
+    graph = Graph()
+    graph.put(root("seed", -500, static=True))
+    below = [derived("b", {"seed": "v1"}), derived("c", {"b": "v1"}), derived("d", {"c": "v1", "s": "v1"})]
+    graph.put(root("s", 3))
+    for it in below:
+        graph.put(it)
+    assert [graph.preview(it) for it in below] == [NEVER_OLD, NEVER_OLD, at(3)]
+    assert [graph.live(key(it.name)) for it in below] == [None, None, at(3)]
+    unsure = derived("e", {"seed": "v1", "x": "v1"}, minutes=None)
+    assert graph.preview(unsure) is None
+
+
+def test_the_root_is_the_first_that_did_not_follow() -> None:
+    graph = Graph()
+    chain = [root("s", 5, "v2"), derived("a", {"s": "v1"}), derived("b", {"a": "v1"}), derived("c", {"b": "v1"})]
+    for it in chain:
+        graph.put(it)
+    assert [graph.root(it).name for it in chain] == ["s", "a", "a", "a"]
+    assert graph.followers(key("a")) == {key("b"), key("c")}
+    moved = graph.put(derived("a", {"s": "v2"}))
+    assert moved.keys() == {key("a"), key("b"), key("c")}
+    assert graph.followers(key("s")) == {key("a"), key("b"), key("c")}
+    assert graph.followers(key("a")) == set()
+    graph.remove(key("s"))
+    assert graph.followers(key("s")) == set()
+
+
+def test_moves_say_which_became_older() -> None:
+    graph = Graph()
+    for it in (root("s", 5), derived("a", {"s": "v1"}, minutes=1)):
+        graph.put(it)
+    assert graph.put(root("s", 9)) == {key("s"): False, key("a"): False}
+    assert graph.put(root("s", 12, "v2")) == {key("s"): False, key("a"): True}
+
+
+def test_rings_are_found_in_any_order_and_gone_when_cut() -> None:
+    for order in (["a", "b", "c", "d"], ["d", "c", "b", "a"], ["b", "d", "a", "c"]):
+        graph = Graph()
+        ups = {"a": ["c"], "b": ["a"], "c": ["b"], "d": ["c"]}
+        for name in order:
+            graph.put(derived(name, dict.fromkeys(ups[name], "v1")))
+            for known in order:
+                graph.cycle(key(known))
+        assert [graph.cycle(key(name))[:1] for name in "abcd"] == [("a",), ("b",), ("c",), ()]
+        graph.put(derived("a", {}))
+        assert [graph.cycle(key(name)) for name in "abcd"] == [(), (), (), ()]
+        graph.put(derived("a", {"c": "v1"}))
+        assert graph.cycle(key("b")) == ("b", "c", "a", "b")
+        graph.remove(key("c"))
+        assert [graph.cycle(key(name)) for name in "abd"] == [(), (), ()]
+
+
+def test_a_long_ring_is_cut_short_in_words() -> None:
+    graph = Graph()
+    for n in range(5000):
+        graph.put(derived(str(n), {str((n - 1) % 5000): "v1"}))
+    assert graph.cycle(key("7")) == (*(str(n) for n in range(7, 15)), "…", "7")
+
+
+@pytest.mark.parametrize("shape", ["chain", "star", "lattice"])
+@pytest.mark.parametrize("order", ["down", "up", "any"])
+def test_the_work_is_in_proportion(shape: str, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts of work, not durations: taking in, asking each for its cycle, one move of the root, one fault of it."""
+    count, work = 2000, {"ages": 0, "ups": 0}
+    parents = {
+        "chain": lambda n: [n - 1],
+        "star": lambda n: [0],
+        "lattice": lambda n: [0] if n <= 50 else [n - 50 + d for d in (0, 1, -1) if 0 < n - 50 + d < n],
+    }[shape]
+    age, ups = Graph._age, Graph._upstreams
+    monkeypatch.setattr(Graph, "_age", lambda *a: work.update(ages=work["ages"] + 1) or age(*a))
+    monkeypatch.setattr(Graph, "_upstreams", lambda *a: work.update(ups=work["ups"] + 1) or ups(*a))
+    assets = [derived(str(n), {str(p): "v1" for p in parents(n)}) for n in range(1, count)]
+    if order != "down":
+        random.Random(1).shuffle(assets) if order == "any" else assets.reverse()
+    graph = Graph()
+    graph.put(root("0", 0))
+    for it in assets:
+        graph.put(it)
+    work.update(ages=0, ups=0)
+    assert not any(graph.cycle(key(str(n))) for n in range(count))
+    assert work["ups"] <= 2 * count
+    assert len(graph.put(root("0", 5))) == count
+    assert work["ages"] <= 4 * count
+    work.update(ages=0)
+    assert len(graph.followers(key("0"))) == count - 1
+    assert {graph.root(it) for it in assets} == {key("0")}
+    assert work["ages"] == len(assets)
 
 
 @pytest.mark.parametrize("shape", ["chain", "star", "lattice"])
@@ -155,7 +257,7 @@ def test_cycles_are_named_and_do_not_hang() -> None:
     for minutes in range(20):
         graph.put(root("s", minutes))
         graph.put(root("t", 20 - minutes))
-    assert graph.oldest(key("below")) in {key(name) for name in (*ring, "s", "t")}
+    assert graph.root(derived("below", {"c": "v1"})) in {key(name) for name in (*ring, "s", "t")}
     graph.put(derived("a", {"s": "v1"}))
     assert graph.cycle(key("a")) == ()
     assert graph.live(key("below")) == at(1)

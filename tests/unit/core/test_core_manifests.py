@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.core.making import asset, pipeline, source
+from tests.unit.core.making import MINUTE, NOW, asset, pipeline, source
 
-from freshet.api.asset import AssetStatus
+from freshet.api.asset import AssetStatus, LastRun
 from freshet.api.pipeline import Pipeline
 from freshet.core.manifests import assets, builds, loads
 from freshet.core.policy import effective
@@ -31,14 +31,14 @@ def cron(it: Pipeline, level: Any = None) -> dict[str, Any]:
 
 
 def load(it: Pipeline) -> dict[str, Any]:
-    status = AssetStatus(level={"version": "L1"})
     return loads.load_job(
         pipeline=it,
         source=it.spec.sources[0],
-        asset=source("src", status=status),
+        asset=source("src"),
         image="img",
         name="j",
         annotations=NOTES,
+        level={"version": "L1"},
     )
 
 
@@ -96,6 +96,23 @@ def test_a_loads_spec_is_the_contract() -> None:
     }  # fmt: skip
     assert json.loads(env["FRESHET_LAST_RESULT"]) == {"version": "L1"}
     assert env["FRESHET_TERMINATION_LOG"] == "/dev/termination-log"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "now", "until"),
+    [
+        ("Succeeded", None, "2026-11-24T12:10:00Z"),  # the CronJob's next pod, and none after it
+        ("Unchanged", None, "2026-11-24T12:10:00Z"),
+        ("Unchanged", NOW + 7 * MINUTE, "2026-11-24T12:10:00Z"),  # a Job of now, until the CronJob's next
+        ("Failed", None, None),  # who knows what it did
+        ("Interrupted", NOW, None),
+    ],
+)
+def test_a_hint_is_true_only_until_another_load_may_have_run(outcome: Any, now: Any, until: str | None) -> None:
+    it, last = pipe(), LastRun(id="l", outcome=outcome, finished_at=NOW + MINUTE)
+    known = source("src", status=AssetStatus(level={"version": "L1"}, last_run=last))
+    found = loads.hint(asset=known, pipeline=it, source=it.spec.sources[0], now=now)
+    assert found == (until and {"version": "L1", "trustedUntil": until})
 
 
 def test_a_counts_spec_is_the_contract() -> None:

@@ -63,6 +63,32 @@ def test_a_load_reports_a_level_so_that_a_lost_one_is_made_up_for() -> None:
     assert (it.version, it.rows, it.last_updated_at, it.history[0].version) == ("v7", 5, NOW - MINUTE, "v7")
 
 
+def test_an_older_level_is_left_aside() -> None:
+    """A, then B, then A again while the operator was away: the load repeats what it was told of the first A."""
+    status = after(ran(version="vB", data_time=NOW, updated_at=NOW, rows=7, level={"version": "vB"}), it=source())
+    late = ran("Unchanged", id="r2", at=NOW + MINUTE, version="vA", updated_at=NOW - HOUR, data_time=NOW + MINUTE,
+               rows=3, level={"version": "vA"})  # fmt: skip
+    it = after(late, status=status, it=source())
+    assert (it.version, it.data_time, it.rows, it.level) == ("vB", NOW, 7, {"version": "vB"})
+    assert it.last_run is not None
+    assert "older state" in it.last_run.message
+
+
+def test_an_outage_that_lasts_is_backed_off_without_using_up_attempts() -> None:
+    status, waits = BEFORE, []
+    retries = {"limit": 3, "backoff": "10s", "maxBackoff": "60s"}
+    for n in range(5):
+        at = NOW + n * HOUR
+        status = after(ran("Interrupted", id=f"r{n}", at=at), status=status, retries=retries)
+        assert status.retry_at is not None
+        waits.append(status.retry_at - at)
+    assert waits == [s * SECOND for s in (10, 20, 40, 60, 60)]
+    assert status.failures == 1
+    over = after(ran(id="r9", at=NOW + 9 * HOUR), status=status, retries=retries)
+    again = after(ran("Interrupted", id="r10", at=NOW + 10 * HOUR), status=over, retries=retries)
+    assert again.retry_at == NOW + 10 * HOUR + 10 * SECOND
+
+
 def test_attempts_are_limited_and_backed_off() -> None:
     status, waits = BEFORE, []
     retries = {"limit": 3, "backoff": "10s", "maxBackoff": "30s"}

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.core.making import HOUR, MINUTE, SECOND, asset, model, pipeline, policy, source
 
 from freshet.core import cron
-from freshet.core.policy import effective, in_force
+from freshet.core.policy import conflict, effective, in_force
 
 DBT = {"accountId": 1, "jobId": 1, "tokenSecretRef": {"name": "t"}}
 
@@ -23,6 +23,44 @@ def test_the_operators_defaults() -> None:
 
 def test_a_source_is_not_retried_but_by_its_schedule() -> None:
     assert effective(asset=source(), pipeline=pipeline(retries={"limit": 9})).limit == 0
+
+
+def test_a_source_says_the_schedule_that_is_in_force() -> None:
+    csv = {"path": "/d.csv"}
+    own = pipeline(sources=[{"asset": "src", "csv": csv, "schedule": "@daily", "timeZone": "Europe/Berlin"}])
+    default = pipeline(sources=[{"asset": "src", "csv": csv}], automation={"when": "Manual"})
+    told = [in_force(effective(asset=source(), pipeline=pipe)) for pipe in (own, default)]
+    found = [(it.when, it.build_schedule, it.build_time_zone) for it in told]
+    assert found == [("Cron", "@daily", "Europe/Berlin"), ("Cron", "*/5 * * * *", "Etc/UTC")]
+
+
+@pytest.mark.parametrize(
+    ("spec", "limit"),
+    [
+        ({"freshness": {"maximumLag": "90s"}}, "1m30s"),
+        ({"freshness": {"schedule": "0 6 * * *", "within": "1h"}}, "0 6 * * * + 1h"),
+        ({"freshness": {"maximumLag": "1m"}, "dataTime": "Static"}, None),
+        ({}, None),
+    ],
+)
+def test_the_limit_as_it_is_shown(spec: dict[str, Any], limit: str | None) -> None:
+    assert in_force(policy(**spec)).limit == limit
+
+
+@pytest.mark.parametrize(
+    ("pause", "lag", "static", "said"),
+    [
+        ("30m", "15m", False, True),
+        ("15m", "15m", False, False),
+        ("30m", None, False, False),
+        ("30m", "15m", True, False),
+    ],
+)
+def test_a_limit_that_cannot_be_held(pause: str, lag: str | None, static: bool, said: bool) -> None:
+    spec: dict[str, Any] = {"automation": {"minInterval": pause}, "dataTime": "Static" if static else "Live"}
+    if lag:
+        spec["freshness"] = {"maximumLag": lag}
+    assert bool(conflict(policy(**spec))) is said
 
 
 @pytest.mark.parametrize(

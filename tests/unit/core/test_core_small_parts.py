@@ -8,14 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.core.making import MINUTE, NOW, asset, source
+from tests.unit.core.making import NOW, asset
 
-from freshet.api.asset import Asset, AssetStatus, Consumed, PolicyInForce, RunInFlight
+from freshet.api.asset import Asset, AssetStatus, PolicyInForce, RunInFlight
 from freshet.api.durations import exact_duration, format_duration, parse_duration
 from freshet.api.view import InvalidObject, Key, instant, parse, to_json
-from freshet.core import blame
 from freshet.core.building import is_building
-from freshet.core.lineage import Graph
 from freshet.core.naming import digest, job_name
 from freshet.core.patch import merge_patch
 
@@ -103,23 +101,6 @@ def test_a_wide_lattice_is_looked_at_once_each() -> None:
     known = {Key("Asset", "ns", it.name): it for it in assets}
     assert not is_building(Key("Asset", "ns", "n11-0"), find=lambda key: looks.append(key) or known.get(key))
     assert len(looks) < 10_000
-
-
-def test_the_first_ancestor_is_to_blame() -> None:
-    root = source("root", status=AssetStatus(version="v1", data_time=NOW, state="Failed"))
-    other = source("other", status=AssetStatus(version="v1", data_time=NOW + MINUTE))
-
-    def on(name: str, *upstreams: str, version: str = "v1") -> Asset:
-        seen = {up: Consumed(version=version, data_time=NOW) for up in upstreams}
-        return asset(name, upstreams=list(upstreams), status=AssetStatus(version="v1", consumed=seen))
-
-    assets = [root, other, on("b", "root", "other"), on("c", "b"), on("late", "b", version="v0")]
-    graph, known = Graph(), {Key("Asset", "ns", it.name): it for it in assets}
-    for it in assets:
-        graph.put(it)
-    lines = {it.name: blame.line(it, graph=graph, find=known.get) for it in assets}
-    said = "UpstreamStale (root: last data 2026-11-24 12:00:00Z, Failed)"
-    assert lines == {"root": None, "other": None, "b": said, "c": said, "late": None}
 
 
 @settings(max_examples=40, deadline=None)

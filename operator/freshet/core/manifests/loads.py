@@ -1,6 +1,6 @@
 """A source's CronJob, and the Job of one load that the operator starts itself."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from freshet.api import names
@@ -8,23 +8,14 @@ from freshet.api.asset import Asset
 from freshet.api.durations import parse_duration
 from freshet.api.pipeline import Pipeline, SourceSpec
 from freshet.api.view import to_json
+from freshet.core import cron
 from freshet.core.manifests.pods import env, labels, owner, pod_template, warehouse_spec
-from freshet.core.policy import DEFAULT_SCHEDULE, DEFAULT_TIME_ZONE, DEFAULT_TIMEOUT
+from freshet.core.policy import DEFAULT_TIMEOUT, schedule_of, time_zone_of
 
-__all__ = ["cron_job", "load_job", "load_spec", "schedule_of", "time_zone_of"]
+__all__ = ["cron_job", "hint", "load_job", "load_spec"]
 
 HISTORY = 3
 STARTING_DEADLINE = timedelta(minutes=4)
-
-
-def schedule_of(pipeline: Pipeline, source: SourceSpec) -> str:
-    """The source's own schedule, or the Pipeline's, or every five minutes."""
-    return source.schedule or pipeline.spec.schedule or DEFAULT_SCHEDULE
-
-
-def time_zone_of(pipeline: Pipeline, source: SourceSpec) -> str:
-    """The source's own time zone, or the Pipeline's, or UTC."""
-    return source.time_zone or pipeline.spec.time_zone or DEFAULT_TIME_ZONE
 
 
 def load_spec(*, pipeline: Pipeline, source: SourceSpec) -> dict[str, Any]:
@@ -50,10 +41,29 @@ def load_spec(*, pipeline: Pipeline, source: SourceSpec) -> dict[str, Any]:
     }
 
 
+def hint(*, asset: Asset, pipeline: Pipeline, source: SourceSpec, now: datetime | None = None) -> dict[str, Any] | None:
+    """The newest result, for pods that are to leave the warehouse asleep where their input is still the same.
+
+    It is true as long as no other load has run: for a Job that is started now until the schedule's next time, for the
+    CronJob's pods until the one after. A run that failed may have left the table changed: then nothing is handed on.
+    """
+    last = asset.status.last_run
+    if asset.status.level is None or last is None or last.outcome not in ("Succeeded", "Unchanged"):
+        return None
+    until = now or last.finished_at
+    if until is None:
+        return None
+    for _ in range(1 if now else 2):
+        until = cron.next_tick(
+            schedule=schedule_of(pipeline, source), time_zone=time_zone_of(pipeline, source), after=until
+        )
+    return {**asset.status.level, "trustedUntil": until.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
 def cron_job(
     *, pipeline: Pipeline, source: SourceSpec, image: str, definition: str, level: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """The CronJob of a source. ``level`` is the newest recorded result: an unchanged input then wakes no warehouse."""
+    """The CronJob of a source. ``level``: see :func:`hint`."""
     suspended = pipeline.spec.suspend or source.suspend
     tags = labels(asset=source.asset, pipeline=pipeline.name, component="ingest")
     job = {
@@ -83,11 +93,17 @@ def cron_job(
 
 
 def load_job(
-    *, pipeline: Pipeline, source: SourceSpec, asset: Asset, image: str, name: str, annotations: dict[str, str]
+    *,
+    pipeline: Pipeline,
+    source: SourceSpec,
+    asset: Asset,
+    image: str,
+    name: str,
+    annotations: dict[str, str],
+    level: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """The Job of one load that does not wait for the schedule: the first one, or one that a person asked for."""
     tags = labels(asset=source.asset, pipeline=pipeline.name, component="ingest")
-    level = asset.status.level
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -1,0 +1,231 @@
+"""Asked on a Friday at five why a number is old, one line answers: scenarios, and what the reader is told in each."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.core.making import HOUR, MINUTE, NOW, asset, pipeline, ran, source
+
+from freshet.api.asset import Asset, AssetStatus
+from freshet.api.pipeline import Pipeline
+from freshet.core import blame
+from freshet.core.automation import definition_of
+from freshet.core.decide import Decision, Observed, decide
+from freshet.core.lineage import Graph, key_of
+from freshet.core.outcome import Ended
+from freshet.core.state import Trouble
+
+LIMIT = {"maximumLag": "15m"}
+PIPE = {"sources": [{"asset": "orders", "csv": {"path": "/d.csv"}}], "schedule": "*/5 * * * *"}
+FIVE = datetime(2026, 11, 27, 17, tzinfo=NOW.tzinfo)
+
+
+class World:
+    """Assets and one Pipeline, decided about until nothing changes any more, as the operator would."""
+
+    def __init__(self, *assets: Asset, **pipe: Any) -> None:
+        self.assets = {it.name: it for it in assets}
+        self.pipeline: Pipeline | None = pipeline(**{**PIPE, **pipe})
+        self.graph = Graph()
+        self.troubles: dict[str, Trouble] = {}
+        self.wakes: dict[str, datetime | None] = {}
+
+    def at(self, now: datetime, **ended: Ended) -> "World":
+        """The world at that time, after those runs have ended."""
+        for _ in range(len(self.assets) + 2):
+            before = dict(self.assets)
+            for name in before:
+                self._visit(name, now, ended)
+            if before == self.assets:
+                return self
+        raise AssertionError("it never settles")
+
+    def _visit(self, name: str, now: datetime, ended: Mapping[str, Ended]) -> None:
+        it = self.assets[name]
+        self.graph.put(it)
+        decision = self._decide(it, now, ended)
+        self.wakes[name] = decision.wake_at
+        self.assets[name] = msgspec.structs.replace(it, status=decision.status)
+        self.graph.put(self.assets[name])
+
+    def _decide(self, it: Asset, now: datetime, ended: Mapping[str, Ended]) -> Decision:
+        found = {key_of(other): other for other in self.assets.values()}
+        known = definition_of(it, self.pipeline if it.spec.pipeline else None)
+        return decide(
+            Observed(
+                asset=it,
+                pipeline=self.pipeline if it.spec.pipeline else None,
+                upstreams={up: self.assets[up] for up in it.spec.upstreams if up in self.assets},
+                now=now,
+                ended=[replace(run, definition=known) for name, run in ended.items() if name == it.name],
+                cycle=self.graph.cycle(key_of(it)),
+                trouble=self.troubles.get(it.name),
+                data_time=self.graph.preview,
+                blame=lambda state: blame.ancestor(state, graph=self.graph, find=found.get),
+            )
+        )
+
+    def reason(self, name: str) -> str:
+        return self.assets[name].status.reason or ""
+
+    def change(self, name: str, **spec: Any) -> None:
+        changed = asset(name, status=self.assets[name].status, **spec)
+        self.assets[name] = changed
+
+
+def chain(**more: Any) -> World:
+    """A source, a copy of it, a report on that; all built ten minutes before five, with the same data."""
+    copy = asset("copy", upstreams=["orders"], freshness=LIMIT, **more)
+    world = World(source("orders"), copy, asset("report", upstreams=["copy"], freshness=LIMIT))
+    early = FIVE - 10 * MINUTE
+    load = ran(id="l", at=early, version="v1", data_time=early, updated_at=early)
+    world.at(early, orders=load)
+    world.at(early, copy=ran(id="c", at=early, version="c1", looked_at={"orders": "v1"}))
+    return world.at(early, report=ran(id="r", at=early, version="r1", looked_at={"copy": "c1"}))
+
+
+def test_a_suspended_pipeline_is_named_at_the_far_end() -> None:
+    world = chain().at(FIVE)
+    assert world.assets["report"].status.state == "Fresh"
+    assert world.pipeline is not None
+    world.pipeline = pipeline(**PIPE, suspend=True)
+    world.assets["report"] = asset("report", upstreams=["copy"], freshness=LIMIT, status=world.assets["report"].status)
+    world.at(FIVE + 5 * MINUTE)
+    line = "UpstreamStale (orders: last load 2026-11-27 16:50:00Z, Pipeline p suspended)"
+    assert world.reason("report") == world.reason("copy") == line
+    assert world.assets["report"].status.blame == "orders"
+    assert world.reason("orders") == "Suspended: Pipeline p suspended"
+
+
+def test_a_failing_load_is_named_with_its_own_words() -> None:
+    world = chain().at(FIVE, orders=ran("Failed", id="l2", at=FIVE, message="FileNotFound: /d.csv does not exist"))
+    world.at(FIVE + 6 * MINUTE)
+    assert world.reason("orders").startswith("ProducerFailing: FileNotFound: /d.csv does not exist; next load 2026-")
+    told = "last load 2026-11-27 16:50:00Z, ProducerFailing: FileNotFound: /d.csv does not exist"
+    assert world.reason("report") == f"UpstreamStale (orders: {told})"
+
+
+def test_one_in_the_middle_that_did_not_follow_is_the_one_to_blame() -> None:
+    world = chain(retries={"limit": 0})
+    world.at(FIVE, orders=ran(id="l2", at=FIVE, version="v2", data_time=FIVE, updated_at=FIVE))
+    world.at(FIVE + MINUTE, copy=ran("Failed", id="c2", at=FIVE + MINUTE, looked_at={"orders": "v2"}, message="no"))
+    world.at(FIVE + 6 * MINUTE)
+    assert world.reason("copy") == "ProducerFailing: no"
+    assert world.reason("report") == "UpstreamStale (copy: last built 2026-11-27 16:50:00Z, ProducerFailing: no)"
+    assert (world.assets["report"].status.blame, world.assets["copy"].status.blame) == ("copy", None)
+
+
+def test_what_waits_says_until_when_and_what_cannot_be_held_says_that() -> None:
+    world = chain(automation={"minInterval": "30m"})
+    world.at(FIVE, orders=ran(id="l2", at=FIVE, version="v2", data_time=FIVE, updated_at=FIVE))
+    until = "(until 2026-11-27 17:19:50Z)"
+    assert world.reason("copy") == f"WaitingMinInterval {until}: 30m after the newest build began"
+    world.at(FIVE + 6 * MINUTE)
+    assert world.reason("copy").startswith(f"PolicyConflict {until}: automation.minInterval (30m) is longer than")
+    ready = next(k for k in world.assets["copy"].status.conditions if k.type == "Ready")
+    assert (ready.status, ready.reason) == ("True", "PolicyConflict")
+    assert "WaitingMinInterval: until 2026-11-27 17:19:50Z" in world.reason("report")
+
+
+def test_a_load_that_never_came_is_overdue_and_a_limit_that_is_shorter_than_the_schedule_says_when_it_comes() -> None:
+    world = World(source("orders", freshness={"maximumLag": "1m"}))
+    early = FIVE - 10 * MINUTE
+    world.at(early, orders=ran(id="l", at=early, version="v1", data_time=early, updated_at=early))
+    world.at(early + 2 * MINUTE)
+    late = "LagExceeded: data of 2026-11-27 16:50:00Z is older than 1m; next load 2026-11-27 16:55:00Z"
+    assert world.reason("orders") == late
+    assert world.wakes["orders"] == early + 6 * MINUTE
+    world.at(early + 6 * MINUTE)
+    assert world.reason("orders").startswith("Overdue: the load of 2026-11-27 16:55:00Z has not started")
+
+
+def test_a_schedule_that_is_new_has_missed_nothing() -> None:
+    world = World(source("orders"), schedule="0 6 * * *")
+    world.at(NOW, orders=ran(id="l", version="v1", data_time=NOW, updated_at=NOW))
+    world.pipeline = pipeline(**PIPE)
+    world.at(NOW + 3 * HOUR)
+    assert world.reason("orders") == "NoPolicy"
+    world.at(NOW + 3 * HOUR + 6 * MINUTE)
+    assert world.reason("orders").startswith("Overdue: the load of 2026-11-24 15:05:00Z")
+
+
+def test_what_was_never_built_names_the_first_that_was_not() -> None:
+    chain = [asset(name, upstreams=[up]) for name, up in (("a", "orders"), ("b", "a"), ("c", "b"))]
+    world = World(source("orders"), *chain)
+    world.at(NOW, orders=ran("Failed", id="l", message="DuplicateKeys: line 3"))
+    assert world.reason("c") == "NeverUpdated (orders: never loaded, ProducerFailing: DuplicateKeys: line 3)"
+    assert {world.assets[name].status.blame for name in "abc"} == {"orders"}
+    alone = World(asset("x", materialize={"external": {}}), asset("y", upstreams=["x"])).at(NOW)
+    assert alone.reason("y") == "NeverUpdated (x: never announced, what builds it must announce a new version)"
+
+
+def test_an_interrupted_load_says_why() -> None:
+    locked = "WarehouseUnavailable: the file is locked"
+    world = World(source("orders", freshness=LIMIT))
+    world.at(NOW, orders=ran("Interrupted", id="l", message=locked))
+    said = f"RetryScheduled (until 2026-11-24 12:00:30Z): after a run that was interrupted: {locked}"
+    assert (world.reason("orders"), world.assets["orders"].status.state) == (said, "Missing")
+    world.at(NOW + MINUTE, orders=ran(id="l2", at=NOW + MINUTE, version="v1", data_time=NOW, updated_at=NOW))
+    world.at(NOW + HOUR, orders=ran("Interrupted", id="l3", at=NOW + HOUR, message=locked))
+    assert world.reason("orders") == f"RunInterrupted: {locked}; next load 2026-11-24 13:05:00Z"
+
+
+def test_an_input_that_never_changes_is_named_below() -> None:
+    world = World(
+        source("orders", freshness={"maximumUnchanged": "2h"}),
+        asset("copy", upstreams=["orders"], freshness={"maximumLag": "3h"}),
+    )
+    load = ran(id="l", version="v1", data_time=NOW, updated_at=NOW)
+    world.at(NOW, orders=load)
+    world.at(NOW, copy=ran(id="c", version="c1", looked_at={"orders": "v1"})).at(NOW + 4 * HOUR)
+    assert "InputUnchanged: its content has not changed since" in world.reason("copy")
+
+
+def test_a_cycle_is_named_below_it() -> None:
+    world = World(asset("a", upstreams=["b"]), asset("b", upstreams=["a"]), asset("c", upstreams=["b"])).at(NOW)
+    assert world.reason("a").startswith("CycleDetected: a → b → a")
+    assert "CycleDetected" in world.reason("c")
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        ({"when": "Manual"}, "built only when asked (automation.when is Manual)"),
+        ({"when": "Cron", "schedule": "0 6 * * *"}, "next build 2026-11-25 06:00:00Z"),
+    ],
+)
+def test_what_will_happen_by_itself_or_not(facts: dict[str, str], line: str) -> None:
+    world = World(asset("x", automation=facts, freshness=LIMIT))
+    world.at(NOW, x=ran(id="r", version="v1", data_time=NOW)).at(NOW + HOUR)
+    assert world.reason("x").endswith(f"; {line}")
+
+
+def test_a_cancelled_run_says_what_is_waited_for() -> None:
+    world = World(asset("x", materialize={"job": {"template": {}}}, freshness=LIMIT))
+    world.at(NOW, x=ran(id="r", version="v1", data_time=NOW))
+    world.at(NOW + HOUR, x=ran("Cancelled", id="r2", at=NOW + HOUR))
+    assert "cancelled: it waits for an upstream to move" in world.reason("x")
+
+
+def test_lines_hold_no_ages_so_that_time_alone_writes_nothing() -> None:
+    world = chain()
+    world.pipeline = pipeline(**PIPE, suspend=True)
+    world.at(FIVE + HOUR)
+    before = dict(world.assets)
+    world.at(FIVE + 100 * HOUR)
+    assert world.assets == before
+
+
+def test_the_line_is_one_and_is_short() -> None:
+    said = blame.why(source("s", status=AssetStatus(**_failed("x\ny " * 500))))
+    assert "\n" not in said
+    assert len(said) <= 300
+
+
+def _failed(message: str) -> dict[str, Any]:
+    world = World(source("orders")).at(NOW, orders=ran("Failed", id="l", message=message))
+    status = world.assets["orders"].status
+    return {"conditions": status.conditions, "last_run": status.last_run}
