@@ -1,4 +1,4 @@
-"""The command line: ``freshet operator | ingest | count | local …``.
+"""The command line: ``freshet operator | doctor | ingest | count | local …``.
 
 Each command is imported when it is asked for, so that a load in a pod never pays for kopf, nor the operator for dlt.
 """
@@ -12,6 +12,7 @@ from freshet import __version__
 __all__ = ["main"]
 
 COMMANDS = {
+    "doctor": "freshet.doctor.command:doctor",
     "operator": "freshet.lean:operator",
     "ingest": "freshet.workloads.ingest:ingest",
     "count": "freshet.workloads.count:count",

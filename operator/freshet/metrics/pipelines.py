@@ -3,17 +3,12 @@
 from collections.abc import Callable, Iterator
 
 from freshet.api import conditions as c
-from freshet.api.asset import Asset
 from freshet.api.pipeline import Pipeline
+from freshet.core.warehouse import reached
 from freshet.metrics.text import escape, head, parts
 from freshet.runtime.cache import Cache
 
 __all__ = ["PipelineMetrics"]
-
-USES_WAREHOUSE = ("Source", "Count")
-ENDED_BY_IT = ("Succeeded", "Unchanged", "Interrupted")
-NOT_ITS_FAULT = ("EvictionByEvictionAPI", "PreemptionByScheduler", "DeletionBy", "TerminationByKubelet")
-"""How a message begins when the cluster, not the warehouse, has interrupted a run."""
 
 
 class PipelineMetrics:
@@ -59,18 +54,8 @@ class PipelineMetrics:
         )
 
     def _reachable(self, pipeline: Pipeline) -> float | None:
-        """By the newest run that says something of the warehouse; a refused input, say, does not."""
-        assets: list[Asset] = self._cache.assets_of(pipeline.namespace, pipeline.name)
-        ended = [
-            (last.finished_at, last.outcome != "Interrupted")
-            for asset in assets
-            if asset.kind in USES_WAREHOUSE
-            and (last := asset.status.last_run) is not None
-            and last.finished_at is not None
-            and last.outcome in ENDED_BY_IT
-            and not last.message.startswith(NOT_ITS_FAULT)
-        ]
-        return float(max(ended)[1]) if ended else None
+        found = reached(self._cache.assets_of(pipeline.namespace, pipeline.name))
+        return None if found is None else float(found)
 
 
 def _condition(pipeline: Pipeline, type: str) -> float | None:

@@ -1,0 +1,91 @@
+"""All questions, put in the order in which their answers matter."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from freshet.api.asset import Asset
+from freshet.api.pipeline import Pipeline
+from freshet.api.view import InvalidObject, Object, parse
+from freshet.core.warehouse import reached
+from freshet.doctor import definitions, objects, outside, rights, secrets
+from freshet.doctor.findings import Finding, bad, unsure
+from freshet.doctor.rights import Account
+from freshet.runtime import errors
+from freshet.runtime.kube import Kube
+
+__all__ = ["Examination"]
+
+T = TypeVar("T", bound=Object)
+Secret = dict[str, bytes] | None
+
+
+class Examination:
+    """Of one namespace, or of all that may be listed."""
+
+    def __init__(self, *, kube: Kube, namespace: str | None, account: Account | None) -> None:
+        self._kube = kube
+        self._namespace = namespace
+        self._account = account
+
+    async def findings(self) -> AsyncIterator[Finding]:
+        """Each as soon as it is known. Raises KubeError where the API itself does not answer."""
+        for finding in await definitions.examine(self._kube.transport):
+            yield finding
+        for finding in await rights.examine(self._kube.transport, namespace=self._namespace, account=self._account):
+            yield finding
+        try:
+            pipelines, assets = await self._all("Pipeline", Pipeline), await self._all("Asset", Asset)
+        except (errors.Refused, errors.Gone) as error:
+            yield bad("objects", f"they cannot be listed: {error.message}", "name a namespace that you may read: -n NS")
+            return
+        for finding in objects.judge(pipelines, assets, now=datetime.now(UTC)):
+            yield finding
+        for pipeline in pipelines:
+            own = [asset for asset in assets if asset.spec.pipeline == pipeline.name and _same(asset, pipeline)]
+            async for finding in self._pipeline(pipeline, own):
+                yield finding
+
+    async def _all(self, kind: str, type: type[T]) -> list[T]:
+        found = []
+        for raw in await self._kube.list_all(kind, namespace=self._namespace):
+            try:
+                found.append(parse(raw, type=type))
+            except InvalidObject as error:
+                raise errors.Refused(str(error), reason="Invalid") from error
+        return found
+
+    async def _pipeline(self, pipeline: Pipeline, assets: list[Asset]) -> AsyncIterator[Finding]:
+        known: dict[str, Secret] = {}
+        sound = set()
+        for need in secrets.needs(pipeline):
+            try:
+                if need.secret not in known:
+                    known[need.secret] = await self._kube.read_secret(namespace=pipeline.namespace, name=need.secret)
+            except errors.Refused:
+                yield unsure(f"pipeline {pipeline.namespace}/{pipeline.name}", f"Secret {need.secret} may not be read")
+                continue
+            finding = secrets.judge(pipeline, need, known[need.secret])
+            if finding.level == "good":
+                sound.add(need.field)
+            yield finding
+        async for finding in _outside(pipeline, assets, known, sound):
+            yield finding
+
+
+async def _outside(
+    pipeline: Pipeline, assets: list[Asset], known: dict[str, Secret], sound: set[str]
+) -> AsyncIterator[Finding]:
+    """Only with Secrets that are as they should be: without, there is nothing to be learned."""
+    spec = pipeline.spec
+    if spec.dbt_cloud is not None and "dbtCloud.tokenSecretRef" in sound:
+        yield await outside.dbt_cloud(pipeline, known[spec.dbt_cloud.token_secret_ref.name] or {})
+    warehouse = spec.warehouse
+    if warehouse is not None and warehouse.databricks is not None and "warehouse.databricks.secretRef" in sound:
+        yield await outside.databricks(pipeline, known[warehouse.databricks.secret_ref.name] or {})
+    if warehouse is not None and warehouse.duckdb is not None:
+        yield outside.duckdb(pipeline, reached(assets))
+
+
+def _same(asset: Asset, pipeline: Pipeline) -> bool:
+    return asset.namespace == pipeline.namespace

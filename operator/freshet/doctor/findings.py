@@ -1,0 +1,42 @@
+"""What an examination found, and how it reads."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Finding", "bad", "good", "trouble", "unsure"]
+
+Level = Literal["good", "unsure", "bad"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """``subject``: what was looked at; ``message``: how it is; ``remedy``: what to do about it."""
+
+    level: Level
+    subject: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        mark = {"good": "✓", "unsure": "!", "bad": "✗"}[self.level]
+        remedy = f"\n  {'':22}→ {self.remedy}" if self.remedy else ""
+        return f"{mark} {self.subject:22} {self.message}{remedy}"
+
+
+def good(subject: str, message: str) -> Finding:
+    return Finding(level="good", subject=subject, message=message)
+
+
+def unsure(subject: str, message: str, remedy: str = "") -> Finding:
+    """It may be well; it could not be seen, or is not as one would expect."""
+    return Finding(level="unsure", subject=subject, message=message, remedy=remedy)
+
+
+def bad(subject: str, message: str, remedy: str) -> Finding:
+    return Finding(level="bad", subject=subject, message=message, remedy=remedy)
+
+
+def trouble(findings: Iterable[Finding]) -> int:
+    """How many are bad."""
+    return sum(finding.level == "bad" for finding in findings)

@@ -1,0 +1,74 @@
+"""Do dbt Cloud and the warehouse answer, with the Secrets as they are? Asking wakes no warehouse and runs nothing."""
+
+import asyncio
+from collections.abc import Mapping
+
+import httpx
+
+from freshet.api.pipeline import Pipeline
+from freshet.dbtcloud.client import DbtCloud
+from freshet.dbtcloud.errors import DbtCloudError
+from freshet.doctor.findings import Finding, bad, good, unsure
+
+__all__ = ["databricks", "dbt_cloud", "duckdb"]
+
+SECONDS = 20.0
+DBT_REMEDY = "docs/runbooks/dbt-cloud-unreachable.md"
+WAREHOUSE_REMEDY = "docs/runbooks/warehouse-unreachable.md"
+
+
+async def dbt_cloud(pipeline: Pipeline, secret: Mapping[str, bytes]) -> Finding:
+    """Asks for the job."""
+    spec, subject = pipeline.spec.dbt_cloud, _subject(pipeline)
+    assert spec is not None
+    token = secret.get(spec.token_secret_ref.key, b"").decode(errors="replace").strip()
+    try:
+        async with DbtCloud(host=spec.host, account_id=spec.account_id, token=token) as client:
+            await asyncio.wait_for(client.get_job(job_id=spec.job_id), SECONDS)
+    except DbtCloudError as error:
+        return bad(subject, f"dbt Cloud: {error}", DBT_REMEDY)
+    except TimeoutError:
+        return bad(subject, f"dbt Cloud at {spec.host} did not answer within {SECONDS:.0f} s", DBT_REMEDY)
+    return good(subject, f"dbt Cloud at {spec.host} answers and has job {spec.job_id}")
+
+
+async def databricks(pipeline: Pipeline, secret: Mapping[str, bytes]) -> Finding:
+    """Asks the workspace for the SQL warehouse's state, which does not start it."""
+    subject = _subject(pipeline)
+    text = {key: value.decode(errors="replace").strip() for key, value in secret.items()}
+    host = text["host"] if "://" in text["host"] else f"https://{text['host']}"
+    warehouse = text["httpPath"].rstrip("/").rpartition("/")[2]
+    try:
+        async with httpx.AsyncClient(base_url=host, timeout=SECONDS, trust_env=True) as http:
+            headers = {"Authorization": f"Bearer {text.get('token') or await _token(http, text)}"}
+            answer = await http.get(f"/api/2.0/sql/warehouses/{warehouse}", headers=headers)
+            answer.raise_for_status()
+            state = answer.json().get("state", "unknown")
+    except httpx.HTTPStatusError as error:
+        code = error.response.status_code
+        return bad(subject, f"Databricks at {host} answers {code} for {error.request.url.path}", WAREHOUSE_REMEDY)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
+        return bad(subject, f"Databricks at {host} does not answer ({type(error).__name__})", WAREHOUSE_REMEDY)
+    return good(subject, f"Databricks at {host} answers; SQL warehouse {warehouse} is {state}")
+
+
+async def _token(http: httpx.AsyncClient, text: Mapping[str, str]) -> str:
+    """OAuth, machine to machine."""
+    form = {"grant_type": "client_credentials", "scope": "all-apis"}
+    answer = await http.post("/oidc/v1/token", data=form, auth=(text["clientId"], text["clientSecret"]))
+    answer.raise_for_status()
+    return str(answer.json()["access_token"])
+
+
+def duckdb(pipeline: Pipeline, reached: bool | None) -> Finding:
+    """The file lies on a volume of the Jobs: what their newest run found is all that can be said from here."""
+    subject = _subject(pipeline)
+    if reached is None:
+        return unsure(subject, "DuckDB: no load or count has opened it yet")
+    if not reached:
+        return bad(subject, "DuckDB: the newest load or count could not use it", WAREHOUSE_REMEDY)
+    return good(subject, "DuckDB: the newest load or count used it")
+
+
+def _subject(pipeline: Pipeline) -> str:
+    return f"pipeline {pipeline.namespace}/{pipeline.name}"

@@ -1,0 +1,67 @@
+"""Are the Secrets there that a Pipeline names, with the keys that are read?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from freshet.api.pipeline import Pipeline
+from freshet.doctor.findings import Finding, bad, good
+
+__all__ = ["Need", "judge", "needs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """``keys`` must all be there, and all of one of ``either``."""
+
+    field: str
+    secret: str
+    keys: tuple[str, ...] = ()
+    either: tuple[tuple[str, ...], ...] = ()
+
+
+def needs(pipeline: Pipeline) -> list[Need]:
+    """What the operator and the Pipeline's Jobs read."""
+    found, spec = [], pipeline.spec
+    if spec.dbt_cloud is not None:
+        token = spec.dbt_cloud.token_secret_ref
+        found.append(Need(field="dbtCloud.tokenSecretRef", secret=token.name, keys=(token.key,)))
+    if spec.dbt_cloud is not None and spec.dbt_cloud.webhook_secret_ref is not None:
+        webhook = spec.dbt_cloud.webhook_secret_ref
+        found.append(Need(field="dbtCloud.webhookSecretRef", secret=webhook.name, keys=(webhook.key,)))
+    if spec.warehouse is not None and spec.warehouse.databricks is not None:
+        secret = spec.warehouse.databricks.secret_ref.name
+        either = (("token",), ("clientId", "clientSecret"))
+        field = "warehouse.databricks.secretRef"
+        found.append(Need(field=field, secret=secret, keys=("host", "httpPath"), either=either))
+    return [*found, *_of_jobs(pipeline)]
+
+
+def _of_jobs(pipeline: Pipeline) -> list[Need]:
+    found, jobs = [], pipeline.spec.jobs
+    for entry in jobs.env:
+        reference = (entry.get("valueFrom") or {}).get("secretKeyRef")
+        if reference and not reference.get("optional"):
+            found.append(Need(field="jobs.env", secret=reference["name"], keys=(reference["key"],)))
+    for entry in jobs.env_from:
+        reference = entry.get("secretRef")
+        if reference and not reference.get("optional"):
+            found.append(Need(field="jobs.envFrom", secret=reference["name"]))
+    found += [Need(field="jobs.imagePullSecrets", secret=entry["name"]) for entry in jobs.image_pull_secrets]
+    return found
+
+
+def judge(pipeline: Pipeline, need: Need, secret: Mapping[str, bytes] | None) -> Finding:
+    """One Secret, as it was read; None: there is none."""
+    subject = f"pipeline {pipeline.namespace}/{pipeline.name}"
+    what = f"Secret {need.secret} ({need.field})"
+    if secret is None:
+        keys = [*need.keys, *(need.either[0] if need.either else ())]
+        literals = "".join(f" --from-literal={key}=…" for key in keys)
+        remedy = f"kubectl create -n {pipeline.namespace} secret generic {need.secret}{literals}"
+        return bad(subject, f"{what} does not exist", remedy)
+    missing = [key for key in need.keys if not secret.get(key)]
+    if need.either and not any(all(secret.get(key) for key in keys) for keys in need.either):
+        missing.append(" or ".join(" and ".join(keys) for keys in need.either))
+    if missing:
+        return bad(subject, f"{what} lacks {', '.join(missing)}", "add it to that Secret, or correct the field")
+    return good(subject, f"{what} has what is read")

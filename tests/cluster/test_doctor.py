@@ -1,0 +1,87 @@
+"""``freshet doctor`` on a real API server: what is wrong is named with its remedy; once all is mended it says so."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.dbt_place import SECRET, add_dbt_pipeline
+from tests.support.dbtcloud import DbtCloudStandIn
+from tests.support.freshet_objects import Place
+from tests.support.operator import OperatorProcess
+from tests.support.waiting import wait_for
+
+from freshet.local.controlplane import LocalCluster
+
+FRESHET = Path(sys.executable).with_name("freshet")
+
+
+def doctor(kubeconfig: Path, *arguments: str) -> tuple[int, str]:
+    """Its exit code and what it prints."""
+    done = subprocess.run(
+        [FRESHET, "doctor", f"--kubeconfig={kubeconfig}", *arguments], capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Iterator[DbtCloudStandIn]:
+    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted") as running:
+        yield running
+
+
+def test_a_pipeline_is_mended_step_by_step(
+    operator: OperatorProcess, operator_kubeconfig: Path, place: Place, stand_in: DbtCloudStandIn
+) -> None:
+    here = f"--namespace={place.namespace}"
+    place.add_secret(SECRET, wrong_key="x")
+    add_dbt_pipeline(place, stand_in)
+    wait_for(lambda: place.condition("shop", "Ready", plural="pipelines"), what="the operator has seen the Pipeline")
+
+    code, said = doctor(operator_kubeconfig, here)
+    assert code == 1
+    assert f"Secret {SECRET} (dbtCloud.tokenSecretRef) lacks token" in said
+    assert "you may do all that the operator does" in said
+    assert said.endswith("1 of 6 findings need somebody.\n"), said
+
+    place.patch("secrets", SECRET, {"stringData": {"token": "not the right one"}})
+    code, said = doctor(operator_kubeconfig, here)
+    assert code == 1
+    assert "→ docs/runbooks/dbt-cloud-unreachable.md" in said
+    assert "not the right one" not in said
+
+    place.patch("secrets", SECRET, {"stringData": {"token": stand_in.token}})
+    code, said = doctor(operator_kubeconfig, here)
+    assert code == 0, said
+    assert f"dbt Cloud at {stand_in.url} answers and has job 1" in said
+    assert "DuckDB: no load or count has opened it yet" in said
+    assert said.endswith("All is well.\n")
+
+
+def test_rights_that_are_missing_are_named_for_oneself_and_for_another(
+    cluster: LocalCluster, operator_kubeconfig: Path, namespace: str
+) -> None:
+    nobody = cluster.kubeconfig_for(namespace=namespace, service_account="default")
+    code, said = doctor(nobody, f"--namespace={namespace}")
+    assert code == 1
+    assert f"you may not get, list, watch, create, delete jobs.batch in namespace {namespace}" in said
+    assert "you may not read definitions" in said
+
+    code, said = doctor(cluster.kubeconfig, "-n", namespace, "--account", f"{namespace}/default")
+    assert code == 1
+    assert f"ServiceAccount {namespace}/default may not get secrets in namespace {namespace}" in said
+
+    code, said = doctor(cluster.kubeconfig, "-n", namespace, "--account", "freshet-system/freshet")
+    assert code == 0, said
+    assert "ServiceAccount freshet-system/freshet may do all that the operator does" in said
+
+
+def test_what_cannot_be_asked_is_one_sentence(tmp_path: Path, cluster: LocalCluster) -> None:
+    code, said = doctor(tmp_path / "nothing")
+    assert code == 1
+    assert said.startswith("Error: No way to reach a Kubernetes cluster")
+    code, said = doctor(cluster.kubeconfig, "--account=me")
+    assert code == 2
+    assert "write NAMESPACE/NAME" in said

@@ -1,0 +1,176 @@
+"""What the doctor makes of what it sees."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.support.runtime import raw_asset
+
+from freshet import __version__
+from freshet.api.asset import Asset
+from freshet.api.pipeline import Pipeline
+from freshet.api.view import parse
+from freshet.doctor import definitions, objects, outside, secrets
+from freshet.doctor.findings import Finding, bad, good, trouble, unsure
+from freshet.doctor.rights import RIGHTS
+
+ROOT = Path(__file__).parents[3]
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+BEFORE = "2026-11-24T11:00:00Z"
+
+
+def pipeline(**spec: Any) -> Pipeline:
+    return parse({"metadata": {"name": "shop", "namespace": "demo"}, "spec": spec}, type=Pipeline)
+
+
+def asset(**more: Any) -> Asset:
+    raw = raw_asset(**more)
+    return parse({**raw, "metadata": {**raw["metadata"], "creationTimestamp": BEFORE}}, type=Asset)
+
+
+def condition(type: str, status: str, reason: str, message: str) -> dict[str, Any]:
+    times = {"lastTransitionTime": BEFORE}
+    return {"type": type, "status": status, "reason": reason, "message": message, **times}
+
+
+def definition(*, release: str | None = __version__, served: bool = True) -> dict[str, Any]:
+    labels = {"app.kubernetes.io/version": release} if release else {}
+    return {"metadata": {"labels": labels}, "spec": {"versions": [{"name": "v1alpha1", "served": served}]}}
+
+
+def test_a_finding_reads_well() -> None:
+    assert str(good("rights", "all there")) == "✓ rights                 all there"
+    lines = str(bad("rights", "may not create jobs", "add it")).splitlines()
+    assert lines[0] == "✗ rights                 may not create jobs"
+    assert lines[1].strip() == "→ add it"
+    assert str(unsure("x", "y")).startswith("! ")
+    assert trouble([good("a", ""), bad("b", "", ""), unsure("c", "")]) == 1
+
+
+@pytest.mark.parametrize("plural", ["assets", "pipelines"])
+def test_the_definitions_that_ship_are_of_this_version(plural: str) -> None:
+    shipped = yaml.safe_load((ROOT / "crds" / f"freshet.dev_{plural}.yaml").read_text())
+    assert definitions.judge(f"{plural}.freshet.dev", shipped).level == "good"
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (definition(release="0.0.1"), f"is of version 0.0.1, this freshet is {__version__}"),
+        (definition(release=None), "is of version unknown"),
+        (definition(served=False), "not as v1alpha1"),
+    ],
+)
+def test_other_definitions_are_told(seen: dict[str, Any], words: str) -> None:
+    found = definitions.judge("assets.freshet.dev", seen)
+    assert found.level == "bad"
+    assert words in found.message
+    assert "kubectl apply" in found.remedy
+
+
+def test_the_rights_are_those_of_the_manifests() -> None:
+    """Whoever gives the operator a right adds it to freshet.doctor.rights, too."""
+    role = next(iter(yaml.safe_load_all((ROOT / "manifests" / "namespaced" / "watched.yaml").read_text())))
+    given = {
+        (group, resource): set(rule["verbs"])
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    assert {(group, resource): set(verbs.split()) for group, resource, verbs in RIGHTS} == given
+
+
+def test_nothing_there_is_no_fault() -> None:
+    (found,) = objects.judge([], [], now=NOW)
+    assert found.level == "unsure"
+
+
+def test_objects_that_nobody_has_looked_at_point_to_the_operator() -> None:
+    (found,) = objects.judge([], [asset()], now=NOW)
+    assert found.subject == "operator"
+    assert "asset demo/a" in found.message
+
+
+def test_what_needs_a_change_says_it_in_its_own_words() -> None:
+    stalled = condition("Stalled", "True", "CycleDetected", "a → b → a: remove one")
+    failing = condition("Failing", "True", "RetriesExhausted", "BadRows: 1 of 3 rows are bad")
+    seen = {"observedGeneration": 1}
+    assets = [asset(status={**seen, "conditions": [stalled]}), asset(status={**seen, "conditions": [failing]})]
+    found = objects.judge([], assets, now=NOW)
+    assert [finding.level for finding in found] == ["bad", "bad"]
+    assert found[0].message == "CycleDetected: a → b → a: remove one"
+    assert found[1].message == "BadRows: 1 of 3 rows are bad"
+
+
+def test_many_of_a_kind_are_cut_short() -> None:
+    stalled = condition("Stalled", "True", "CycleDetected", "remove one")
+    assets = [asset(name=f"a{n}", status={"observedGeneration": 1, "conditions": [stalled]}) for n in range(25)]
+    found = objects.judge([], assets, now=NOW)
+    assert len(found) == 11
+    assert found[-1].message == "and 15 more of the kind"
+
+
+DBT = {"accountId": 1, "jobId": 2, "tokenSecretRef": {"name": "dbt"}, "webhookSecretRef": {"name": "hook", "key": "k"}}
+DATABRICKS = {"databricks": {"schema": "s", "secretRef": {"name": "bricks"}}}
+JOBS = {
+    "env": [
+        {"name": "A", "valueFrom": {"secretKeyRef": {"name": "extra", "key": "a"}}},
+        {"name": "B", "valueFrom": {"secretKeyRef": {"name": "maybe", "key": "b", "optional": True}}},
+        {"name": "C", "value": "plain"},
+    ],
+    "envFrom": [{"secretRef": {"name": "all"}}, {"configMapRef": {"name": "no"}}],
+    "imagePullSecrets": [{"name": "registry"}],
+}
+
+
+def test_every_secret_that_a_pipeline_names_is_needed() -> None:
+    found = secrets.needs(pipeline(dbtCloud=DBT, warehouse=DATABRICKS, jobs=JOBS))
+    assert [(need.secret, need.keys) for need in found] == [
+        ("dbt", ("token",)),
+        ("hook", ("k",)),
+        ("bricks", ("host", "httpPath")),
+        ("extra", ("a",)),
+        ("all", ()),
+        ("registry", ()),
+    ]
+
+
+def judged(secret: dict[str, bytes] | None) -> Finding:
+    made = pipeline(warehouse=DATABRICKS)
+    (need,) = secrets.needs(made)
+    return secrets.judge(made, need, secret)
+
+
+WHERE = {"host": b"h", "httpPath": b"/sql/1.0/warehouses/w"}
+
+
+def test_a_secret_that_is_missing_comes_with_the_command_that_makes_it() -> None:
+    found = judged(None)
+    assert found.message == "Secret bricks (warehouse.databricks.secretRef) does not exist"
+    assert found.remedy == (
+        "kubectl create -n demo secret generic bricks --from-literal=host=… --from-literal=httpPath=… "
+        "--from-literal=token=…"
+    )
+
+
+@pytest.mark.parametrize(
+    ("secret", "lacks"),
+    [
+        ({**WHERE, "token": b"t"}, None),
+        ({**WHERE, "clientId": b"c", "clientSecret": b"s"}, None),
+        ({**WHERE, "clientId": b"c"}, "token or clientId and clientSecret"),
+        ({"token": b"t", "host": b""}, "host, httpPath"),
+    ],
+)
+def test_keys_that_are_missing_are_named(secret: dict[str, bytes], lacks: str | None) -> None:
+    found = judged(secret)
+    assert (found.level == "good") == (lacks is None)
+    assert lacks is None or found.message.endswith(f"lacks {lacks}")
+    assert "hunter2" not in str(found)
+
+
+@pytest.mark.parametrize(("reached", "level"), [(True, "good"), (False, "bad"), (None, "unsure")])
+def test_duckdb_is_known_by_its_runs(reached: bool | None, level: str) -> None:
+    assert outside.duckdb(pipeline(), reached).level == level
