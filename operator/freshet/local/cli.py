@@ -15,6 +15,7 @@ __all__ = ["local"]
 LAZY = {
     "node": ("freshet.local.node.cli:node", "Run the cluster's pods as processes of this machine."),
     "demo": ("freshet.local.demo.show:demo", "Run the kaizen-wars example and watch it become fresh."),
+    "databricks": ("freshet.local.databricks.cli:databricks", "Serve a stand-in for a Databricks SQL warehouse."),
     "dbt-cloud": ("freshet.local.dbtcloud.cli:dbt_cloud", "Serve a stand-in for dbt Cloud."),
 }
 """Name → where the command is, and its line in the help, which must not import it."""

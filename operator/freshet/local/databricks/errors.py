@@ -1,0 +1,48 @@
+"""Databricks' error classes for what went wrong in DuckDB; clients look for the names in square brackets."""
+
+import re
+
+__all__ = ["Hangup", "SqlError", "from_duckdb"]
+
+from thrift.transport.TTransport import TTransportException
+
+
+class SqlError(Exception):
+    """A statement that failed: ``[CLASS] text SQLSTATE: state``, as the real service writes it."""
+
+    def __init__(self, kind: str, text: str, state: str = "42000") -> None:
+        super().__init__(f"[{kind}] {text} SQLSTATE: {state}")
+        self.kind = kind
+        self.state = state
+
+
+class Hangup(TTransportException):  # type: ignore[misc]
+    """No answer of the protocol: the connection is closed, or, with ``status``, a bare HTTP answer is given.
+
+    The Thrift processor hands on exceptions of its transport, and of no other class.
+    """
+
+    def __init__(self, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message="hung up")
+        self.status = status
+        self.retry_after = retry_after
+
+
+_KINDS = (
+    (r"Schema with name|[Ss]chema .* does not exist", "SCHEMA_NOT_FOUND", "42704"),
+    (r"(Table|View|Table or view) with name .* does not exist", "TABLE_OR_VIEW_NOT_FOUND", "42P01"),
+    (r"already exists", "TABLE_OR_VIEW_ALREADY_EXISTS", "42P07"),
+    (r"Referenced column|does not have a column|not found in FROM|Could not find key", "UNRESOLVED_COLUMN", "42703"),
+    (r"NOT NULL constraint", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "23502"),
+    (r"Conversion Error", "CAST_INVALID_INPUT", "22018"),
+    (r"Parser Error|syntax error", "PARSE_SYNTAX_ERROR", "42601"),
+)
+
+
+def from_duckdb(error: Exception) -> SqlError:
+    """DuckDB's complaint in Databricks' words."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    for pattern, kind, state in _KINDS:
+        if re.search(pattern, str(error)):
+            return SqlError(kind, text, state)
+    return SqlError("INTERNAL_ERROR", text, "XX000")

@@ -1,0 +1,122 @@
+"""Faults by script: rules that match statements, each for so many times; and the log of what was asked.
+
+Opening a session and moving a staged file are steps of the protocol too: they count as the statements
+``OPEN SESSION``, ``UPLOAD <path>`` and ``DELETE <path>``.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from freshet.local.databricks.errors import Hangup, SqlError
+
+__all__ = ["Fault", "Faults"]
+
+T = TypeVar("T")
+
+
+class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One rule. ``statement`` is a regular expression that is searched in the statement, whatever its case.
+
+    | action | what happens |
+    | --- | --- |
+    | refuse | the statement fails with ``error`` (``[CLASS] text``); nothing is done |
+    | drop | the connection is closed; nothing is done |
+    | lose | the statement is done, then the connection is closed |
+    | status | a bare HTTP answer ``status``, with ``Retry-After: retryAfter`` where that is given; nothing is done |
+    | delay | the statement is done after ``seconds`` |
+    """
+
+    action: Literal["refuse", "drop", "lose", "status", "delay"]
+    statement: str = ""
+    times: int | None = 1
+    skip: int = 0
+    error: str = "[DELTA_CONCURRENT_APPEND] Files were added by a concurrent update. SQLSTATE: 2D521"
+    status: int = 503
+    retry_after: float | None = msgspec.field(default=None, name="retryAfter")
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        try:
+            re.compile(self.statement)
+        except re.error as error:
+            raise ValueError(f"statement is not a regular expression: {error}") from error
+
+
+@dataclass
+class _Use:
+    fault: Fault
+    seen: int = 0
+
+    def takes(self, statement: str) -> bool:
+        """Counts what matches; true where it is this one's turn."""
+        if re.search(self.fault.statement, statement, re.IGNORECASE) is None:
+            return False
+        self.seen += 1
+        past = self.seen - self.fault.skip
+        return past > 0 and (self.fault.times is None or past <= self.fault.times)
+
+
+class Faults:
+    """The rules in force, and every statement so far with its outcome."""
+
+    def __init__(self) -> None:
+        self._uses: list[_Use] = []
+        self._log: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+
+    def add(self, body: bytes) -> None:
+        """Add rules, a JSON list of them. Raises msgspec.ValidationError."""
+        rules = msgspec.json.decode(body, type=list[Fault])
+        with self._lock:
+            self._uses += [_Use(fault) for fault in rules]
+
+    def clear(self) -> None:
+        """Be well, and forget what was asked."""
+        with self._lock:
+            self._uses.clear()
+            self._log.clear()
+
+    def log(self) -> list[dict[str, Any]]:
+        with self._lock:
+            return list(self._log)
+
+    def run(self, statement: str, work: Callable[[], T]) -> T:
+        """Do ``work``, or what a rule says instead. Raises Hangup and SqlError."""
+        entry = {"statement": statement, "outcome": "running"}
+        with self._lock:
+            self._log.append(entry)
+            fault = next((use.fault for use in self._uses if use.takes(statement)), None)
+        try:
+            answer = _with_fault(fault, work)
+        except BaseException as error:
+            entry["outcome"] = str(error) if isinstance(error, SqlError) else fault.action if fault else "error"
+            raise
+        entry["outcome"] = "done"
+        return answer
+
+
+def _with_fault(fault: Fault | None, work: Callable[[], T]) -> T:
+    if fault is None:
+        return work()
+    if fault.action == "refuse":
+        raise _refusal(fault.error)
+    if fault.action == "drop":
+        raise Hangup
+    if fault.action == "status":
+        raise Hangup(status=fault.status, retry_after=fault.retry_after)
+    if fault.action == "delay":
+        time.sleep(fault.seconds)
+        return work()
+    work()
+    raise Hangup
+
+
+def _refusal(text: str) -> SqlError:
+    found = re.match(r"\[(\w+(?:\.\w+)*)\]\s*(.*?)(?:\s*SQLSTATE: (\w+))?$", text, re.DOTALL)
+    return SqlError(found[1], found[2], found[3] or "XX000") if found else SqlError("INTERNAL_ERROR", text, "XX000")

@@ -1,0 +1,125 @@
+"""Databricks' SQL → DuckDB's, by sqlglot: names in full, native parameters filled in, the information schema made up.
+
+Strict: what does not parse as Databricks' dialect, or is no statement that a SQL warehouse knows, is refused.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from freshet.local.databricks.errors import SqlError
+from freshet.local.databricks.names import inside
+from freshet.local.databricks.session import Parameter, Session
+from freshet.local.databricks.store import HIDDEN
+
+__all__ = ["Statement", "parse"]
+
+Statement = Any
+"""A tree of sqlglot's, which has no types to hold on to."""
+_KNOWN = (
+    exp.Query,
+    exp.Insert,
+    exp.Merge,
+    exp.Update,
+    exp.Delete,
+    exp.Create,
+    exp.Drop,
+    exp.Alter,
+    exp.TruncateTable,
+)
+_FOREIGN = frozenset({"TIMESTAMPTZ", "HUGEINT", "UBIGINT", "UINTEGER", "UUID", "TEXT", "INT8", "BIT", "JSON"})
+"""Names of types that other dialects know and Databricks does not."""
+_FULL_TYPE = """CASE WHEN data_type = 'VARCHAR' THEN 'string' WHEN data_type = 'INTEGER' THEN 'int'
+ WHEN data_type = 'TIMESTAMP' THEN 'timestamp_ntz' WHEN data_type = 'TIMESTAMP WITH TIME ZONE' THEN 'timestamp'
+ WHEN data_type = 'BLOB' THEN 'binary' ELSE lower(data_type) END"""
+_VIEWS = {
+    "columns": f"""SELECT rtrim(database_name, '@') AS table_catalog, schema_name AS table_schema, table_name,
+ column_name, column_index - 1 AS ordinal_position, CASE WHEN is_nullable THEN 'YES' ELSE 'NO' END AS is_nullable,
+ upper(split_part({_FULL_TYPE}, '(', 1)) AS data_type, {_FULL_TYPE} AS full_data_type
+ FROM duckdb_columns() WHERE schema_name <> '{HIDDEN}'""",
+    "tables": f"""SELECT rtrim(database_name, '@') AS table_catalog, schema_name AS table_schema, table_name,
+ 'MANAGED' AS table_type FROM duckdb_tables() WHERE schema_name <> '{HIDDEN}' UNION ALL
+ SELECT rtrim(database_name, '@'), schema_name, view_name, 'VIEW' FROM duckdb_views() WHERE NOT internal""",
+    "schemata": f"""SELECT rtrim(database_name, '@') AS catalog_name, schema_name FROM duckdb_schemas()
+ WHERE schema_name <> '{HIDDEN}'""",
+}
+
+
+def parse(text: str, *, session: Session, parameters: Sequence[Parameter], volumes: Sequence[tuple[str, ...]]) -> Any:
+    """The one statement in ``text``, with full names. ``volumes``: what information_schema.volumes holds."""
+    try:
+        found = sqlglot.parse(text, read="databricks")
+        words = [token.text.upper() for token in sqlglot.tokenize(text, read="databricks") if token.text]
+    except SqlglotError as error:
+        raise SqlError("PARSE_SYNTAX_ERROR", f"Syntax error: {str(error).splitlines()[0]}", "42601") from error
+    if len(found) != 1 or not isinstance(found[0], _KNOWN):
+        raise SqlError("PARSE_SYNTAX_ERROR", f"Syntax error at or near '{text.split(None, 1)[0]}'.", "42601")
+    tree = found[0]
+    _expect_types(tree, words)
+    _fill(tree, parameters)
+    _full_names(tree, session, volumes)
+    return tree
+
+
+def _expect_types(tree: Statement, words: Sequence[str]) -> None:
+    typed = tree.find(exp.DataType) is not None
+    foreign = sorted(_FOREIGN.intersection(words)) if typed else []
+    if foreign:
+        raise SqlError("UNSUPPORTED_DATATYPE", f"Unsupported data type '{foreign[0]}'.", "0A000")
+
+
+def _fill(tree: Statement, parameters: Sequence[Parameter]) -> None:
+    named = {parameter.name: parameter for parameter in parameters if parameter.name}
+    placed = iter([parameter for parameter in parameters if not parameter.name])
+    for mark in list(tree.find_all(exp.Placeholder)):
+        value = named.get(str(mark.this)) if mark.this else next(placed, None)
+        if value is None:
+            raise SqlError("UNBOUND_SQL_PARAMETER", f"Found the unbound parameter: {mark.this or '?'}.", "42P02")
+        mark.replace(_literal(value))
+
+
+def _literal(value: Parameter) -> Statement:
+    if value.value is None or value.type == "VOID":
+        return exp.null()
+    text = exp.Literal.string(value.value)
+    return text if value.type == "STRING" else exp.cast(text, value.type, dialect="databricks")
+
+
+def _full_names(tree: Statement, session: Session, volumes: Sequence[tuple[str, ...]]) -> None:
+    own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)} | session.views
+    schema_only = isinstance(tree, exp.Create | exp.Drop) and tree.args.get("kind") in ("SCHEMA", "DATABASE")
+    for table in list(tree.find_all(exp.Table)):
+        if isinstance(table.this, exp.Func) or (not table.db and table.name.lower() in own):
+            continue
+        catalog = (table.catalog or session.catalog).lower()
+        schema = (table.db or session.schema).lower()
+        if schema == HIDDEN:
+            raise SqlError("SCHEMA_NOT_FOUND", f"The schema {schema} cannot be found.", "42704")
+        if schema == "information_schema":
+            _made_up(table, catalog, volumes)
+            continue
+        table.set("catalog", exp.to_identifier(inside(catalog), quoted=True))
+        table.set("db", exp.to_identifier(schema, quoted=True))
+        if not schema_only:
+            table.set("this", exp.to_identifier(table.name.lower(), quoted=True))
+
+
+def _made_up(table: Any, catalog: str, volumes: Sequence[tuple[str, ...]]) -> None:
+    name = table.name.lower()
+    if name == "volumes":
+        values = ", ".join(str(tuple(one)) for one in volumes) or "(NULL, NULL, NULL)"
+        query = (
+            f"SELECT * FROM (VALUES {values}) AS v(volume_catalog, volume_schema, volume_name) WHERE volume_name <> ''"
+        )
+    elif name in _VIEWS:
+        column = "catalog_name" if name == "schemata" else "table_catalog"
+        query = f"SELECT * FROM ({_VIEWS[name]}) WHERE {column} = '{catalog}'"
+    else:
+        raise SqlError("TABLE_OR_VIEW_NOT_FOUND", f"information_schema.{name} cannot be found.", "42P01")
+    alias = table.alias or name
+    table.replace(
+        exp.Subquery(this=sqlglot.parse_one(query, read="duckdb"), alias=exp.TableAlias(this=exp.to_identifier(alias)))
+    )
