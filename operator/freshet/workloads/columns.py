@@ -5,7 +5,7 @@ whole input.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from freshet.workloads.errors import ConfigError, InputError
@@ -92,8 +92,9 @@ def column_types(
     replaces: bool,
     strict: bool,
     where: str,
+    stored: Callable[[str], str] = str,
 ) -> tuple[Column, ...]:
-    """The columns that the load writes, in the file's order.
+    """The columns that the load writes, in the file's order. ``stored``: the table's type for a declared one.
 
     ``strict`` is ``onSchemaChange: fail``; ``replaces``: the table is rebuilt, so that ``csv.schema`` may
     change its types.
@@ -102,7 +103,7 @@ def column_types(
     _declared_present(names, declared, where=where)
     held = {column.name: column.type for column in table or ()}
     for name, kind in declared.items():
-        if name in held and held[name] != kind and (strict or not replaces):
+        if name in held and held[name] != stored(kind) and (strict or not replaces):
             raise ConfigError(
                 "SchemaConflict",
                 f"Column {name} is {held[name]} in the table, but csv.schema says {kind}: mend csv.schema, or "

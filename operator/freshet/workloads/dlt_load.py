@@ -1,4 +1,4 @@
-"""dlt carries a parquet file into a table of DuckDB, under its own load id and ``_dlt_loads``.
+"""dlt carries parquet files into a table, under its own load id and ``_dlt_loads``.
 
 The pipeline's folder is fresh each time and lies in the pod's own temp: no pending package of an earlier run
 can swallow new data, and nothing
@@ -14,7 +14,7 @@ from typing import Any
 
 from freshet.workloads.columns import Column
 
-__all__ = ["load_parquet", "prepare"]
+__all__ = ["duckdb_destination", "load_parquet", "prepare", "warm_up"]
 
 _SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
@@ -42,31 +42,48 @@ def prepare(folder: Path) -> None:
     (folder / "dlt").mkdir(exist_ok=True)
 
 
-def warm_up() -> None:
+def warm_up(*, databricks: bool = False) -> None:
     """Import dlt, which takes a second of CPU: done beside the parsing, which mostly runs outside of Python."""
     import pyarrow.compute  # noqa: F401
-    from dlt.destinations.impl.duckdb import duck  # noqa: F401
+
+    if databricks:
+        from dlt.destinations.impl.databricks import databricks as impl
+    else:
+        from dlt.destinations.impl.duckdb import duck as impl  # noqa: F401
     from dlt.load import load  # noqa: F401
     from dlt.normalize import normalize  # noqa: F401
 
 
+def duckdb_destination(con: Any) -> Any:
+    """dlt on an open connection."""
+    import dlt
+
+    return dlt.destinations.duckdb(con, create_indexes=False)
+
+
 def load_parquet(
-    con: Any, *, path: Path, rows: int, columns: Sequence[Column], schema: str, table: str, name: str, folder: Path
+    destination: Any,
+    *,
+    files: Sequence[tuple[Path, int]],
+    columns: Sequence[Column],
+    schema: str,
+    table: str,
+    name: str,
+    folder: Path,
 ) -> str:
-    """Append the file to ``schema.table``, which exists, on the open connection ``con``. Returns dlt's load id.
+    """Append ``files`` (each with its rows) to ``schema.table``, which exists. Returns dlt's load id.
 
     ``name``: of the pipeline and its dlt schema. Raises what dlt raises.
     """
     import dlt
 
-    destination = dlt.destinations.duckdb(con, create_indexes=False)
     pipeline = dlt.pipeline(
         name, pipelines_dir=str(folder / "dlt" / "pipelines"), destination=destination, dataset_name=schema
     )
     pipeline.config.restore_from_destination = False
     hints = {column.name: {"name": column.name, "nullable": True, **_hint(column)} for column in columns}
-    item = dlt.mark.with_file_import(str(path), "parquet", rows)
-    resource = dlt.resource([item], name=table, write_disposition="append", columns=hints)
+    items = [dlt.mark.with_file_import(str(path), "parquet", rows) for path, rows in files]
+    resource = dlt.resource(items, name=table, write_disposition="append", columns=hints)
     source = dlt.source(lambda: resource, name=name, max_table_nesting=0)()
     info = pipeline.run(source)
     info.raise_on_failed_jobs()

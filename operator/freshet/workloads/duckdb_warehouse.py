@@ -13,7 +13,7 @@ from typing import Any
 
 from freshet.workloads import ledger, publish
 from freshet.workloads.columns import Column, snake
-from freshet.workloads.dlt_load import load_parquet
+from freshet.workloads.dlt_load import duckdb_destination, load_parquet
 from freshet.workloads.duckdb_file import connect, warehouse_error
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
 from freshet.workloads.parse import Refused
@@ -37,6 +37,9 @@ class DuckDbWarehouse:
     @property
     def relation(self) -> str:
         return f"{self._schema}.{self._spec.table}"
+
+    def stored(self, kind: str) -> str:
+        return kind
 
     def inspect(self) -> TableState:
         import duckdb
@@ -112,9 +115,8 @@ class DuckDbWarehouse:
         self._make_incoming(con, batch)
         try:
             load_id = load_parquet(
-                con,
-                path=batch.path,
-                rows=batch.rows,
+                duckdb_destination(con),
+                files=[(batch.path, batch.rows)],
                 columns=batch.columns,
                 schema=self._schema,
                 table=self._incoming[-1],

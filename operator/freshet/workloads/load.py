@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,22 @@ from freshet.workloads.inputs import InputFile, Stamp, find_files, fingerprint, 
 from freshet.workloads.log import LOG
 from freshet.workloads.result import parse_time, rfc3339
 from freshet.workloads.spec import IngestSpec
-from freshet.workloads.warehouse import Batch, Level, Outcome, TableMoved, TableState, Warehouse, open_warehouse
+from freshet.workloads.warehouse import (
+    AnswerLost,
+    Batch,
+    Level,
+    Outcome,
+    TableMoved,
+    TableState,
+    Warehouse,
+    open_warehouse,
+)
 
 __all__ = ["load"]
 
 _ROUNDS = 5
+_LOST = 2
+"""So many lost answers in a row are looked into; then the schedule tries again."""
 _LARGE = 16 << 20
 
 
@@ -41,14 +53,23 @@ class _InputMoved(Exception):
 
 def load(*, spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dict[str, Any]:
     """The result of one load (docs/contract.md). ``last``: the newest recorded result. Raises WorkloadError."""
+    lost: list[WorkloadError] = []
     for round_ in range(_ROUNDS):
         try:
             return _once(spec, last, started)
+        except AnswerLost as error:
+            lost.append(error.error)
+            if len(lost) > _LOST:
+                raise error.error from error
+            LOG.info("%s Looking again at what it did.", error)
+            time.sleep(0.2 * 2**round_)
         except _InputMoved:
             LOG.info("The input changed while it was read: reading it again.")
             time.sleep(min(0.2 * 2**round_, 2.0))
         except TableMoved:
             LOG.info("Another load changed the table meanwhile: looking again.")
+    if lost:
+        raise lost[-1]
     raise InputError(
         "InputChanging",
         f"{spec.csv.path} or its table kept changing while it was loaded: write files under another name and "
@@ -107,7 +128,7 @@ def _look(spec: IngestSpec) -> _Input:
 
 
 def _expect_ours(spec: IngestSpec, warehouse: Warehouse, state: TableState) -> None:
-    if state.columns is not None and state.level is None and not spec.write.adopt:
+    if state.columns is not None and state.level is None and not (state.marked or spec.write.adopt):
         raise ConfigError(
             "TableNotOurs",
             f"The table {warehouse.relation} exists, but freshet did not make it: give the source another "
@@ -142,9 +163,12 @@ def _write(
     from freshet.workloads.prepare import prepare
 
     dlt_load.prepare(folder)
-    with _beside(dlt_load.warm_up, size=sum(file.size for file in files)):
+    warm_up = partial(dlt_load.warm_up, databricks=spec.warehouse.databricks is not None)
+    with _beside(warm_up, size=sum(file.size for file in files)):
         try:
-            ready = prepare(spec=spec, state=state, paths=[file.path for file in files], folder=folder)
+            ready = prepare(
+                spec=spec, state=state, paths=[file.path for file in files], folder=folder, stored=warehouse.stored
+            )
         except WorkloadError:
             _expect_still(found)
             raise

@@ -1,13 +1,14 @@
 """From files to rows that may be loaded: columns are settled, the files parsed, bad rows and keys judged."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from freshet.workloads.columns import column_types, declared_types, merge_types, resolve_key, table_names
-from freshet.workloads.errors import DataRefused, InputError
+from freshet.workloads.columns import Column, column_types, declared_types, merge_types, resolve_key, table_names
+from freshet.workloads.csvsql import TYPES
+from freshet.workloads.errors import ConfigError, DataRefused, InputError
 from freshet.workloads.header import read_header
 from freshet.workloads.infer import infer
 from freshet.workloads.keys import check_keys, keep_last
@@ -33,14 +34,24 @@ class Ready:
     parsed: Parsed
 
 
-def prepare(*, spec: IngestSpec, state: TableState, paths: Sequence[str], folder: Path) -> Ready:
-    """Parse ``paths`` into a parquet file in ``folder``. Raises WorkloadError with a sentence."""
+def prepare(
+    *,
+    spec: IngestSpec,
+    state: TableState,
+    paths: Sequence[str],
+    folder: Path,
+    stored: Callable[[str], str] = str,
+) -> Ready:
+    """Parse ``paths`` into a parquet file in ``folder``. Raises WorkloadError with a sentence.
+
+    ``stored``: as what the warehouse holds a declared type.
+    """
     con = engine(folder)
     try:
         files = {path: _names(spec, path) for path in paths}
         names = tuple(dict.fromkeys(name for own in files.values() for name in own))
         key = resolve_key(spec.write.primary_key, names=names, where=spec.csv.path)
-        parsed = _parse(con, spec, state, files, names, folder)
+        parsed = _parse(con, spec, state, files, names, folder, stored)
         _judge(spec, parsed)
         return _keyed(con, spec, parsed, key, folder)
     finally:
@@ -51,7 +62,15 @@ def _names(spec: IngestSpec, path: str) -> tuple[str, ...]:
     return table_names(read_header(path, spec.csv), where=path)
 
 
-def _parse(con: Any, spec: IngestSpec, state: TableState, files: Files, names: Sequence[str], folder: Path) -> Parsed:
+def _parse(
+    con: Any,
+    spec: IngestSpec,
+    state: TableState,
+    files: Files,
+    names: Sequence[str],
+    folder: Path,
+    stored: Callable[[str], str],
+) -> Parsed:
     details = DETAILS if spec.on_bad_rows == "quarantine" else 100
     declared = declared_types(spec.csv.schema, canonical=canonical_types(con, spec.csv.schema))
     held = {column.name for column in state.columns or ()}
@@ -65,12 +84,25 @@ def _parse(con: Any, spec: IngestSpec, state: TableState, files: Files, names: S
             replaces=spec.write.disposition == "replace",
             strict=spec.on_schema_change == "fail",
             where=spec.csv.path,
+            stored=stored,
         )
+        _expect_fillable(columns)
         try:
             return parse(con, files=files, columns=columns, csv=spec.csv, folder=folder, details=details)
         except NotAsInferred as error:
             LOG.info("Column %s is not what its first rows suggest: looking at all rows.", error)
             inferred = _corrected(con, spec, files, inferred, str(error))
+
+
+def _expect_fillable(columns: Sequence[Column]) -> None:
+    """A table that freshet did not make may hold what no CSV field can become."""
+    for column in columns:
+        if column.type.partition("(")[0] not in TYPES:
+            raise ConfigError(
+                "SchemaConflict",
+                f"Column {column.name} of the table is {column.type}, which no CSV can fill: take it out of the file, "
+                "or load into another table.",
+            )
 
 
 def _corrected(con: Any, spec: IngestSpec, files: Files, inferred: Mapping[str, str], name: str) -> dict[str, str]:

@@ -1,9 +1,8 @@
 """What a load needs from a warehouse: a look, and one atomic write.
 
-A warehouse is a module of its own (``duckdb_warehouse`` now); ``open_warehouse`` knows which. Between the look
-and the write no lock is held, so
-that parsing a large file keeps nobody waiting: ``load`` finds out under its lock whether the table is still as
-it was seen.
+A warehouse is a module of its own (``duckdb_warehouse``, ``databricks_warehouse``); ``open_warehouse`` knows which.
+Between the look and the write no lock is held, so that parsing a large file keeps nobody waiting: ``load`` finds out
+whether the table is still as it was seen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,16 +12,24 @@ from pathlib import Path
 from typing import Protocol
 
 from freshet.workloads.columns import Column
-from freshet.workloads.errors import ConfigError
+from freshet.workloads.errors import ConfigError, WorkloadError
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.parse import Refused
 from freshet.workloads.spec import IngestSpec
 
-__all__ = ["Batch", "Level", "Outcome", "TableMoved", "TableState", "Warehouse", "open_warehouse"]
+__all__ = ["AnswerLost", "Batch", "Level", "Outcome", "TableMoved", "TableState", "Warehouse", "open_warehouse"]
 
 
 class TableMoved(Exception):
     """Another load changed the table since it was looked at: look again."""
+
+
+class AnswerLost(Exception):
+    """Whether the warehouse did what it was asked is not known: look again, at most so often, then raise ``error``."""
+
+    def __init__(self, error: WorkloadError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +58,8 @@ class TableState:
     rows: int
     taken: Mapping[str, str] = field(default_factory=dict)
     """Files that ``append`` has taken: path → sha256."""
+    marked: bool = False
+    """Its rows name the load that wrote them: the table is ours, also where no load came to be recorded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +90,9 @@ class Outcome:
 class Warehouse(Protocol):
     """One table of one warehouse. Every method raises WorkloadError with a sentence."""
 
+    def stored(self, kind: str) -> str:
+        """The type as which the table holds a column of the CSV type ``kind``."""
+
     def inspect(self) -> TableState:
         """Look, briefly, without keeping others out."""
 
@@ -96,6 +108,8 @@ def open_warehouse(spec: IngestSpec) -> Warehouse:
         from freshet.workloads.duckdb_warehouse import DuckDbWarehouse
 
         return DuckDbWarehouse(spec=spec, where=spec.warehouse.duckdb)
-    raise ConfigError(
-        "WarehouseUnsupported", "Loads into Databricks are not part of this version: use warehouse.duckdb."
-    )
+    if spec.warehouse.databricks is not None:
+        from freshet.workloads.databricks_warehouse import DatabricksWarehouse
+
+        return DatabricksWarehouse(spec=spec, where=spec.warehouse.databricks)
+    raise ConfigError("WarehouseUnsupported", "The spec names no warehouse: give duckdb or databricks.")

@@ -3,6 +3,7 @@
 Strict: what does not parse as Databricks' dialect, or is no statement that a SQL warehouse knows, is refused.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ _KNOWN = (
     exp.Alter,
     exp.TruncateTable,
 )
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d[ T][\d:.]+) ([+-]\d\d)(\d\d)")
 _FOREIGN = frozenset({"TIMESTAMPTZ", "HUGEINT", "UBIGINT", "UINTEGER", "UUID", "TEXT", "INT8", "BIT", "JSON"})
 """Names of types that other dialects know and Databricks does not."""
 _FULL_TYPE = """CASE WHEN data_type = 'VARCHAR' THEN 'string' WHEN data_type = 'INTEGER' THEN 'int'
@@ -37,7 +39,8 @@ _FULL_TYPE = """CASE WHEN data_type = 'VARCHAR' THEN 'string' WHEN data_type = '
  WHEN data_type = 'BLOB' THEN 'binary' ELSE lower(data_type) END"""
 _VIEWS = {
     "columns": f"""SELECT rtrim(database_name, '@') AS table_catalog, schema_name AS table_schema, table_name,
- column_name, column_index - 1 AS ordinal_position, CASE WHEN is_nullable THEN 'YES' ELSE 'NO' END AS is_nullable,
+ column_name, numeric_precision, numeric_scale,
+ column_index - 1 AS ordinal_position, CASE WHEN is_nullable THEN 'YES' ELSE 'NO' END AS is_nullable,
  upper(split_part({_FULL_TYPE}, '(', 1)) AS data_type, {_FULL_TYPE} AS full_data_type
  FROM duckdb_columns() WHERE schema_name <> '{HIDDEN}'""",
     "tables": f"""SELECT rtrim(database_name, '@') AS table_catalog, schema_name AS table_schema, table_name,
@@ -60,6 +63,7 @@ def parse(text: str, *, session: Session, parameters: Sequence[Parameter], volum
     tree = found[0]
     _expect_types(tree, words)
     _fill(tree, parameters)
+    _offsets(tree)
     _full_names(tree, session, volumes)
     return tree
 
@@ -79,6 +83,14 @@ def _fill(tree: Statement, parameters: Sequence[Parameter]) -> None:
         if value is None:
             raise SqlError("UNBOUND_SQL_PARAMETER", f"Found the unbound parameter: {mark.this or '?'}.", "42P02")
         mark.replace(_literal(value))
+
+
+def _offsets(tree: Statement) -> None:
+    """``… 10:00:00 +0000``, as the connector writes a moment; DuckDB takes ``+00:00`` only."""
+    for text in list(tree.find_all(exp.Literal)):
+        found = _MOMENT.fullmatch(text.this) if text.is_string else None
+        if found is not None:
+            text.replace(exp.Literal.string(f"{found[1]}{found[2]}:{found[3]}"))
 
 
 def _literal(value: Parameter) -> Statement:

@@ -1,0 +1,144 @@
+"""Rows on their way into Databricks: dlt carries them into a table that is then this load's alone.
+
+dlt's destination uploads parquet into a volume and copies it into the incoming table. Where an answer was lost that
+table may hold rows twice, or those of another pod: it is renamed first, counted after, and thrown away if the count is
+wrong. Dropping the renamed tables of others is the fence: whoever was slower can no longer publish.
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from freshet.workloads.columns import Column
+from freshet.workloads.databricks_sql import Sql, access_token, error_class
+from freshet.workloads.databricks_types import to_databricks
+from freshet.workloads.dlt_load import load_parquet
+from freshet.workloads.sql import identifier, qualified
+
+__all__ = ["PART_BYTES", "Incoming"]
+
+PART_BYTES = 64 << 20
+"""The connector holds a file that it uploads in memory as a whole."""
+
+
+class Incoming:
+    """The way of one source. ``place``: catalog and schema."""
+
+    def __init__(self, *, place: tuple[str, str], table: str, pipeline: str) -> None:
+        self._place = place
+        self._pipeline = pipeline
+        self._shared = f"_freshet_incoming_{table}"
+        self._volume = f"_freshet_staging_{table}"
+        self._mine = f"{self._shared}__{secrets.token_hex(6)}"
+
+    @property
+    def table(self) -> tuple[str, ...]:
+        return (*self._place, self._mine)
+
+    def fence(self, sql: Sql) -> None:
+        """What killed or slower loads of this source left is gone after this."""
+        found = sql.ask(
+            f"SELECT table_name FROM {identifier(self._place[0], mark='`')}.information_schema.tables"
+            " WHERE table_schema = :place",
+            place=self._place[1],
+        )
+        for (name,) in found:
+            if name == self._shared or self._is_renamed(name):
+                sql.ask(f"DROP TABLE IF EXISTS {self._named(name)}")
+
+    @contextmanager
+    def staging(self, sql: Sql) -> Iterator[str]:
+        """A volume for dlt's files, gone afterwards with all that is in it."""
+        volume = self._named(self._volume)
+        sql.ask(f"DROP VOLUME IF EXISTS {volume}")
+        sql.ask(f"CREATE VOLUME {volume}")
+        try:
+            yield ".".join((*self._place, self._volume))
+        finally:
+            with suppress(Exception):
+                sql.ask(f"DROP VOLUME IF EXISTS {volume}")
+
+    def bring(self, sql: Sql, *, path: Path, rows: int, columns: Sequence[Column], folder: Path, options: Any) -> int:
+        """Returns the rows in ``table`` afterwards. Raises what dlt and the connector raise."""
+        described = ", ".join(f"{identifier(one.name, mark='`')} {to_databricks(one.type)}" for one in columns)
+        sql.ask(f"CREATE OR REPLACE TABLE {self._named(self._shared)} ({described})")
+        with self.staging(sql) as volume:
+            load_parquet(
+                _destination(options, self._place, volume),
+                files=split(path, rows=rows, folder=folder, limit=PART_BYTES),
+                columns=columns,
+                schema=self._place[1],
+                table=self._shared,
+                name=self._pipeline,
+                folder=folder,
+            )
+        self._rename(sql)
+        return int(sql.ask(f"SELECT count(*) FROM {qualified(self.table, mark='`')}")[0][0])
+
+    def drop(self, sql: Sql) -> None:
+        """Tidy, and not worth a failure: what stays is dropped by the next load's fence."""
+        with suppress(Exception):
+            sql.ask(f"DROP TABLE IF EXISTS {qualified(self.table, mark='`')}")
+
+    def _rename(self, sql: Sql) -> None:
+        try:
+            sql.ask(f"ALTER TABLE {self._named(self._shared)} RENAME TO {qualified(self.table, mark='`')}")
+        except Exception as error:
+            # Done already, where its answer was lost; else the count finds no table.
+            if error_class(error) != "TABLE_OR_VIEW_NOT_FOUND":
+                raise
+
+    def _named(self, name: str) -> str:
+        return qualified((*self._place, name), mark="`")
+
+    def _is_renamed(self, name: str) -> bool:
+        rest = name.removeprefix(f"{self._shared}__")
+        return rest != name and len(rest) == 12 and not rest.strip("0123456789abcdef")
+
+
+def _destination(options: dict[str, Any], place: tuple[str, str], volume: str) -> Any:
+    import dlt
+
+    more = {
+        name: options[name] for name in ("_connection_uri", "enable_telemetry", "_retry_delay_min") if name in options
+    }
+    return dlt.destinations.databricks(
+        credentials={
+            "catalog": place[0],
+            "server_hostname": options["server_hostname"],
+            "http_path": options["http_path"],
+            "access_token": access_token(options),
+            "connection_parameters": more,
+            "user_agent_entry": "freshet",
+        },
+        staging_volume_name=volume,
+        create_indexes=False,
+        keep_staged_files=True,  # the volume goes as a whole
+    )
+
+
+def split(path: Path, *, rows: int, folder: Path, limit: int) -> list[tuple[Path, int]]:
+    """The file in parts of about ``limit`` bytes, each with its rows."""
+    import pyarrow.parquet as pq
+
+    size = path.stat().st_size
+    if size <= limit:
+        return [(path, rows)]
+    each = max(1, rows * limit // size)
+    found: list[tuple[Path, int]] = []
+    with pq.ParquetFile(path) as source:
+        writer: Any = None
+        for batch in source.iter_batches(batch_size=min(each, 122_880)):
+            if writer is None:
+                found.append((folder / f"part-{len(found)}.parquet", 0))
+                writer = pq.ParquetWriter(found[-1][0], source.schema_arrow, compression="zstd")
+            writer.write_batch(batch)
+            found[-1] = (found[-1][0], found[-1][1] + batch.num_rows)
+            if found[-1][1] >= each:
+                writer.close()
+                writer = None
+        if writer is not None:
+            writer.close()
+    return found

@@ -1,0 +1,127 @@
+"""freshet's own record in Databricks: the same two tables as in DuckDB, but each statement stands alone.
+
+Nothing can be written together with the rows, so the rows themselves carry the id of the load that wrote them
+(``LOAD_ID``): that alone says whether a load happened. A file of ``append`` is noted before its rows, and counts as
+taken only if they came.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from freshet.workloads.databricks_sql import Sql
+from freshet.workloads.inputs import InputFile
+from freshet.workloads.ledger import FILES, LOADS
+from freshet.workloads.sql import qualified
+from freshet.workloads.warehouse import Level
+
+__all__ = ["LOAD_ID", "Taken", "forget", "level_of", "make_ledger", "note_files", "record", "taken_by"]
+
+LOAD_ID = "_freshet_load_id"
+_COLUMNS = {
+    "seq": "BIGINT",
+    "load_id": "STRING",
+    "asset": "STRING",
+    "table_name": "STRING",
+    "fingerprint": "STRING",
+    "version": "STRING",
+    "changed": "BOOLEAN",
+    "updated_at": "TIMESTAMP",
+    "data_time": "TIMESTAMP",
+    "rows": "BIGINT",
+    "previous_rows": "BIGINT",
+    "rows_in": "BIGINT",
+    "rows_loaded": "BIGINT",
+    "rows_rejected": "BIGINT",
+    "bytes": "BIGINT",
+    "finished_at": "TIMESTAMP",
+}
+_FILES = {"table_name": "STRING", "path": "STRING", "sha256": "STRING", "bytes": "BIGINT", "load_id": "STRING"}
+
+
+def make_ledger(sql: Sql, schema: Sequence[str]) -> None:
+    for name, columns in ((LOADS, _COLUMNS), (FILES, _FILES)):
+        described = ", ".join(f"`{column}` {kind}" for column, kind in columns.items())
+        sql.ask(f"CREATE TABLE IF NOT EXISTS {qualified([*schema, name], mark='`')} ({described})")
+
+
+def level_of(sql: Sql, schema: Sequence[str], table: str) -> Level | None:
+    names = ("load_id", "version", "fingerprint", "updated_at", "data_time", "rows", "previous_rows")
+    found = sql.ask(
+        f"SELECT {', '.join(f'`{name}`' for name in names)} FROM {qualified([*schema, LOADS], mark='`')}"
+        " WHERE table_name = :name ORDER BY seq DESC LIMIT 1",
+        name=table,
+    )
+    return Level(**dict(zip(names, found[0], strict=True))) if found else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """``files``: path → sha256 of each whose rows came. ``unrecorded``: loads whose rows came and nothing more."""
+
+    files: Mapping[str, str]
+    unrecorded: frozenset[str]
+
+
+def taken_by(sql: Sql, schema: Sequence[str], table: str) -> Taken:
+    """Of the noted files those whose load is recorded, or of which the table has rows."""
+    notes = qualified([*schema, FILES], mark="`")
+    found = sql.ask(
+        f"SELECT f.path, f.sha256, f.load_id, l.load_id IS NOT NULL FROM {notes} AS f LEFT JOIN"
+        f" (SELECT DISTINCT load_id FROM {qualified([*schema, LOADS], mark='`')} WHERE table_name = :name) AS l"
+        " ON l.load_id = f.load_id WHERE f.table_name = :name",
+        name=table,
+    )
+    pending = {load_id for _, _, load_id, recorded in found if not recorded}
+    came = frozenset(one for one in pending if _has_rows(sql, [*schema, table], one))
+    files = {path: sha for path, sha, load_id, recorded in found if recorded or load_id in came}
+    return Taken(files=files, unrecorded=came)
+
+
+def _has_rows(sql: Sql, target: Sequence[str], load_id: str) -> bool:
+    return bool(sql.ask(f"SELECT 1 FROM {qualified(target, mark='`')} WHERE {LOAD_ID} = :id LIMIT 1", id=load_id))
+
+
+def forget(sql: Sql, schema: Sequence[str], table: str) -> None:
+    """The table is gone or replaced: files that it took may come again."""
+    sql.ask(f"DELETE FROM {qualified([*schema, FILES], mark='`')} WHERE table_name = :name", name=table)
+
+
+def note_files(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, files: Sequence[InputFile]) -> None:
+    for file in files:
+        values = {"table_name": table, "path": file.path, "sha256": file.sha256, "bytes": file.size, "load_id": load_id}
+        _once(sql, [*schema, FILES], values, key=("table_name", "path", "load_id"), kinds=_FILES)
+
+
+def record(sql: Sql, schema: Sequence[str], *, table: str, values: Mapping[str, Any]) -> None:
+    loads = qualified([*schema, LOADS], mark="`")
+    following = f"(SELECT coalesce(max(seq), 0) + 1 FROM {loads} WHERE table_name = :table_name)"
+    _once(
+        sql,
+        [*schema, LOADS],
+        {"table_name": table, **values},
+        key=("table_name", "load_id"),
+        kinds=_COLUMNS,
+        more={"seq": following},
+    )
+
+
+def _once(
+    sql: Sql,
+    target: Sequence[str],
+    values: Mapping[str, Any],
+    *,
+    key: Sequence[str],
+    kinds: Mapping[str, str],
+    more: Mapping[str, str] | None = None,
+) -> None:
+    """Insert a row unless its key is there: repeated by whomever, it stays one."""
+    made = {name: f"CAST(:{name} AS {kinds[name]})" for name in values} | dict(more or {})
+    source = ", ".join(f"{value} AS `{name}`" for name, value in made.items())
+    same = " AND ".join(f"t.`{name}` = s.`{name}`" for name in key)
+    names = ", ".join(f"`{name}`" for name in made)
+    sql.ask(
+        f"MERGE INTO {qualified(target, mark='`')} AS t USING (SELECT {source}) AS s ON {same}"
+        f" WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({', '.join(f's.`{name}`' for name in made)})",
+        **values,
+    )

@@ -1,0 +1,112 @@
+"""The one statement that changes a table in Databricks, by disposition, and the proof that it did.
+
+Each is atomic, and done twice is the same as once: rows carry their load's id, ``append`` adds none of a load that is
+there, ``merge`` writes only what is new or differs, ``replace`` swaps. Readers see the table before or after.
+"""
+
+from collections.abc import Sequence
+
+from freshet.workloads.databricks_ledger import LOAD_ID
+from freshet.workloads.databricks_sql import Sql, error_class
+from freshet.workloads.sql import identifier, literal, qualified
+
+__all__ = ["add_columns", "append", "create", "merge", "missing", "overwrite", "rows_of"]
+
+
+def _name(name: str) -> str:
+    return identifier(name, mark="`")
+
+
+def _table(parts: Sequence[str]) -> str:
+    return qualified(parts, mark="`")
+
+
+def _list(names: Sequence[str], *, of: str = "") -> str:
+    return ", ".join(of + _name(name) for name in names)
+
+
+def add_columns(sql: Sql, target: Sequence[str], new: Sequence[tuple[str, str]]) -> None:
+    """``new``: name and Databricks type."""
+    if new:
+        described = ", ".join(f"{_name(name)} {kind}" for name, kind in new)
+        sql.ask(f"ALTER TABLE {_table(target)} ADD COLUMNS ({described})")
+
+
+def create(sql: Sql, incoming: Sequence[str], target: Sequence[str], *, names: Sequence[str], load_id: str) -> None:
+    """A table that is not there yet, at once with its rows."""
+    try:
+        sql.ask(f"CREATE TABLE {_table(target)} AS {_rows(incoming, names, load_id)}")
+    except Exception as error:
+        # The connector repeats a statement whose answer was lost. Whose table it is, the count of the rows tells.
+        if error_class(error) != "TABLE_OR_VIEW_ALREADY_EXISTS":
+            raise
+
+
+def overwrite(
+    sql: Sql, incoming: Sequence[str], target: Sequence[str], *, names: Sequence[str], load_id: str, same: bool
+) -> None:
+    """All rows at once. ``same``: the columns stay as they are, and so do the table's comments and properties."""
+    if same:
+        sql.ask(f"INSERT OVERWRITE {_table(target)} ({_list([*names, LOAD_ID])}) {_rows(incoming, names, load_id)}")
+    else:
+        sql.ask(f"CREATE OR REPLACE TABLE {_table(target)} AS {_rows(incoming, names, load_id)}")
+
+
+def append(sql: Sql, incoming: Sequence[str], target: Sequence[str], *, names: Sequence[str], load_id: str) -> None:
+    sql.ask(
+        f"INSERT INTO {_table(target)} ({_list([*names, LOAD_ID])}) {_rows(incoming, names, load_id)}"
+        f" WHERE NOT EXISTS (SELECT 1 FROM {_table(target)} WHERE {LOAD_ID} = {literal(load_id)})"
+    )
+
+
+def merge(
+    sql: Sql,
+    incoming: Sequence[str],
+    target: Sequence[str],
+    *,
+    names: Sequence[str],
+    key: Sequence[str],
+    load_id: str,
+) -> None:
+    others = [name for name in names if name not in key]
+    update = ""
+    if others:
+        differs = " OR ".join(f"NOT (t.{_name(name)} <=> s.{_name(name)})" for name in others)
+        sets = ", ".join(f"t.{_name(name)} = s.{_name(name)}" for name in others)
+        update = f" WHEN MATCHED AND ({differs}) THEN UPDATE SET {sets}, t.{LOAD_ID} = {literal(load_id)}"
+    sql.ask(
+        f"MERGE INTO {_table(target)} AS t USING {_table(incoming)} AS s ON {_same(key)}{update}"
+        f" WHEN NOT MATCHED THEN INSERT ({_list([*names, LOAD_ID])})"
+        f" VALUES ({_list(names, of='s.')}, {literal(load_id)})"
+    )
+
+
+def rows_of(sql: Sql, target: Sequence[str], load_id: str) -> tuple[int, int]:
+    """All rows, and those that the load wrote."""
+    found = sql.ask(
+        f"SELECT count(*), coalesce(sum(CASE WHEN {LOAD_ID} = {literal(load_id)} THEN 1 ELSE 0 END), 0)"
+        f" FROM {_table(target)}"
+    )
+    return int(found[0][0]), int(found[0][1])
+
+
+def missing(
+    sql: Sql, incoming: Sequence[str], target: Sequence[str], *, names: Sequence[str], key: Sequence[str]
+) -> int:
+    """How many incoming rows a merged table does not have as they are."""
+    others = [name for name in names if name not in key]
+    same = "".join(f" AND t.{_name(name)} <=> s.{_name(name)}" for name in others)
+    return int(
+        sql.ask(
+            f"SELECT count(*) FROM {_table(incoming)} AS s WHERE NOT EXISTS"
+            f" (SELECT 1 FROM {_table(target)} AS t WHERE {_same(key)}{same})"
+        )[0][0]
+    )
+
+
+def _same(key: Sequence[str]) -> str:
+    return " AND ".join(f"t.{_name(name)} = s.{_name(name)}" for name in key)
+
+
+def _rows(incoming: Sequence[str], names: Sequence[str], load_id: str) -> str:
+    return f"SELECT {_list(names)}, {literal(load_id)} AS {LOAD_ID} FROM {_table(incoming)}"

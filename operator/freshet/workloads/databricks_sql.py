@@ -1,0 +1,164 @@
+"""A connection to a Databricks SQL warehouse, with the credentials that the operator puts into the pod's environment.
+
+A warehouse that sleeps takes minutes to answer: the connector waits for it, and this says so. Telemetry is off. The
+connector repeats a statement whose answer was lost, so each statement that goes through here may run twice.
+"""
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
+from freshet.workloads.log import EVERY, LOG
+
+__all__ = ["Connect", "Sql", "access_token", "connection_options", "error_class", "open_sql", "sentence"]
+
+Connect = Callable[..., Any]
+_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
+_REFUSED = ("401", "403", "Invalid access token", "invalid_client", "UNAUTHENTICATED")
+
+
+class Sql:
+    """An open session. ``ask`` is its one verb."""
+
+    def __init__(self, *, connection: Any, host: str) -> None:
+        self._connection = connection
+        self.host = host
+
+    def ask(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
+        """The rows of one statement; ``values`` fill its ``:name`` marks. Raises what the connector raises."""
+        with _patience(), self._connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return [tuple(row) for row in cursor.fetchall()]
+
+
+@contextmanager
+def open_sql(environ: Mapping[str, str] = os.environ, *, connect: Connect | None = None) -> Iterator[Sql]:
+    """A session, once the warehouse is awake; what is being waited for is said. Raises what the connector raises."""
+    options = connection_options(environ)
+    with _patience():
+        session = (connect or _connector())(**options)
+    with session as connection:
+        yield Sql(connection=connection, host=str(options["server_hostname"]))
+
+
+def _connector() -> Connect:
+    from databricks import sql
+
+    connect: Connect = sql.connect
+    return connect
+
+
+def connection_options(environ: Mapping[str, str]) -> dict[str, Any]:
+    """What ``databricks.sql.connect`` takes, from the variables of docs/contract.md.
+
+    Raises ConfigError naming what is missing.
+    """
+    host, path = environ.get("DATABRICKS_SERVER_HOSTNAME", ""), environ.get("DATABRICKS_HTTP_PATH", "")
+    token = environ.get("DATABRICKS_TOKEN", "")
+    client = (environ.get("DATABRICKS_CLIENT_ID", ""), environ.get("DATABRICKS_CLIENT_SECRET", ""))
+    present = {"host": host, "httpPath": path, "token (or clientId and clientSecret)": token or all(client)}
+    missing = [name for name, value in present.items() if not value]
+    if missing:
+        raise ConfigError(
+            "CredentialsMissing",
+            f"The Databricks Secret lacks {', '.join(missing)}: add it (warehouse.databricks.secretRef).",
+        )
+    options = _address(host, path) | {
+        "http_path": path,
+        "enable_telemetry": False,
+        "user_agent_entry": "freshet",
+        "_retry_delay_min": 0.25,
+    }
+    if token:
+        return options | {"access_token": token}
+    return options | {"credentials_provider": lambda: _machine(host, *client)}
+
+
+def _address(host: str, path: str) -> dict[str, Any]:
+    """A bare name, or https; plain HTTP would show the token, so that it is taken on loopback only."""
+    if host.startswith("http://"):
+        if _LOOPBACK.fullmatch(host) is None:
+            raise ConfigError(
+                "CredentialsMissing",
+                "The host in the Databricks Secret begins with http://, which would send the token in the clear: "
+                "write the server's name alone, such as dbc-00000000-0000.cloud.databricks.com.",
+            )
+        return {"server_hostname": host.removeprefix("http://"), "_connection_uri": host + path}
+    return {"server_hostname": host.removeprefix("https://").rstrip("/")}
+
+
+def _machine(host: str, client_id: str, client_secret: str) -> Any:
+    from databricks.sdk.core import Config, oauth_service_principal
+
+    url = host if host.startswith("http") else f"https://{host}"
+    return oauth_service_principal(Config(host=url, client_id=client_id, client_secret=client_secret))
+
+
+def access_token(options: Mapping[str, Any]) -> str:
+    """The token of ``connection_options``, fetched first where an OAuth client was given."""
+    if "access_token" in options:
+        return str(options["access_token"])
+    headers = options["credentials_provider"]()()
+    return str(headers["Authorization"]).removeprefix("Bearer ")
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Say, while nothing comes back, what is being waited for."""
+    done = threading.Event()
+
+    def speak() -> None:
+        seconds = EVERY
+        while not done.wait(EVERY):
+            LOG.info(
+                "Waiting for the Databricks SQL warehouse, %.0f s by now (a sleeping one takes minutes to start).",
+                seconds,
+            )
+            seconds += EVERY
+
+    thread = threading.Thread(target=speak, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def error_class(error: BaseException) -> str:
+    """``TABLE_OR_VIEW_NOT_FOUND`` and the like, from the square brackets; empty where there is none."""
+    found = re.search(r"\[([A-Z][A-Z0-9_]+)[.\]]", str(error))
+    return found[1] if found else ""
+
+
+def sentence(error: Exception, *, what: str, relation: str, host: str) -> WorkloadError:
+    """The connector's complaint for people. ``what`` was asked, such as "the count of main.a.b"."""
+    text, kind = str(error), error_class(error)
+    if kind in ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"):
+        return InputError(
+            "RelationMissing",
+            f"There is no table or view {relation} in the warehouse: build it first, or mend the count's relation.",
+        )
+    if kind == "NO_SUCH_CATALOG_EXCEPTION":
+        return ConfigError("RelationMissing", f"The catalog of {relation} does not exist: mend warehouse.databricks.")
+    if kind == "UNRESOLVED_COLUMN":
+        return ConfigError("DataTimeColumnMissing", f"dataTimeColumn is not a column of {relation}: mend it.")
+    if "PERMISSION_DENIED" in text or "INSUFFICIENT_PERMISSIONS" in text:
+        return ConfigError(
+            "PermissionDenied",
+            f"The credentials do not allow {what}: grant what it needs (docs/loads.md), and USE on catalog and schema.",
+        )
+    if any(mark in text for mark in _REFUSED):
+        return ConfigError(
+            "AuthenticationFailed",
+            f"Databricks at {host} refuses the credentials: renew them in the Secret (warehouse.databricks.secretRef).",
+        )
+    return Unavailable(
+        "WarehouseUnavailable",
+        f"Databricks at {host} did not answer {what} ({kind or type(error).__name__}): it is tried again;"
+        " --debug shows the details.",
+    )

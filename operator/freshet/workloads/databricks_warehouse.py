@@ -1,0 +1,343 @@
+"""Loads into Databricks, exactly once without transactions (docs/loads.md, "Databricks").
+
+Rows are brought into a table of this load's own and counted, one atomic statement publishes them, what is in the table
+then is read back, and only then the load is recorded. Every step may be lost, repeated or cut off: the next look finds
+out from the rows themselves.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from freshet.workloads import databricks_ledger as ledger
+from freshet.workloads import databricks_publish as publish
+from freshet.workloads.columns import Column, snake
+from freshet.workloads.databricks_incoming import Incoming
+from freshet.workloads.databricks_sql import Sql, connection_options, error_class, open_sql, sentence
+from freshet.workloads.databricks_types import expect_known, from_databricks, stored, to_databricks
+from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
+from freshet.workloads.log import LOG
+from freshet.workloads.parse import Refused
+from freshet.workloads.spec import Databricks, IngestSpec
+from freshet.workloads.sql import identifier, qualified
+from freshet.workloads.warehouse import AnswerLost, Batch, Level, Outcome, TableMoved, TableState
+
+__all__ = ["DatabricksWarehouse"]
+
+_MOVED = (
+    "DELTA_CONCURRENT",
+    "DELTA_METADATA_CHANGED",
+    "DELTA_PROTOCOL_CHANGED",
+    "DELTA_SCHEMA_CHANGE",
+    "TABLE_OR_VIEW_NOT_FOUND",
+    "TABLE_OR_VIEW_ALREADY_EXISTS",
+    "RESOURCE_DOES_NOT_EXIST",
+    "VOLUME_",
+)
+"""What another load of the same table looks like from here: look again."""
+_REJECTED = 500
+"""So many rejected rows are written by one statement."""
+
+
+class DatabricksWarehouse:
+    """One table of one Databricks schema (``warehouse.Warehouse``)."""
+
+    def __init__(self, *, spec: IngestSpec, where: Databricks) -> None:
+        self._spec = spec
+        self._where = where
+        self._table = spec.table.lower()
+        self._options = connection_options(os.environ)
+
+    @property
+    def relation(self) -> str:
+        catalog = [self._where.catalog] if self._where.catalog else []
+        return ".".join([*catalog, self._where.schema, self._spec.table])
+
+    def stored(self, kind: str) -> str:
+        return stored(kind)
+
+    def inspect(self) -> TableState:
+        """Also takes in what a load that was cut off has left."""
+        with self._open() as (sql, place):
+            return self._state(sql, place)
+
+    def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
+        expect_known(batch.columns)
+        with self._open() as (sql, place):
+            incoming = Incoming(
+                place=place, table=self._table, pipeline=f"freshet_{snake(self._spec.asset or self._spec.table)}"
+            )
+            _make_schema(sql, place)
+            ledger.make_ledger(sql, place)
+            incoming.fence(sql)
+            before = self._state(sql, place)
+            if _token(before) != _token(expected):
+                raise TableMoved
+            try:
+                self._bring(sql, incoming, batch, folder)
+                return self._publish(sql, place, incoming, batch, before)
+            finally:
+                incoming.drop(sql)
+
+    @contextmanager
+    def _open(self) -> Iterator[tuple[Sql, tuple[str, str]]]:
+        """A session and (catalog, schema). What goes wrong inside is sorted: moved, lost, or a sentence."""
+        try:
+            with open_sql(os.environ) as sql:
+                catalog = self._where.catalog or str(sql.ask("SELECT current_catalog()")[0][0])
+                yield sql, (catalog.lower(), self._where.schema.lower())
+        except (WorkloadError, TableMoved, AnswerLost):
+            raise
+        except Exception as error:
+            raise self._sorted(error) from error
+
+    def _sorted(self, error: Exception) -> Exception:
+        cause = _telling(error)
+        kind = error_class(cause)
+        if kind.startswith(_MOVED):
+            return TableMoved()
+        host = str(self._options["server_hostname"])
+        found = sentence(cause, what=f"the load of {self.relation}", relation=self.relation, host=host)
+        return AnswerLost(found) if isinstance(found, Unavailable) else found
+
+    def _state(self, sql: Sql, place: tuple[str, str]) -> TableState:
+        all_columns = self._columns(sql, place)
+        level = self._level(sql, place)
+        if all_columns is None:
+            return TableState(columns=None, level=level, rows=0)
+        columns = tuple(column for column in all_columns if column.name != ledger.LOAD_ID)
+        marked = len(columns) < len(all_columns)
+        taken: Mapping[str, str] = {}
+        if marked and self._spec.write.disposition == "append":
+            level, taken = self._taken(sql, place, level)
+        rows = int(sql.ask(f"SELECT count(*) FROM {qualified((*place, self._table), mark='`')}")[0][0])
+        return TableState(columns=columns, level=level, rows=rows, taken=taken, marked=marked)
+
+    def _level(self, sql: Sql, place: tuple[str, str]) -> Level | None:
+        try:
+            return ledger.level_of(sql, place, self._table)
+        except Exception as error:
+            if error_class(error) not in ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"):
+                raise
+            return None
+
+    def _taken(self, sql: Sql, place: tuple[str, str], level: Level | None) -> tuple[Level | None, Mapping[str, str]]:
+        """The files that came. A load that was cut off between its rows and its record is recorded now."""
+        taken = ledger.taken_by(sql, place, self._table)
+        for load_id in sorted(taken.unrecorded):
+            LOG.info("An earlier load wrote its rows and was cut off: it is recorded now.")
+            rows, written = publish.rows_of(sql, (*place, self._table), load_id)
+            now = datetime.now(UTC)
+            values = {
+                "load_id": load_id,
+                "asset": self._spec.asset,
+                "fingerprint": "",
+                "version": load_id,
+                "changed": True,
+                "updated_at": now,
+                "data_time": self._data_time(sql, (*place, self._table)),
+                "rows": rows,
+                "previous_rows": level and level.rows,
+                "rows_loaded": written,
+                "finished_at": now,
+            }
+            ledger.record(sql, place, table=self._table, values=values)
+            level = self._level(sql, place)
+        return level, taken.files
+
+    def _columns(self, sql: Sql, place: tuple[str, str]) -> tuple[Column, ...] | None:
+        """Also those that are ours; None where there is no table."""
+        schema = f"{identifier(place[0], mark='`')}.information_schema"
+        names = {"place": place[1], "name": self._table}
+        kinds = sql.ask(
+            f"SELECT table_type FROM {schema}.tables WHERE table_schema = :place AND table_name = :name", **names
+        )
+        if not kinds:
+            return None
+        if "VIEW" in str(kinds[0][0]):
+            raise InputError(
+                "NotATable", f"{self.relation} is a view, not a table: give the source another table, or drop it."
+            )
+        found = sql.ask(
+            f"SELECT column_name, full_data_type FROM {schema}.columns"
+            " WHERE table_schema = :place AND table_name = :name ORDER BY ordinal_position",
+            **names,
+        )
+        return tuple(Column(name=name, type=from_databricks(kind)) for name, kind in found)
+
+    def _bring(self, sql: Sql, incoming: Incoming, batch: Batch, folder: Path) -> None:
+        arrived = incoming.bring(
+            sql, path=batch.path, rows=batch.rows, columns=batch.columns, folder=folder, options=self._options
+        )
+        if arrived != batch.rows:
+            raise AnswerLost(self._incomplete(f"{arrived:,} of {batch.rows:,} rows arrived beside {self.relation}"))
+
+    def _incomplete(self, what: str) -> Unavailable:
+        return Unavailable("LoadIncomplete", f"{what}: nothing is reported as loaded; it is tried again.")
+
+    def _publish(
+        self, sql: Sql, place: tuple[str, str], incoming: Incoming, batch: Batch, before: TableState
+    ) -> Outcome:
+        target = (*place, self._table)
+        load_id = _load_id(batch, before)
+        names = [column.name for column in batch.columns]
+        disposition = self._spec.write.disposition
+        if before.columns is None or disposition == "replace":
+            ledger.forget(sql, place, self._table)
+        if disposition == "append":
+            ledger.note_files(sql, place, self._table, load_id=load_id, files=batch.files)
+        if before.columns is None:
+            publish.create(sql, incoming.table, target, names=names, load_id=load_id)
+        elif disposition == "replace":
+            same = _same_columns(before, batch.columns)
+            publish.overwrite(sql, incoming.table, target, names=names, load_id=load_id, same=same)
+        else:
+            publish.add_columns(sql, target, _new(before, batch.columns))
+            if disposition == "append":
+                publish.append(sql, incoming.table, target, names=names, load_id=load_id)
+            else:
+                publish.merge(sql, incoming.table, target, names=names, key=batch.key, load_id=load_id)
+        rows, written = publish.rows_of(sql, target, load_id)
+        self._prove(sql, incoming, target, batch, written=written, rows=rows)
+        level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
+        return Outcome(level=level, changed=level.version == load_id, written=written)
+
+    def _prove(
+        self, sql: Sql, incoming: Incoming, target: tuple[str, ...], batch: Batch, *, written: int, rows: int
+    ) -> None:
+        """Raises AnswerLost where the table does not hold what was published."""
+        if self._spec.write.disposition == "merge":
+            names = [column.name for column in batch.columns]
+            gone = publish.missing(sql, incoming.table, target, names=names, key=batch.key)
+            if gone or written > batch.rows:
+                raise AnswerLost(self._incomplete(f"{self.relation} lacks {gone:,} of {batch.rows:,} rows"))
+        elif written != batch.rows or (self._spec.write.disposition == "replace" and rows != batch.rows):
+            raise AnswerLost(self._incomplete(f"{self.relation} holds {written:,} of {batch.rows:,} rows"))
+
+    def _record(
+        self,
+        sql: Sql,
+        place: tuple[str, str],
+        batch: Batch,
+        before: TableState,
+        *,
+        load_id: str,
+        rows: int,
+        written: int,
+    ) -> Level:
+        now = datetime.now(UTC)
+        old = before.level if before.columns is not None else None
+        kept = old if old is not None and written == 0 else None
+        self._quarantine(sql, place, batch, load_id)
+        values = {
+            "load_id": load_id,
+            "asset": self._spec.asset,
+            "fingerprint": batch.fingerprint,
+            "version": kept.version if kept else load_id,
+            "changed": kept is None,
+            "updated_at": kept.updated_at if kept else now,
+            "data_time": self._data_time(sql, (*place, self._table)),
+            "rows": rows,
+            "previous_rows": kept.previous_rows if kept else old and old.rows,
+            "rows_in": batch.rows_in,
+            "rows_loaded": written,
+            "rows_rejected": batch.rejected,
+            "bytes": sum(file.size for file in batch.files),
+            "finished_at": now,
+        }
+        ledger.record(sql, place, table=self._table, values=values)
+        level = ledger.level_of(sql, place, self._table)
+        if level is None or level.load_id != load_id:
+            raise TableMoved
+        return level
+
+    def _data_time(self, sql: Sql, target: tuple[str, ...]) -> datetime | None:
+        column = self._spec.data_time_column
+        if column is None:
+            return None
+        found = sql.ask(f"SELECT max({identifier(snake(column), mark='`')}) FROM {qualified(target, mark='`')}")[0][0]
+        return _moment(found, column=column, relation=self.relation)
+
+    def _quarantine(self, sql: Sql, place: tuple[str, str], batch: Batch, load_id: str) -> None:
+        """Bad rows, once per load: they may be written again by whoever finishes it."""
+        if not batch.refused:
+            return
+        table = qualified((*place, f"{self._table}__rejected"), mark="`")
+        sql.ask(
+            f"CREATE TABLE IF NOT EXISTS {table} (load_id STRING, path STRING, line BIGINT, `column` STRING, "
+            "reason STRING, raw STRING)"
+        )
+        for start in range(0, len(batch.refused), _REJECTED):
+            part = batch.refused[start : start + _REJECTED]
+            source = " UNION ALL ".join(f"SELECT {_values(at)}" for at in range(len(part)))
+            sql.ask(
+                f"MERGE INTO {table} AS t USING ({source}) AS s"
+                " ON t.load_id = s.load_id AND t.path = s.path AND t.line = s.line WHEN NOT MATCHED THEN INSERT"
+                " (load_id, path, line, `column`, reason, raw)"
+                " VALUES (s.load_id, s.path, s.line, s.`column`, s.reason, s.raw)",
+                load_id=load_id,
+                **{key: value for at, one in enumerate(part) for key, value in _marks(at, one).items()},
+            )
+
+
+def _values(at: int) -> str:
+    kinds = {"path": "STRING", "line": "BIGINT", "column": "STRING", "reason": "STRING", "raw": "STRING"}
+    made = ", ".join(f"CAST(:{name}{at} AS {kind}) AS `{name}`" for name, kind in kinds.items())
+    return f":load_id AS load_id, {made}"
+
+
+def _marks(at: int, one: Refused) -> dict[str, object]:
+    values = {"path": one.path, "line": one.line, "column": one.column, "reason": one.reason, "raw": one.raw}
+    return {f"{name}{at}": value for name, value in values.items()}
+
+
+def _telling(error: BaseException) -> Exception:
+    """The first complaint below dlt's that names its class, or else all of them in one."""
+    chain: list[BaseException] = []
+    found: BaseException | None = error
+    while found is not None and found not in chain:
+        if error_class(found):
+            return Exception(str(found))
+        chain.append(found)
+        found = found.__cause__ or found.__context__
+    return Exception(" / ".join(f"{type(one).__name__}: {one}" for one in chain))
+
+
+def _load_id(batch: Batch, before: TableState) -> str:
+    """Derived from what is loaded onto what: whoever does the same gives it the same name."""
+    onto = before.level.load_id if before.level else ""
+    return hashlib.sha256(f"{batch.fingerprint}\n{onto}".encode()).hexdigest()[:24]
+
+
+def _make_schema(sql: Sql, place: tuple[str, str]) -> None:
+    """Who may not make schemas may still use one that is there."""
+    schemata = f"{identifier(place[0], mark='`')}.information_schema.schemata"
+    if not sql.ask(f"SELECT 1 FROM {schemata} WHERE schema_name = :name", name=place[1]):
+        sql.ask(f"CREATE SCHEMA IF NOT EXISTS {qualified(place, mark='`')}")
+
+
+def _new(before: TableState, columns: tuple[Column, ...]) -> list[tuple[str, str]]:
+    known = {column.name for column in before.columns or ()}
+    new = [(column.name, to_databricks(column.type)) for column in columns if column.name not in known]
+    return new if before.marked else [*new, (ledger.LOAD_ID, "STRING")]
+
+
+def _same_columns(before: TableState, columns: tuple[Column, ...]) -> bool:
+    held = {column.name: column.type for column in before.columns or ()}
+    return before.marked and held == {column.name: stored(column.type) for column in columns}
+
+
+def _moment(found: object, *, column: str, relation: str) -> datetime | None:
+    from freshet.workloads.count import as_time
+
+    try:
+        return as_time(found, column=column)
+    except ConfigError as error:
+        raise ConfigError(error.reason, f"{error.message} ({relation})") from error
+
+
+def _token(state: TableState) -> tuple[object, ...]:
+    return (state.level.load_id if state.level else None, state.columns, state.rows)
