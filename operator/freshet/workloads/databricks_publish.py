@@ -72,8 +72,8 @@ def merge(
     update = ""
     if others:
         differs = " OR ".join(f"NOT (t.{_name(name)} <=> s.{_name(name)})" for name in others)
-        sets = ", ".join(f"t.{_name(name)} = s.{_name(name)}" for name in others)
-        update = f" WHEN MATCHED AND ({differs}) THEN UPDATE SET {sets}, t.{LOAD_ID} = {literal(load_id)}"
+        sets = ", ".join(f"{_name(name)} = s.{_name(name)}" for name in others)
+        update = f" WHEN MATCHED AND ({differs}) THEN UPDATE SET {sets}, {LOAD_ID} = {literal(load_id)}"
     sql.ask(
         f"MERGE INTO {_table(target)} AS t USING {_table(incoming)} AS s ON {_same(key)}{update}"
         f" WHEN NOT MATCHED THEN INSERT ({_list([*names, LOAD_ID])})"

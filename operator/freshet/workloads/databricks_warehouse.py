@@ -101,7 +101,7 @@ class DatabricksWarehouse:
             return TableMoved()
         host = str(self._options["server_hostname"])
         found = sentence(cause, what=f"the load of {self.relation}", relation=self.relation, host=host)
-        return AnswerLost(found) if isinstance(found, Unavailable) else found
+        return AnswerLost(found) if isinstance(found, Unavailable) and not kind else found
 
     def _state(self, sql: Sql, place: tuple[str, str]) -> TableState:
         all_columns = self._columns(sql, place)

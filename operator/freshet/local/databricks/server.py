@@ -71,6 +71,8 @@ def _handler(owner: DatabricksServer) -> type[BaseHTTPRequestHandler]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
     server_: DatabricksServer
 
     def do_POST(self) -> None:

@@ -97,6 +97,10 @@ def _text(tree: Statement, session: Session) -> str:
 
 def _changed(con: Any, tree: Any, session: Session) -> Answer:
     if not isinstance(tree, exp.Merge):
+        if isinstance(tree, exp.Insert) and tree.args.get("overwrite"):
+            tree.set("overwrite", False)
+            table = tree.find(exp.Table)
+            con.execute(f"DELETE FROM {quoted([table.catalog, table.db, table.name])}")
         count = int(con.execute(_text(tree, session)).fetchone()[0])
         more = {"num_inserted_rows": count} if isinstance(tree, exp.Insert) else {}
         return _counts({"num_affected_rows": count, **more})
