@@ -77,12 +77,14 @@ INFERRED = tuple(_SHAPES)
 
 
 def inference_test(column: str, kind: str, csv: Csv) -> str:
-    """A condition: does the text in ``column`` (quoted) read as ``kind`` without any doubt."""
+    """A condition: does the text in ``column`` (quoted) read as ``kind`` without any doubt. No value fits each kind."""
     typed = Column(name="", type=kind)
     pattern = _format(typed, csv)
     if pattern is not None:
-        return f"try_strptime({column}, {literal(pattern)}) IS NOT NULL"
-    return f"regexp_full_match({column}, {literal(_SHAPES[kind])}) AND try_cast({column} AS {kind}) IS NOT NULL"
+        fits = f"try_strptime({column}, {literal(pattern)}) IS NOT NULL"
+    else:
+        fits = f"regexp_full_match({column}, {literal(_SHAPES[kind])}) AND try_cast({column} AS {kind}) IS NOT NULL"
+    return f"({column} IS NULL OR {fits})"
 
 
 def may_be(value: str, kind: str, csv: Csv) -> bool:

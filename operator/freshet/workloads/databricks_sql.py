@@ -18,7 +18,8 @@ __all__ = ["Connect", "Sql", "access_token", "connection_options", "error_class"
 
 Connect = Callable[..., Any]
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
-_REFUSED = ("401", "403", "Invalid access token", "invalid_client", "UNAUTHENTICATED")
+_TOKEN_PATIENCE = 60
+_REFUSED = r"\b40[13]\b|Invalid access token|invalid_client|UNAUTHENTICATED"
 
 
 class Sql:
@@ -95,7 +96,14 @@ def _machine(host: str, client_id: str, client_secret: str) -> Any:
     from databricks.sdk.core import Config, oauth_service_principal
 
     url = host if host.startswith("http") else f"https://{host}"
-    return oauth_service_principal(Config(host=url, client_id=client_id, client_secret=client_secret))
+    config = Config(
+        host=url,
+        client_id=client_id,
+        client_secret=client_secret,
+        auth_type="oauth-m2m",
+        retry_timeout_seconds=_TOKEN_PATIENCE,
+    )
+    return oauth_service_principal(config)
 
 
 def access_token(options: Mapping[str, Any]) -> str:
@@ -152,7 +160,7 @@ def sentence(error: Exception, *, what: str, relation: str, host: str) -> Worklo
             "PermissionDenied",
             f"The credentials do not allow {what}: grant what it needs (docs/loads.md), and USE on catalog and schema.",
         )
-    if any(mark in text for mark in _REFUSED):
+    if re.search(_REFUSED, text):
         return ConfigError(
             "AuthenticationFailed",
             f"Databricks at {host} refuses the credentials: renew them in the Secret (warehouse.databricks.secretRef).",

@@ -67,9 +67,7 @@ class DatabricksWarehouse:
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         expect_known(batch.columns)
         with self._open() as (sql, place):
-            incoming = Incoming(
-                place=place, table=self._table, pipeline=f"freshet_{snake(self._spec.asset or self._spec.table)}"
-            )
+            incoming = self._incoming(place)
             _make_schema(sql, place)
             ledger.make_ledger(sql, place)
             incoming.fence(sql)
@@ -81,6 +79,10 @@ class DatabricksWarehouse:
                 return self._publish(sql, place, incoming, batch, before)
             finally:
                 incoming.drop(sql)
+
+    def _incoming(self, place: tuple[str, str]) -> Incoming:
+        pipeline = f"freshet_{snake(self._spec.asset or self._spec.table)}"
+        return Incoming(place=place, table=self._table, pipeline=pipeline)
 
     @contextmanager
     def _open(self) -> Iterator[tuple[Sql, tuple[str, str]]]:
@@ -146,6 +148,8 @@ class DatabricksWarehouse:
             }
             ledger.record(sql, place, table=self._table, values=values)
             level = self._level(sql, place)
+        if taken.unrecorded:
+            self._incoming(place).fence(sql)
         return level, taken.files
 
     def _columns(self, sql: Sql, place: tuple[str, str]) -> tuple[Column, ...] | None:

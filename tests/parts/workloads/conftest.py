@@ -2,6 +2,7 @@
 
 import json
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import duckdb
 import msgspec
 import pytest
+from tests.parts.workloads.lake import TOKEN, Lake, environ_of
 
+from freshet.local.databricks.server import DatabricksServer
 from freshet.workloads.command import now
 from freshet.workloads.load import load
 from freshet.workloads.spec import IngestSpec
@@ -60,5 +63,22 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     before = dict(os.environ)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     yield World(tmp_path)
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def databricks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabricksServer]:
+    with DatabricksServer(state=tmp_path_factory.mktemp("databricks"), token=TOKEN) as server:
+        yield server
+
+
+@pytest.fixture
+def lake(databricks: DatabricksServer, tmp_path: Path) -> Iterator[Lake]:
+    before = dict(os.environ)
+    os.environ.update(environ_of(databricks), TMPDIR=str(tmp_path))
+    databricks.faults.clear()
+    yield Lake(databricks, folder=tmp_path, schema=f"kw_{uuid.uuid4().hex[:8]}")
+    databricks.faults.clear()
     os.environ.clear()
     os.environ.update(before)

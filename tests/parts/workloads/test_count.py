@@ -10,7 +10,8 @@ import pytest
 from tests.parts.workloads.conftest import World
 
 from freshet.workloads.count import count_rows, relation_parts
-from freshet.workloads.count_databricks import ask_databricks, connection_options
+from freshet.workloads.count_databricks import ask_databricks
+from freshet.workloads.databricks_sql import connection_options
 from freshet.workloads.errors import WorkloadError
 from freshet.workloads.spec import CountSpec
 
@@ -89,13 +90,14 @@ class Connection:
     def cursor(self) -> Self:
         return self
 
-    def execute(self, statement: str) -> None:
+    def execute(self, statement: str, values: object) -> None:
+        assert values is None
         self.statements.append(statement)
         if isinstance(self.answer, Exception):
             raise self.answer
 
-    def fetchone(self) -> Any:
-        return self.answer
+    def fetchall(self) -> Any:
+        return [self.answer]
 
 
 def test_databricks_is_asked_with_quoted_names_and_without_telemetry() -> None:

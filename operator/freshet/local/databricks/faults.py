@@ -30,6 +30,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     | lose | the statement is done, then the connection is closed |
     | status | a bare HTTP answer ``status``, with ``Retry-After: retryAfter`` where that is given; nothing is done |
     | delay | the statement is done after ``seconds`` |
+
+    With ``after`` a rule begins when the one before it in its list has struck: a pod that is killed asks for no more.
     """
 
     action: Literal["refuse", "drop", "lose", "status", "delay"]
@@ -40,6 +42,7 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     status: int = 503
     retry_after: float | None = msgspec.field(default=None, name="retryAfter")
     seconds: float = 0.0
+    after: bool = False
 
     def __post_init__(self) -> None:
         try:
@@ -51,10 +54,17 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 @dataclass
 class _Use:
     fault: Fault
+    former: "_Use | None" = None
     seen: int = 0
+
+    @property
+    def struck(self) -> bool:
+        return self.seen > self.fault.skip
 
     def takes(self, statement: str) -> bool:
         """Counts what matches; true where it is this one's turn."""
+        if self.fault.after and not (self.former and self.former.struck):
+            return False
         if re.search(self.fault.statement, statement, re.IGNORECASE) is None:
             return False
         self.seen += 1
@@ -74,7 +84,8 @@ class Faults:
         """Add rules, a JSON list of them. Raises msgspec.ValidationError."""
         rules = msgspec.json.decode(body, type=list[Fault])
         with self._lock:
-            self._uses += [_Use(fault) for fault in rules]
+            for fault in rules:
+                self._uses.append(_Use(fault, former=self._uses[-1] if self._uses else None))
 
     def clear(self) -> None:
         """Be well, and forget what was asked."""

@@ -28,6 +28,7 @@ __all__ = ["HTTP_PATH", "DatabricksServer"]
 HTTP_PATH = "/sql/1.0/warehouses/standin"
 _CLIENT = "/oidc/v1/token"
 _DISCOVERY = "/oidc/.well-known/oauth-authorization-server"
+_METADATA = "/.well-known/databricks-config"
 _FILES = "/files"
 _LOG = logging.getLogger(__name__)
 
@@ -103,10 +104,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._guarded(lambda: self.server_.faults.run(f"DELETE {self._file()}", self._delete))
 
     def do_GET(self) -> None:
+        url = self.server_.url
         if self.path == "/_log":
             self._json(200, self.server_.faults.log())
+        elif self.path == _METADATA:
+            self._json(200, {"oidc_endpoint": f"{url}/oidc", "account_id": "standin", "workspace_id": "1"})
         elif self.path == _DISCOVERY:
-            url = self.server_.url
             self._json(200, {"authorization_endpoint": f"{url}/oidc/v1/authorize", "token_endpoint": f"{url}{_CLIENT}"})
         else:
             self._json(404, {"error_code": "ENDPOINT_NOT_FOUND", "message": f"No API found for GET {self.path}"})

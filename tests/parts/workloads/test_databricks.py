@@ -1,0 +1,216 @@
+"""Loads into and counts in Databricks, by the real connector and dlt, against the stand-in."""
+
+import gzip
+import json
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.parts.workloads.lake import TOKEN, Lake
+
+from freshet.workloads.count import count_rows
+from freshet.workloads.databricks_incoming import split
+from freshet.workloads.errors import WorkloadError
+from freshet.workloads.spec import CountSpec
+
+MERGE = {"disposition": "merge", "primaryKey": ["id"]}
+TYPES = {
+    "TINYINT": ("-5", -5),
+    "BIGINT": ("9007199254740993", 9007199254740993),
+    "DOUBLE": ("0.1", 0.1),
+    "DECIMAL(18,2)": ("1.50", Decimal("1.50")),
+    "BOOLEAN": ("true", True),
+    "DATE": ("2026-01-02", date(2026, 1, 2)),
+    "TIME": ("10:11:12", "10:11:12"),
+    "TIMESTAMP": ("2026-01-02T03:04:05.678901", datetime(2026, 1, 2, 3, 4, 5, 678901)),
+    "TIMESTAMPTZ": ("2026-01-02T03:04:05+02:00", datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC)),
+    "UUID": ("6f1b9c5e-0000-4000-8000-000000000001", "6f1b9c5e-0000-4000-8000-000000000001"),
+    "VARCHAR": ("007", "007"),
+}
+
+
+def count(lake: Lake, relation: str, **more: Any) -> dict[str, Any]:
+    warehouse = {"databricks": {"schema": lake.schema, "catalog": "main"}}
+    return dict(count_rows(msgspec.convert({"warehouse": warehouse, "relation": relation, **more}, CountSpec)))
+
+
+def test_every_type_arrives_exactly_and_stays_what_it_is(lake: Lake) -> None:
+    names = [f"c{at}" for at in range(len(TYPES))]
+    schema = dict(zip(names, TYPES, strict=True))
+    texts, values = zip(*TYPES.values(), strict=True)
+    head = ",".join(["id", *names])
+    lake.write(f"{head}\n1,{','.join(texts)}\n2{',' * len(names)}\n")
+    lake.load(csv={"schema": schema}, write=MERGE)
+    assert lake.rows(", ".join(names)) == sorted([values, (None,) * len(names)], key=str)
+    lake.write(f"{head}\n1,{','.join(texts)}\n3,{','.join(texts)}\n")
+    told = lake.load(csv={"schema": schema}, write=MERGE)
+    assert (told["rows"], told["rowsLoaded"]) == (3, 1)
+
+
+def test_an_unchanged_input_writes_nothing_and_with_the_last_result_asks_nothing(lake: Lake) -> None:
+    lake.write("id,v\n1,a\n")
+    first = lake.load()
+    lake.faults()
+    second = lake.load()
+    assert (second["changed"], second["version"], second["rows"]) == (False, first["version"], 1)
+    assert [text for text in lake.asked() if not text.startswith(("SELECT", "OPEN"))] == []
+
+
+def test_merging_the_same_rows_again_makes_no_version(lake: Lake) -> None:
+    lake.write("id,v\n1,a\n2,b\n")
+    first = lake.load(write=MERGE)
+    lake.write("id,v\n2,b\n1,a\n")
+    again = lake.load(write=MERGE)
+    assert (again["changed"], again["version"], again["rowsLoaded"]) == (False, first["version"], 0)
+
+
+def test_columns_come_and_go(lake: Lake) -> None:
+    lake.write("id,v\n1,a\n")
+    lake.load(write=MERGE)
+    lake.write("id,w\n1,2.5\n2,\n")
+    lake.load(write=MERGE)
+    assert lake.rows("id, v, w") == [(1, "a", 2.5), (2, None, None)]
+    lake.write("id,v\n1,a\n")
+    with pytest.raises(WorkloadError, match="onSchemaChange"):
+        lake.load(write=MERGE, onSchemaChange="fail")
+
+
+def test_a_table_that_is_not_ours_is_left_alone_unless_adopted(lake: Lake) -> None:
+    lake.query(f'CREATE SCHEMA "main@"."{lake.schema}"; CREATE TABLE {{raw}} (id BIGINT, v VARCHAR)')
+    lake.query("INSERT INTO {raw} VALUES (1, 'a')")
+    lake.write("id,v\n1,b\n2,c\n")
+    with pytest.raises(WorkloadError) as caught:
+        lake.load(write=MERGE)
+    assert (caught.value.reason, caught.value.exit_code) == ("TableNotOurs", 2)
+    lake.load(write={**MERGE, "adopt": True})
+    assert lake.rows() == [(1, "b"), (2, "c")]
+
+
+def test_bad_rows_go_beside_the_table(lake: Lake) -> None:
+    lake.write("id,v\n1,a\nx,b\n3,c\n")
+    told = lake.load(csv={"schema": {"id": "BIGINT"}}, onBadRows="quarantine", maximumBadRows=1)
+    assert (told["rows"], told["rowsRejected"], told["samples"]) == (
+        2,
+        1,
+        [{"line": 3, "column": "id", "reason": "the value does not fit BIGINT"}],
+    )
+    assert lake.rows('line, "column", raw', table="raw__rejected") == [(3, "id", "x,b")]
+
+
+def test_a_dropped_table_is_loaded_anew(lake: Lake) -> None:
+    lake.write("id,v\n1,a\n")
+    first = lake.load(write={"disposition": "append"})
+    lake.query("DROP TABLE {raw}")
+    again = lake.load(write={"disposition": "append"})
+    assert lake.rows() == [(1, "a")]
+    assert again["version"] != first["version"]
+
+
+def test_the_data_time_and_the_checks_come_from_the_table(lake: Lake) -> None:
+    lake.write("id,at\n1,2026-01-02T03:04:05Z\n2,2026-01-01T00:00:00Z\n")
+    told = lake.load(dataTimeColumn="at", checks={"rows": {"minimum": 3}})
+    assert (told["dataTime"], told["checks"][0]["passed"]) == ("2026-01-02T03:04:05.000000Z", False)
+    found = count(lake, f"{lake.schema}.raw", dataTimeColumn="at", checks={"rows": {"maximum": 2}})
+    assert (found["rows"], found["dataTime"], found["checks"][0]["passed"]) == (2, told["dataTime"], True)
+
+
+@pytest.mark.parametrize(
+    ("relation", "column", "reason"),
+    [
+        ("nope", None, "RelationMissing"),
+        ("nope.raw", None, "RelationMissing"),
+        ("raw", "nope", "DataTimeColumnMissing"),
+    ],
+)
+def test_a_count_names_what_is_missing(lake: Lake, relation: str, column: str | None, reason: str) -> None:
+    lake.write("id,v\n1,a\n")
+    lake.load()
+    with pytest.raises(WorkloadError) as caught:
+        count(lake, relation, dataTimeColumn=column)
+    assert (caught.value.reason, caught.value.exit_code) == (reason, 2)
+
+
+def test_types_that_databricks_lacks_are_named(lake: Lake) -> None:
+    lake.write("id,v\n1,a\n")
+    with pytest.raises(WorkloadError, match="HUGEINT") as caught:
+        lake.load(csv={"schema": {"id": "HUGEINT"}})
+    assert caught.value.reason == "TypeUnknown"
+
+
+def test_wrong_credentials_are_one_sentence(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABRICKS_TOKEN", "wrong")
+    lake.write("id,v\n1,a\n")
+    for work in (lake.load, lambda: count(lake, "raw")):
+        with pytest.raises(WorkloadError) as caught:
+            work()
+        assert (caught.value.reason, caught.value.exit_code) == ("AuthenticationFailed", 2)
+        assert "wrong" not in caught.value.message
+
+
+def test_oauth_from_machine_to_machine(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABRICKS_TOKEN")
+    monkeypatch.setenv("DATABRICKS_CLIENT_ID", TOKEN)
+    monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", TOKEN)
+    lake.write("id,v\n1,a\n")
+    assert lake.load()["rows"] == 1
+    assert count(lake, "raw")["rows"] == 1
+    monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", "wrong")
+    with pytest.raises(WorkloadError) as caught:
+        count(lake, "raw")
+    assert caught.value.reason == "AuthenticationFailed"
+
+
+def test_a_token_is_not_sent_in_the_clear(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABRICKS_SERVER_HOSTNAME", "http://dbc.example.com")
+    with pytest.raises(WorkloadError, match="in the clear"):
+        count(lake, "raw")
+
+
+def test_a_warehouse_that_starts_is_waited_for_and_that_is_said(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("freshet.workloads.databricks_sql.EVERY", 0.1)
+    monkeypatch.setattr("freshet.workloads.databricks_sql.LOG.propagate", True)
+    lake.write("id,v\n1,a\n")
+    lake.load()
+    lake.faults({"action": "status", "statement": "OPEN SESSION", "status": 503, "retryAfter": 1})
+    with caplog.at_level("INFO", logger="freshet.workloads"):
+        assert count(lake, "raw")["rows"] == 1
+    assert "Waiting for the Databricks SQL warehouse" in caplog.text
+
+
+def test_large_files_are_uploaded_in_parts(tmp_path: Path) -> None:
+    """The connector reads what it uploads into memory as a whole."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = 50_000
+    pq.write_table(pa.table({"v": [f"{at}-{at * 7919}" for at in range(rows)]}), tmp_path / "all.parquet")
+    parts = split(tmp_path / "all.parquet", rows=rows, folder=tmp_path, limit=100_000)
+    assert len(parts) > 3
+    assert sum(count for _, count in parts) == rows
+    values = [value for path, _ in parts for value in pq.read_table(path)["v"].to_pylist()]
+    assert values == [f"{at}-{at * 7919}" for at in range(rows)]
+
+
+def test_a_load_and_a_count_as_the_processes_that_pods_run(lake: Lake) -> None:
+    (lake.folder / "in.csv.gz").write_bytes(gzip.compress(b"id,v\n1,a\n2,b\n"))
+    spec = lake.spec(csv={"path": str(lake.folder / "in.csv.gz")}, write=MERGE)
+    counting = {"warehouse": spec["warehouse"], "relation": "raw"}
+    for command, given in (("ingest", spec), ("count", counting)):
+        found = subprocess.run(
+            [sys.executable, "-m", "freshet.workloads", command],
+            env={**lake.environ(), "FRESHET_SPEC": json.dumps(given)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert found.returncode == 0, found.stderr
+        assert json.loads(found.stdout)["rows"] == 2
+        assert TOKEN not in found.stdout + found.stderr

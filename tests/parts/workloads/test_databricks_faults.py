@@ -1,0 +1,169 @@
+"""Every step of a load into Databricks goes wrong: the rows are right afterwards, whatever was lost.
+
+``lost``: the statement is done, its answer is not heard (the connector asks again). ``cut``: the statement is done, and
+nothing after it ever is, as when a pod is killed. ``conflict``: another writer was faster, nothing is done.
+``FRESHET_FULL_MATRIX=1`` takes every step; without it those that differ.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tests.parts.workloads.lake import Lake
+from tests.support.waiting import wait_for
+
+from freshet.workloads.errors import WorkloadError
+
+Row = tuple[int, str]
+Rows = list[Row]
+GONE = {"action": "refuse", "error": "[INSUFFICIENT_PERMISSIONS] gone", "times": None, "after": True}
+POINTS = {
+    "make incoming": r"^CREATE OR REPLACE TABLE",
+    "make volume": r"^CREATE VOLUME",
+    "upload": r"^UPLOAD",
+    "copy": r"^COPY INTO",
+    "dlt's record": r"^INSERT INTO \S+_dlt_loads",
+    "drop volume": r"^DROP VOLUME",
+    "rename": r"^ALTER TABLE .* RENAME",
+    "publish": r"^(INSERT|MERGE) (INTO|OVERWRITE) \S+`raw`",
+    "read back": r"^SELECT count\(\*\), coalesce",
+    "record": r"^MERGE INTO \S+_freshet_loads",
+}
+QUICK = {
+    "copy": ("lost", "cut"),
+    "rename": ("lost",),
+    "publish": ("lost", "cut", "conflict"),
+    "record": ("lost", "cut"),
+}
+FULL = {point: ("lost", "cut", "conflict") if point in ("publish", "record") else ("lost", "cut") for point in POINTS}
+CELLS = [(p, kind) for p, kinds in (FULL if os.environ.get("FRESHET_FULL_MATRIX") else QUICK).items() for kind in kinds]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """``after``: the rows that a table with the first ones has when the second are loaded."""
+
+    write: dict[str, Any]
+    after: Callable[[Rows, Rows], Rows]
+
+
+OPERATIONS = {
+    "append": Operation(write={"disposition": "append"}, after=lambda held, new: sorted(held + new)),
+    "merge": Operation(
+        write={"disposition": "merge", "primaryKey": ["id"]},
+        after=lambda held, new: sorted((dict(held) | dict(new)).items()),
+    ),
+    "replace": Operation(write={"disposition": "replace"}, after=lambda held, new: new),
+}
+
+
+def put(lake: Lake, operation: Operation, rows: Rows, number: int) -> dict[str, Any]:
+    """Appending, each export is a file of its own; else one follows the other."""
+    text = "id,v\n" + "".join(f"{id_},{v}\n" for id_, v in rows)
+    if operation.write["disposition"] == "append":
+        lake.write(text, f"{number:03}.csv")
+        return {"csv": {"path": str(lake.folder / "*.csv")}, "write": operation.write}
+    lake.write(text)
+    return {"write": operation.write}
+
+
+def break_at(lake: Lake, statement: str, kind: str) -> None:
+    if kind == "conflict":
+        lake.faults({"action": "refuse", "statement": statement})
+    else:
+        lake.faults({"action": "lose", "statement": statement}, *([GONE] if kind == "cut" else []))
+
+
+def broken(lake: Lake, spec: dict[str, Any]) -> dict[str, Any] | None:
+    """The result of a load under a fault, or None where it failed with a sentence."""
+    try:
+        return lake.load(**spec)
+    except WorkloadError as error:
+        print(f"            {error.message}")
+        return None
+
+
+def rows_of(number: int) -> Rows:
+    """One row of its own, and one key that each export has with another value."""
+    return [(0, f"v{number}"), (number + 1, f"w{number}")]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_rows_are_exact_after_any_fault(lake: Lake, name: str) -> None:
+    operation, held = OPERATIONS[name], rows_of(0)
+    lake.load(**put(lake, operation, held, 0))
+    for number, (point, kind) in enumerate(CELLS, start=1):
+        spec = put(lake, operation, rows_of(number), number)
+        held = operation.after(held, rows_of(number))
+        break_at(lake, POINTS[point], kind)
+        told = broken(lake, spec)
+        assert any(entry["outcome"] != "done" for entry in lake.server.faults.log()), (point, kind)
+        lake.faults()
+        again = lake.load(**spec)
+        found = lake.rows()
+        print(f"databricks  {name:<9}{point:<15}{kind:<10}rows expected {len(held):>3}, found {len(found):>3}")
+        assert found == held, (point, kind)
+        assert again["rows"] == len(held), (point, kind)
+        assert told is None or told["version"] == again["version"], (point, kind)
+        assert kind != "cut" or told is None, (point, kind)
+    lake.load(**put(lake, operation, rows_of(99), 99))
+    assert not {table for table in lake.tables() if "incoming" in table}
+    assert lake.server.store.volumes("main", lake.schema) == []
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_first_load_that_was_cut_off_never_swallows_new_data(lake: Lake, name: str) -> None:
+    """Published and not recorded; then the next export is there before anybody looks."""
+    operation = OPERATIONS[name]
+    spec = put(lake, operation, rows_of(0), 0)
+    break_at(lake, r"^CREATE TABLE \S+`raw` AS", "cut")
+    assert broken(lake, spec) is None
+    lake.faults()
+    spec = put(lake, operation, rows_of(1), 1)
+    told = lake.load(**spec)
+    assert lake.rows() == operation.after(rows_of(0), rows_of(1))
+    assert told["changed"]
+    assert lake.load(**spec)["version"] == told["version"]
+
+
+def test_an_appended_file_that_was_cut_off_may_not_change_either(lake: Lake) -> None:
+    spec = put(lake, OPERATIONS["append"], rows_of(0), 0)
+    break_at(lake, r"^CREATE TABLE \S+`raw` AS", "cut")
+    assert broken(lake, spec) is None
+    lake.faults()
+    put(lake, OPERATIONS["append"], rows_of(1), 0)
+    with pytest.raises(WorkloadError, match="has changed since"):
+        lake.load(**spec)
+    assert lake.rows() == rows_of(0)
+
+
+def test_readers_see_the_table_before_or_after(lake: Lake) -> None:
+    """No statement but one touches the table, and none empties it."""
+    spec = put(lake, OPERATIONS["replace"], rows_of(0), 0)
+    lake.load(**spec)
+    put(lake, OPERATIONS["replace"], rows_of(1), 1)
+    lake.faults()
+    lake.load(**spec)
+    target = f"`main`.`{lake.schema}`.`raw`"
+    changing = [text for text in lake.asked() if target in text and not text.lstrip().startswith("SELECT")]
+    assert [text[:16] for text in changing] == ["INSERT OVERWRITE"]
+
+
+def test_another_pod_that_loads_the_same_is_fenced_off(lake: Lake) -> None:
+    """Whoever looks later drops the incoming table of the slower one, which then finds that all is done."""
+    lake.load(**put(lake, OPERATIONS["append"], rows_of(0), 0))
+    spec = put(lake, OPERATIONS["append"], rows_of(1), 1)
+    lake.faults({"action": "delay", "statement": r"^INSERT INTO \S+`raw`", "seconds": 3.0})
+    told: list[dict[str, Any]] = []
+    slow = threading.Thread(target=lambda: told.append(lake.load(**spec)))
+    slow.start()
+    wait_for(
+        lambda: any("INSERT INTO `main`" in text and "`raw`" in text for text in lake.asked()), what="the slow one"
+    )
+    told.append(lake.load(**spec))
+    slow.join(timeout=60)
+    assert lake.rows() == sorted(rows_of(0) + rows_of(1))
+    assert told[0]["version"] == told[1]["version"]
