@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from freshet.workloads.columns import Column
-from freshet.workloads.databricks_sql import Sql, access_token, error_class
+from freshet.workloads.databricks_sql import RETRIES, Sql, access_token, error_class
 from freshet.workloads.databricks_types import to_databricks
 from freshet.workloads.dlt_load import load_parquet
 from freshet.workloads.sql import identifier, qualified
@@ -101,9 +101,8 @@ class Incoming:
 def _destination(options: dict[str, Any], place: tuple[str, str], volume: str) -> Any:
     import dlt
 
-    more = {
-        name: options[name] for name in ("_connection_uri", "enable_telemetry", "_retry_delay_min") if name in options
-    }
+    taken = ("_connection_uri", "enable_telemetry", *RETRIES)
+    more = {name: options[name] for name in taken if name in options}
     return dlt.destinations.databricks(
         credentials={
             "catalog": place[0],

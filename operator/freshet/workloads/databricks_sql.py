@@ -14,10 +14,17 @@ from typing import Any
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
 from freshet.workloads.log import EVERY, LOG
 
-__all__ = ["Connect", "Sql", "access_token", "connection_options", "error_class", "open_sql", "sentence"]
+__all__ = ["RETRIES", "Connect", "Sql", "access_token", "connection_options", "error_class", "open_sql", "sentence"]
 
 Connect = Callable[..., Any]
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
+RETRIES: dict[str, float] = {
+    "_retry_delay_min": 0.25,
+    "_retry_delay_max": 15,
+    "_retry_stop_after_attempts_count": 60,
+    "_retry_stop_after_attempts_duration": 900,
+}
+"""A warehouse that starts is asked for a quarter of an hour: the connector waits its *longest* delay after a 503."""
 _TOKEN_PATIENCE = 60
 _REFUSED = r"\b40[13]\b|Invalid access token|invalid_client|UNAUTHENTICATED"
 
@@ -72,7 +79,7 @@ def connection_options(environ: Mapping[str, str]) -> dict[str, Any]:
         "http_path": path,
         "enable_telemetry": False,
         "user_agent_entry": "freshet",
-        "_retry_delay_min": 0.25,
+        **RETRIES,
     }
     if token:
         return options | {"access_token": token}

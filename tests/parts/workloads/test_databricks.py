@@ -15,6 +15,7 @@ from tests.parts.workloads.lake import TOKEN, Lake
 
 from freshet.workloads.count import count_rows
 from freshet.workloads.databricks_incoming import split
+from freshet.workloads.databricks_sql import RETRIES
 from freshet.workloads.errors import WorkloadError
 from freshet.workloads.spec import CountSpec
 
@@ -176,6 +177,7 @@ def test_a_warehouse_that_starts_is_waited_for_and_that_is_said(
 ) -> None:
     monkeypatch.setattr("freshet.workloads.databricks_sql.EVERY", 0.1)
     monkeypatch.setattr("freshet.workloads.databricks_sql.LOG.propagate", True)
+    monkeypatch.setitem(RETRIES, "_retry_delay_max", 5)
     lake.write("id,v\n1,a\n")
     lake.load()
     lake.faults({"action": "status", "statement": "OPEN SESSION", "status": 503, "retryAfter": 1})

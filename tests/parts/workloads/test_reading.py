@@ -129,3 +129,12 @@ def test_names_are_made_plain(world: World) -> None:
     world.write("Event ID,amountGold\n1,2\n")
     world.load(write={"disposition": "merge", "primaryKey": ["Event ID"]}, csv={"schema": {"Event ID": "INTEGER"}})
     assert world.rows("SELECT event_id, amount_gold FROM kw.raw") == [(1, 2)]
+
+
+def test_empty_fields_say_nothing_of_a_columns_type(world: World) -> None:
+    world.write("a,b,c,d\n1,2026-01-02,x,\n,,,\n3,,y,\n")
+    world.load()
+    assert world.rows("DESCRIBE kw.raw") == [
+        (name, kind, "YES", None, None, None)
+        for name, kind in zip("abcd", ("BIGINT", "DATE", "VARCHAR", "VARCHAR"), strict=True)
+    ]
