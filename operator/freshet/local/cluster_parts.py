@@ -71,7 +71,11 @@ def api_server(*, port: int, keys: Keys) -> Arguments:
 
 
 def controller_manager(*, kubeconfig: Path, keys: Keys) -> Arguments:
-    """One replica; each controller acts as its own ServiceAccount, with the rights that a real cluster gives it."""
+    """One replica; each controller acts as its own ServiceAccount, with the rights that a real cluster gives it.
+
+    It may ask more often than the twenty times a second that spare a real API server: it would spend a second of each
+    start, and of many Jobs at once, waiting for its turn.
+    """
     return [
         "kube-controller-manager",
         f"--kubeconfig={kubeconfig}",
@@ -79,6 +83,8 @@ def controller_manager(*, kubeconfig: Path, keys: Keys) -> Arguments:
         f"--root-ca-file={keys.authority}",
         "--use-service-account-credentials",
         "--leader-elect=false",
+        "--kube-api-qps=200",
+        "--kube-api-burst=400",
         "--secure-port=0",
         "--profiling=false",
     ]
