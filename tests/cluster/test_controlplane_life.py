@@ -95,6 +95,20 @@ def test_a_folder_of_others_is_left_alone(controlplane: Path, tmp_path: Path) ->
     with pytest.raises(ClusterError, match="has a logs that no cluster made"):
         LocalCluster.start(folder=tmp_path, binary=controlplane)
     assert (tmp_path / "logs" / "diary").read_text() == "mine"
+    up = freshet("up", "--folder", str(tmp_path))
+    assert (up.exit_code, "has a logs that no cluster made" in up.output) == (1, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+def test_what_cannot_be_is_a_sentence(controlplane: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    up = freshet("up", "--folder", str(tmp_path / "file" / "cluster"))
+    assert (up.exit_code, "Not a directory" in up.output) == (1, True)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "no-such-kubeconfig"))
+    up = freshet("up", "--folder", str(tmp_path / "cluster"), "--context", "mine")
+    assert (up.exit_code, "has no context mine: it has none" in up.output) == (1, True)
+    up = freshet("up", "--folder", str(tmp_path / "cluster"), "--context", "mine", "--keep")
+    assert (up.exit_code, "leave it out with --context" in up.output) == (2, True)
 
 
 def test_a_binary_that_does_not_serve_is_a_sentence_and_no_process(tmp_path: Path) -> None:
@@ -127,7 +141,7 @@ def test_up_and_down(controlplane: Path, folder: Path) -> None:
     kubectl = [state.kubectl, "--kubeconfig", state.kubeconfig, "get", "namespaces", "-o", "name"]
     assert "namespace/default" in subprocess.check_output(kubectl, text=True)
     again = freshet("up", "--folder", str(folder))
-    assert (again.exit_code, "runs in" in again.output) == (1, True)
+    assert (again.exit_code, f"freshet local down --folder {folder}" in again.output) == (1, True)
     assert "Ended" in freshet("down", "--folder", str(folder)).output
     wait_for(lambda: gone(pids), timeout=5, what="every process is gone")
     assert not folder.exists()

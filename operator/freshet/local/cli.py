@@ -65,6 +65,8 @@ def up(*, name: str, folder: Path | None, keep: bool, context: str | None) -> No
     from freshet.local.cluster_commands import adopt, launch
     from freshet.local.controlplane import build, progress_bar
 
+    if keep and context:
+        raise click.UsageError("--keep is for a cluster that is started here: leave it out with --context.")
     place = _place(name=name, folder=folder)
     with _told():
         with progress_bar() as progress:
@@ -92,14 +94,15 @@ def down(*, name: str, folder: Path | None) -> None:
 
 @local.command()
 def status() -> None:
-    """List the named clusters that run."""
+    """List the clusters that run, but those in folders of their own."""
     from freshet.local.cluster_commands import known
+    from freshet.local.paths import clusters_folder
 
     clusters = known()
     for name, state in clusters:
         click.echo(f"{name}\t{state.server}\tKUBECONFIG={state.kubeconfig}")
     if not clusters:
-        click.echo("No cluster runs. Start one: freshet local up", err=True)
+        click.echo(f"No cluster runs below {clusters_folder()}. Start one: freshet local up", err=True)
 
 
 def _place(*, name: str, folder: Path | None) -> Path:
@@ -115,5 +118,5 @@ def _told() -> Iterator[None]:
 
     try:
         yield
-    except (BuildError, ClusterError) as error:
+    except (BuildError, ClusterError, OSError) as error:
         raise click.ClickException(str(error)) from error

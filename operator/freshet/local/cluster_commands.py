@@ -34,9 +34,10 @@ def launch(*, folder: Path, keep: bool, binary: Path) -> State:
 
     When this process ends before that (Ctrl-C), the supervisor does too.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    claim(folder)
     if running(folder):
-        raise ClusterError(f"A cluster runs in {folder} already: use it, or end it with `freshet local down`")
+        end_it = f"freshet local down --folder {folder}"
+        raise ClusterError(f"A cluster runs in {folder} already: use it, or end it with `{end_it}`")
     command = [
         sys.executable,
         "-m",
@@ -111,7 +112,8 @@ def _only(context: str, *, kubeconfig: str, kubectl: Path) -> str:
         reader = Kubectl(command=kubectl, kubeconfig=kubeconfig, cache=Path(cache))
         names = reader.run("config", "get-contexts", "-o", "name").split()
         if context not in names:
-            raise ClusterError(f"{kubeconfig} has no context {context}: choose one of {', '.join(names) or 'none'}")
+            choice = f"choose one of {', '.join(names)}" if names else "it has none (is KUBECONFIG set as you want it?)"
+            raise ClusterError(f"{kubeconfig} has no context {context}: {choice}")
         arguments = ("config", "view", "--minify", "--flatten", "--raw", "-o", "json", "--context", context)
         return reader.run(*arguments)
 
