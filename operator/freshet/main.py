@@ -10,15 +10,19 @@ from typing import Any
 
 import click
 import kopf
+from aiohttp import web
 from kopf._core.engines.activities import ActivityError
 
 from freshet.api.names import API_VERSION, LABEL_MANAGED_BY, MANAGED_BY
 from freshet.controllers import Controllers
+from freshet.lineage_page import lineage_page
 from freshet.metrics import AssetMetrics, PipelineMetrics
 from freshet.runtime import kopfing
 from freshet.runtime.cache import Cache
+from freshet.runtime.clock import SystemClock
 from freshet.runtime.errors import CannotStart
 from freshet.runtime.http import MetricChunks
+from freshet.runtime.kube import Kube
 from freshet.runtime.machine import Machine
 from freshet.runtime.options import Options
 
@@ -34,9 +38,16 @@ def metrics(cache: Cache, controllers: Controllers) -> MetricChunks:
     return lambda: chain(assets.chunks(), pipelines.chunks())
 
 
+def pages(cache: Cache, kube: Kube, controllers: Controllers, options: Options) -> dict[str, web.Application]:
+    """What is served beside the metrics."""
+    app, book = lineage_page(cache=cache, kube=kube, graph=controllers.graph, clock=SystemClock(), folder=options.ui)
+    controllers.watch(book.feed.mark)
+    return {"/lineage": app}
+
+
 def machine(options: Options) -> Machine:
     """An operator that is not connected yet."""
-    return Machine(options=options, controllers=Controllers, metrics=metrics)
+    return Machine(options=options, controllers=Controllers, metrics=metrics, pages=pages)
 
 
 @kopf.on.startup()
@@ -93,6 +104,7 @@ async def serve(options: Options) -> None:
 @click.option("--host", help="Address to listen on, such as 127.0.0.1. Default: every interface, as probes need.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Of /metrics; 0: a free one. Default: 8080.")
 @click.option("--port-file", type=PATH, help="Write the port here once it is open.")
+@click.option("--ui", type=PATH, help="Folder of the built lineage page. Default: the one in the package.")
 @click.option("--log-format", type=click.Choice(["plain", "json"]), default="plain", show_default=True)
 @click.option("--workers", type=click.IntRange(1, 256), default=16, show_default=True, help="Visits at a time.")
 @click.option("--verbose", "-v", is_flag=True, help="Log each step.")

@@ -10,7 +10,7 @@ from freshet.controllers.dbt import DbtReconciler
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.discovery import DiscoveryReconciler
 from freshet.controllers.pipelines import PipelineReconciler
-from freshet.controllers.router import Router
+from freshet.controllers.router import Router, Watcher
 from freshet.controllers.world import World, dbt_key, discovery_key
 from freshet.core.lineage import Graph
 from freshet.runtime import errors
@@ -41,8 +41,12 @@ class Controllers:
 
     @property
     def graph(self) -> Graph:
-        """The lineage, for metrics."""
+        """The lineage, for metrics and the lineage page."""
         return self._world.graph
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell ``watcher`` which Assets look different after each change."""
+        self._router.watchers.append(watcher)
 
     def start_listening(self) -> None:
         """From now on each change in the cache wakes whom it concerns."""

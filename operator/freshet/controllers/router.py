@@ -3,7 +3,7 @@
 It never says what to do. Being woken too often costs microseconds; being forgotten costs an update.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import TypeVar
 
@@ -17,9 +17,11 @@ from freshet.controllers.world import World, counters_key, dbt_key, discovery_ke
 from freshet.core.blame import why
 from freshet.core.lineage import key_of
 
-__all__ = ["Router"]
+__all__ = ["Router", "Watcher"]
 
 T = TypeVar("T", bound=Object)
+Watcher = Callable[[Iterable[Key]], None]
+"""Told which Assets look different now, or are gone: by a change of their own, or by what follows from another's."""
 COUNTERS_DELAY = timedelta(seconds=1)
 
 
@@ -28,6 +30,7 @@ class Router:
 
     def __init__(self, *, world: World) -> None:
         self._world = world
+        self.watchers: list[Watcher] = []
 
     def changed(self, kind: str, old: Object | None, new: Object | None) -> None:
         """One object was added, changed or deleted."""
@@ -48,9 +51,11 @@ class Router:
         key, graph, queue = key_of(asset), self._world.graph, self._world.queue
         queue.add(key)
         moved = graph.put(new) if new else graph.remove(key)
-        if old is None or new is None or _concerns_downstream(old, new):
-            for below in graph.downstreams(key):
-                queue.add(below)
+        concerned = graph.downstreams(key) if not old or not new or _concerns_downstream(old, new) else frozenset()
+        for below in concerned:
+            queue.add(below)
+        for tell in self.watchers:
+            tell({key, *concerned, *moved})
         for other, older in moved.items():
             self._look(other, even_if_fresh=older)
         self._blamed(key, old, new)

@@ -40,7 +40,7 @@ class Controllers(Protocol):
     async def close(self) -> None: ...
 
 
-Pages = Callable[[Cache, Kube, Any], Mapping[str, web.Application]]
+Pages = Callable[[Cache, Kube, Any, Options], Mapping[str, web.Application]]
 """From the cache, the API and the controllers to what is served beside the metrics, by the prefix of its paths."""
 
 
@@ -87,7 +87,8 @@ class Machine:
         )
         self._controllers = controllers
         self._http.add_metrics(self._make_metrics(self.cache, controllers))
-        for prefix, app in (self._make_pages(self.cache, self.kube, controllers) if self._make_pages else {}).items():
+        pages = self._make_pages(self.cache, self.kube, controllers, options) if self._make_pages else {}
+        for prefix, app in pages.items():
             self._http.mount(prefix, app)
         port = await self._http.start(port=options.port, host=options.host, port_file=options.port_file)
         logger.info("Serving /metrics, /healthz and /readyz on port %d", port)

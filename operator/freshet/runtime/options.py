@@ -21,12 +21,13 @@ class Options:
     port: int = 8080
     host: str | None = None
     port_file: Path | None = None
+    ui: Path | None = None
     workers: int = 16
     settings: Settings = field(default_factory=Settings)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None, **given: Any) -> "Options":
-        """FRESHET_NAMESPACES (comma-separated), FRESHET_HOST, FRESHET_PORT and the settings; what is given goes before.
+        """FRESHET_NAMESPACES (comma-separated), _HOST, _PORT, _UI and the settings; what is given goes before.
 
         Raises CannotStart.
         """
@@ -36,6 +37,7 @@ class Options:
             found = {
                 "namespaces": named,
                 "host": env.get("FRESHET_HOST") or None,
+                "ui": Path(env["FRESHET_UI"]) if env.get("FRESHET_UI") else None,
                 "port": int(env.get("FRESHET_PORT") or 8080),
                 "settings": Settings.from_env(env),
             }
