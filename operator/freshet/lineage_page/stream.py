@@ -71,7 +71,7 @@ class Stream:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _news(self, revision: int) -> None:
-        """Return with the next change, or after a while without one: who writes now and then sees that a viewer left."""
+        """Return with the next change, or after a while: only who writes now and then sees that a viewer has left."""
         with suppress(TimeoutError):
             async with asyncio.timeout(BEAT_SECONDS):
                 await self._feed.news(revision)

@@ -1,0 +1,197 @@
+/** The graph: panned, zoomed and culled by React Flow, laid out by ELK, walked by arrow keys. */
+
+import { Controls, MiniMap, ReactFlow, useReactFlow, ViewportPortal, type Node, type NodeMouseHandler } from "@xyflow/react";
+import { ReactFlowProvider } from "@xyflow/react";
+import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import type { Address } from "./address.ts";
+import { AssetCard, type CardData } from "./AssetCard.tsx";
+import { Edges } from "./Edges.tsx";
+import { EMPTY, HEIGHT, layOut, neighbour, WIDTH, type Layout } from "./layout.ts";
+import { Legend } from "./Legend.tsx";
+import { idOf, type AssetNode, type Id } from "./model.ts";
+import { upstreamIds } from "./select.ts";
+import { store } from "./store.ts";
+import type { Go } from "./useAddress.ts";
+
+const TYPES = { asset: AssetCard };
+const FAR = 0.42;
+const MANY = 40;
+const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
+
+interface Props {
+  address: Address;
+  go: Go;
+  shown: readonly AssetNode[];
+  /** Those that stand out; undefined: all. */
+  matched: ReadonlySet<Id> | undefined;
+}
+
+export function GraphView(props: Props) {
+  return (
+    <ReactFlowProvider>
+      <Graph {...props} />
+    </ReactFlowProvider>
+  );
+}
+
+function Graph({ address, go, shown, matched }: Props) {
+  const layout = useLayout(shown, address);
+  const flow = useReactFlow();
+  const pane = useRef<HTMLDivElement>(null);
+  const [active, setActive] = useState<Id>(address.asset);
+  const selected = address.asset;
+  const start = active && layout.places.has(active) ? active : first(layout, matched);
+  const nodes = useNodes(layout, { selected, start, matched });
+  const lit = useSteady(matched);
+
+  const show = useCallback(
+    (id: Id, zoom?: number) => {
+      const place = layout.places.get(id);
+      if (!place) return;
+      const options = { duration: calm() ? 0 : 200, zoom: zoom ?? Math.max(flow.getZoom(), 0.7) };
+      void flow.setCenter(place.x + WIDTH / 2, place.y + HEIGHT / 2, options);
+    },
+    [flow, layout],
+  );
+
+  // The first sight of a layout, and of an asset that was chosen elsewhere (a link, the search).
+  useEffect(() => {
+    if (layout === EMPTY) return;
+    if (selected && layout.places.has(selected)) show(selected, 0.9);
+    else void flow.fitView({ padding: 0.08, maxZoom: 1.1, duration: 0 });
+  }, [layout]);
+  useEffect(() => {
+    if (selected && document.activeElement?.getAttribute("data-asset") !== selected) show(selected);
+  }, [selected]);
+
+  const click = useCallback<NodeMouseHandler>(
+    (_, node) => {
+      if (!store.assets.has(node.id)) return;
+      setActive(node.id);
+      go({ asset: node.id });
+    },
+    [go],
+  );
+
+  const key = (event: KeyboardEvent): void => {
+    const here = event.target instanceof HTMLElement ? event.target.dataset.asset : undefined;
+    if (!here) return;
+    if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      go({ asset: here });
+    } else if (ARROWS.includes(event.key)) {
+      event.preventDefault();
+      const there = neighbour(layout, here, event.key);
+      if (!there) return;
+      setActive(there);
+      show(there);
+      focusSoon(pane.current, there);
+    }
+  };
+
+  return (
+    <div className="graph" ref={pane} onKeyDown={key} data-laid-out={layout !== EMPTY} data-nodes={nodes.length}>
+      <ReactFlow
+        nodes={nodes}
+        edges={[]}
+        nodeTypes={TYPES}
+        onNodeClick={click}
+        onPaneClick={() => go({ asset: "" })}
+        onViewportChange={({ zoom }) => pane.current?.toggleAttribute("data-far", zoom < FAR)}
+        onInit={(instance) => pane.current?.toggleAttribute("data-far", instance.getZoom() < FAR)}
+        minZoom={0.02}
+        maxZoom={1.6}
+        nodesDraggable={false}
+        nodesConnectable={false}
+        nodesFocusable={false}
+        edgesFocusable={false}
+        elementsSelectable={false}
+        disableKeyboardA11y
+        onlyRenderVisibleElements
+        aria-label="Lineage: each button is an asset. Arrow keys go along the lineage, Enter shows the asset. The table says the same in text."
+      >
+        <ViewportPortal>
+          <Edges layout={layout} selected={selected} lit={lit} />
+        </ViewportPortal>
+        <Controls showInteractive={false} fitViewOptions={{ padding: 0.08 }} />
+        {nodes.length > MANY && <Map />}
+      </ReactFlow>
+      <Legend />
+      {layout === EMPTY && <p className="empty over">Laying out {shown.length} assets …</p>}
+    </div>
+  );
+}
+
+/** States on the map are a second old at most: a thousand rectangles are not drawn again for each event. */
+function Map() {
+  const [, draw] = useState(0);
+  useEffect(() => {
+    let seen = store.version;
+    const timer = window.setInterval(() => {
+      if (seen !== store.version) draw((seen = store.version));
+    }, 1000);
+    return () => window.clearInterval(timer);
+  }, []);
+  return <MiniMap pannable zoomable ariaLabel="Map of the lineage" nodeClassName={(node) => `state-${store.assets.get(node.id)?.state ?? "Unknown"}`} />;
+}
+
+/** The layout of what is shown; the one before stays until the new one is there. */
+function useLayout(shown: readonly AssetNode[], address: Address): Layout {
+  const [layout, setLayout] = useState(EMPTY);
+  const structure = useMemo(() => shown.map((asset) => `${idOf(asset)}<${upstreamIds(asset).join()}`).join(";"), [shown]);
+  useEffect(() => {
+    let wanted = true;
+    const missing = (id: Id): boolean => !store.assets.has(id) && !address.focus;
+    layOut(shown, missing).then(
+      (made) => wanted && setLayout(made),
+      (error: unknown) => console.error("The graph could not be laid out", error),
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [structure]);
+  return layout;
+}
+
+function useNodes(layout: Layout, { selected, start, matched }: { selected: Id; start: Id; matched: ReadonlySet<Id> | undefined }): Node<CardData>[] {
+  const kept = useRef(new globalThis.Map<Id, Node<CardData>>());
+  return useMemo(() => {
+    const made = [...layout.places].map(([id, position]) => {
+      const data = { id, dim: matched !== undefined && !matched.has(id), selected: id === selected, reachable: id === start };
+      const old = kept.current.get(id);
+      return old && same(old.data, data) && old.position === position
+        ? old
+        : { id, type: "asset", position, data, width: WIDTH, height: HEIGHT, measured: { width: WIDTH, height: HEIGHT } };
+    });
+    kept.current = new globalThis.Map(made.map((node) => [node.id, node]));
+    return made;
+  }, [layout, selected, start, matched]);
+}
+
+function same(a: CardData, b: CardData): boolean {
+  return a.dim === b.dim && a.selected === b.selected && a.reachable === b.reachable;
+}
+
+/** The same set as long as it has the same members. */
+function useSteady(set: ReadonlySet<Id> | undefined): ReadonlySet<Id> | undefined {
+  const kept = useRef(set);
+  const old = kept.current;
+  if (old?.size !== set?.size || [...(set ?? [])].some((id) => !old?.has(id))) kept.current = set;
+  return kept.current;
+}
+
+function first(layout: Layout, matched: ReadonlySet<Id> | undefined): Id {
+  for (const id of layout.places.keys()) if (!layout.ghosts.has(id) && (!matched || matched.has(id))) return id;
+  return "";
+}
+
+/** A card that was out of sight is drawn when the view has moved to it. */
+function focusSoon(pane: HTMLElement | null, id: Id, tries = 40): void {
+  const card = pane?.querySelector<HTMLElement>(`[data-asset="${CSS.escape(id)}"]`);
+  if (card) card.focus({ preventScroll: true });
+  else if (tries > 0) window.setTimeout(() => focusSoon(pane, id, tries - 1), 25);
+}
+
+function calm(): boolean {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

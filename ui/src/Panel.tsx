@@ -1,0 +1,224 @@
+/** All about one asset, beside the graph. */
+
+import { useEffect, useRef, useState, type ReactNode } from "react";
+import type { Address, Direction } from "./address.ts";
+import { KINDS, Meter, Since } from "./AssetCard.tsx";
+import { ageWords, count, duration, EDGE_WORDS, moment, SIGNS } from "./words.ts";
+import { useTicking } from "./clock.ts";
+import type { AssetNode, Detail, Id } from "./model.ts";
+import { Checks, Conditions, Manifest, Runs } from "./PanelTables.tsx";
+import { useAsset } from "./store.ts";
+import type { Go } from "./useAddress.ts";
+
+export function Panel({ id, address, go }: { id: Id; address: Address; go: Go }) {
+  const asset = useAsset(id);
+  const [detail, trouble] = useDetail(id, asset);
+  const heading = useRef<HTMLHeadingElement>(null);
+  const name = id.slice(id.indexOf("/") + 1);
+
+  return (
+    <aside className={`panel state-${asset?.state ?? "Unknown"}`} aria-labelledby="panel-title" data-testid="panel" data-detail={detail ? "loaded" : "loading"}>
+      <div className="panel-head">
+        <h2 id="panel-title" ref={heading} tabIndex={-1}>
+          {name}
+        </h2>
+        <button type="button" className="close" onClick={() => go({ asset: "" })} aria-label="Close details" title="Close (Esc)">
+          ✕
+        </button>
+      </div>
+      {asset ? <Head asset={asset} /> : <p className="why">There is no such asset now.</p>}
+      {asset && <Focus id={id} address={address} go={go} />}
+      {trouble && <p className="banner">{trouble}</p>}
+      {detail && asset && (
+        <>
+          <Facts asset={asset} detail={detail} />
+          <Neighbours title="Upstreams" namespace={asset.namespace} go={go} rows={(detail.upstreams ?? []).map((up) => ({ name: up.name, text: EDGE_WORDS[up.state], state: up.state }))} />
+          <Neighbours title="Downstreams" namespace={asset.namespace} go={go} rows={(detail.downstreams ?? []).map((below) => ({ name: below }))} />
+          <Runs detail={detail} />
+          <Checks detail={detail} />
+          <Conditions detail={detail} />
+          <Manifest id={id} asset={asset} />
+          <Commands asset={asset} />
+        </>
+      )}
+    </aside>
+  );
+}
+
+/** The details, asked for again whenever the asset has changed. */
+function useDetail(id: Id, asset: AssetNode | undefined): [Detail | undefined, string] {
+  const [found, setFound] = useState<[Detail | undefined, string]>([undefined, ""]);
+  useEffect(() => {
+    if (!asset) return;
+    const leave = new AbortController();
+    fetch(`api/assets/${id.split("/").map(encodeURIComponent).join("/")}`, { signal: leave.signal })
+      .then(async (answer) => {
+        if (!answer.ok) throw new Error((await answer.text()).trim());
+        setFound([(await answer.json()) as Detail, ""]);
+      })
+      .catch((error: unknown) => {
+        if (!leave.signal.aborted) setFound(([old]) => [old, `Details are not to be had: ${error instanceof Error ? error.message : String(error)}`]);
+      });
+    return () => leave.abort();
+  }, [id, asset]);
+  return found;
+}
+
+function Head({ asset }: { asset: AssetNode }) {
+  const age = useTicking((at) => ageWords(asset, at));
+  const state = asset.state ?? "Unknown";
+  return (
+    <div className="panel-state">
+      <p>
+        <span className="badge">
+          <span aria-hidden="true">{SIGNS[state]}</span> {asset.state ?? "New"}
+        </span>{" "}
+        <span className="age">{age}</span>
+      </p>
+      <Meter asset={asset} />
+      <p className="reason" data-testid="reason">
+        {asset.reason ?? "The operator has not looked at it yet."}
+      </p>
+    </div>
+  );
+}
+
+const FOCUS: [Direction, string][] = [
+  ["up", "Ancestors"],
+  ["both", "Lineage"],
+  ["down", "Descendants"],
+];
+
+function Focus({ id, address, go }: { id: Id; address: Address; go: Go }) {
+  return (
+    <div className="focus" role="group" aria-label="Show only">
+      {FOCUS.map(([direction, word]) => {
+        const on = address.focus === id && address.direction === direction;
+        return (
+          <button key={direction} type="button" aria-pressed={on} onClick={() => go(on ? { focus: "" } : { focus: id, direction })}>
+            {word}
+          </button>
+        );
+      })}
+      <Copy label="Copy link" text={() => location.href} />
+    </div>
+  );
+}
+
+function Facts({ asset, detail }: { asset: AssetNode; detail: Detail }) {
+  const policy = Object.entries(detail.policy ?? {}).map(([key, value]) => `${key} ${value}`);
+  return (
+    <dl className="facts">
+      <Fact name="Key">{asset.key}</Fact>
+      <Fact name="Kind">{KINDS[asset.kind] ?? asset.kind}</Fact>
+      <Fact name="Namespace">{asset.namespace}</Fact>
+      {asset.pipeline && <Fact name="Pipeline">{asset.pipeline}</Fact>}
+      <Time name="Data time" at={asset.dataTime} />
+      <Time name="Updated" at={asset.updatedAt} />
+      {asset.checkedAt !== asset.updatedAt && <Time name="Checked" at={asset.checkedAt} />}
+      {asset.rows !== undefined && <Fact name="Rows">{asset.rows.toLocaleString("en")}</Fact>}
+      {detail.relation && <Fact name="Relation">{detail.relation}</Fact>}
+      {detail.version && <Fact name="Version">{detail.version}</Fact>}
+      {detail.durationSeconds !== undefined && <Fact name="Last build took">{seconds(detail.durationSeconds)}</Fact>}
+      {policy.length > 0 && <Fact name="Policy">{policy.join(" · ")}</Fact>}
+    </dl>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </>
+  );
+}
+
+function Time({ name, at }: { name: string; at: string | undefined }) {
+  if (!at) return null;
+  return (
+    <Fact name={name}>
+      <time dateTime={at} title={at}>
+        {moment(at)}
+      </time>{" "}
+      <span className="quiet">
+        (<Since at={at} /> ago)
+      </span>
+    </Fact>
+  );
+}
+
+export function seconds(value: number): string {
+  return value < 10 ? `${value.toFixed(1)} s` : duration(value);
+}
+
+interface Neighbour {
+  name: string;
+  text?: string;
+  state?: string;
+}
+
+function Neighbours({ title, namespace, rows, go }: { title: string; namespace: string; rows: Neighbour[]; go: Go }) {
+  if (rows.length === 0) return null;
+  return (
+    <section>
+      <h3>
+        {title} <span className="quiet">{count(rows.length)}</span>
+      </h3>
+      <ul className="neighbours">
+        {rows.map((row) => (
+          <li key={row.name}>
+            <Dot id={`${namespace}/${row.name}`} />
+            <button type="button" className="link" onClick={() => go({ asset: `${namespace}/${row.name}` })}>
+              {row.name}
+            </button>
+            {row.text && <div className={`quiet edge-text-${row.state}`}>{row.text}</div>}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Dot({ id }: { id: Id }) {
+  const state = useAsset(id)?.state ?? "Unknown";
+  return (
+    <span className={`dot state-${state}`} title={state}>
+      <span aria-hidden="true">{SIGNS[state]}</span>
+      <span className="unseen">{state}: </span>
+    </span>
+  );
+}
+
+function Commands({ asset }: { asset: AssetNode }) {
+  const where = `-n ${asset.namespace} asset/${asset.name}`;
+  const lines = [`kubectl describe ${where}`, `kubectl annotate ${where} --overwrite freshet.dev/requestedAt="$(date +%s)"`];
+  return (
+    <section>
+      <h3>In a terminal</h3>
+      {lines.map((line) => (
+        <div className="command" key={line}>
+          <code>{line}</code>
+          <Copy label="Copy" text={() => line} />
+        </div>
+      ))}
+      <p className="quiet">The second one asks for a run now. This page changes nothing.</p>
+    </section>
+  );
+}
+
+export function Copy({ label, text }: { label: string; text: () => string }) {
+  const [done, setDone] = useState("");
+  const copy = (): void => {
+    navigator.clipboard?.writeText(text()).then(
+      () => setDone("Copied"),
+      () => setDone("Not copied"),
+    ) ?? setDone("Not copied");
+    window.setTimeout(() => setDone(""), 1500);
+  };
+  return (
+    <button type="button" className="copy" onClick={copy} aria-live="polite">
+      {done || label}
+    </button>
+  );
+}

@@ -1,0 +1,129 @@
+/** The longer parts of the panel: runs, checks, conditions, manifest. */
+
+import { useEffect, useState } from "react";
+import { Since } from "./AssetCard.tsx";
+import type { AssetNode, Detail, Id, Run } from "./model.ts";
+import { Copy, seconds } from "./Panel.tsx";
+import { count, moment, safeLink } from "./words.ts";
+
+export function Runs({ detail }: { detail: Detail }) {
+  const history = detail.history ?? [];
+  const newest = detail.lastRun && !history.some((run) => run.id === detail.lastRun?.id) ? [detail.lastRun] : [];
+  const runs = [...newest, ...history].slice(0, 10);
+  return (
+    <section>
+      <h3>Runs</h3>
+      {detail.run && (
+        <p className="running">
+          ↻ {detail.run.startedAt ? <>running for <Since at={detail.run.startedAt} /></> : "about to start"}
+          {detail.run.cause && `, ${detail.run.cause}`} <Link run={detail.run} />
+          {detail.run.message && <span className="quiet"> {detail.run.message}</span>}
+        </p>
+      )}
+      {runs.length === 0 && !detail.run && <p className="quiet">None yet.</p>}
+      {runs.length > 0 && (
+        <ul className="runs">
+          {runs.map((run) => (
+            <RunRow key={`${run.id} ${run.finishedAt}`} run={run} />
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function RunRow({ run }: { run: Run }) {
+  const numbers = [run.durationSeconds === undefined ? "" : seconds(run.durationSeconds), run.rows === undefined ? "" : `${count(run.rows)} rows`];
+  const attempt = (run.attempt ?? 1) > 1 ? `attempt ${run.attempt}` : "";
+  return (
+    <li className={`outcome-${run.outcome ?? ""}`}>
+      <div className="line">
+        <b>{run.outcome}</b>
+        <time dateTime={run.finishedAt} title={run.finishedAt}>
+          {moment(run.finishedAt)}
+        </time>
+      </div>
+      <div className="quiet">{[run.cause, attempt, ...numbers].filter(Boolean).join(" · ")}</div>
+      {run.message && <div className="message">{run.message}</div>}
+      <Link run={run} />
+    </li>
+  );
+}
+
+function Link({ run }: { run: Run }) {
+  const url = safeLink(run.url);
+  if (!url) return null;
+  return (
+    <a href={url} target="_blank" rel="noopener noreferrer">
+      Open the run
+    </a>
+  );
+}
+
+export function Checks({ detail }: { detail: Detail }) {
+  const checks = detail.checks ?? [];
+  if (checks.length === 0) return null;
+  return (
+    <section>
+      <h3>Checks</h3>
+      <ul className="checks">
+        {checks.map((check) => (
+          <li key={check.name} className={check.passed ? "passed" : check.severity}>
+            <b>{check.passed ? "✓ passed" : check.severity === "error" ? "✕ failed" : "! warns"}</b> {check.name}
+            {check.message && <div className="message">{check.message}</div>}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+export function Conditions({ detail }: { detail: Detail }) {
+  return (
+    <section>
+      <h3>Conditions</h3>
+      <table className="conditions">
+        <tbody>
+          {(detail.conditions ?? []).map((condition) => (
+            <tr key={condition.type} title={condition.message}>
+              <th scope="row">{condition.type}</th>
+              <td>{condition.status}</td>
+              <td>
+                {condition.reason}
+                {condition.message && <div className="quiet">{condition.message}</div>}
+              </td>
+              <td className="number">
+                <Since at={condition.lastTransitionTime} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+export function Manifest({ id, asset }: { id: Id; asset: AssetNode }) {
+  const [open, setOpen] = useState(false);
+  const [text, setText] = useState("");
+  useEffect(() => {
+    if (!open) return;
+    const leave = new AbortController();
+    fetch(`api/assets/${id.split("/").map(encodeURIComponent).join("/")}/manifest`, { signal: leave.signal })
+      .then((answer) => answer.text())
+      .then(setText)
+      .catch((error: unknown) => {
+        if (!leave.signal.aborted) setText(String(error));
+      });
+    return () => leave.abort();
+  }, [id, open, asset]);
+  return (
+    <details className="manifest" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>Manifest</summary>
+      <pre tabIndex={0} data-testid="manifest">
+        {text || "Reading …"}
+      </pre>
+      <Copy label="Copy" text={() => text} />
+    </details>
+  );
+}

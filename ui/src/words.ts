@@ -1,0 +1,126 @@
+/** How things are written for people. Pure. */
+
+import type { AssetNode, EdgeState, State } from "./model.ts";
+
+/** Worst first: the order of filters, counts and of the table. */
+export const STATES: readonly State[] = ["Failed", "Stale", "Missing", "Aging", "Updating", "Suspended", "Fresh"];
+
+/** A sign for each state, so that colour is not all that tells them apart. */
+export const SIGNS: Record<State | "Unknown", string> = {
+  Failed: "✕",
+  Stale: "!",
+  Missing: "○",
+  Aging: "◔",
+  Updating: "↻",
+  Suspended: "‖",
+  Fresh: "✓",
+  Unknown: "?",
+};
+
+export const EDGE_WORDS: Record<EdgeState, string> = {
+  UpToDate: "up to date: the newest version is in the table",
+  Moving: "being built: a run takes in the newest version",
+  Considered: "looked at: the newest run left the table as it was",
+  Waiting: "waiting: a newer version has not been taken in",
+  NotBuilt: "waiting: the upstream was never built",
+  NotFound: "the upstream does not exist",
+  Declared: "declared: built elsewhere, so that nothing is known of what it took in",
+};
+
+/** Beside an edge that is not up to date. */
+export const EDGE_LABELS: Partial<Record<EdgeState, string>> = {
+  Moving: "building",
+  Waiting: "waiting",
+  NotBuilt: "never built",
+  NotFound: "not found",
+};
+
+const UNITS: readonly [string, number][] = [
+  ["d", 86400],
+  ["h", 3600],
+  ["m", 60],
+  ["s", 1],
+];
+
+/** Two units at most: 45s, 14m, 1h30m, 2d3h. Minutes of an age go without seconds, so that cards do not flicker. */
+export function duration(seconds: number): string {
+  let rest = Math.max(0, Math.floor(seconds));
+  if (rest >= 600) rest -= rest % 60;
+  const parts: string[] = [];
+  for (const [unit, size] of UNITS) {
+    const count = Math.floor(rest / size);
+    rest %= size;
+    if (count > 0) parts.push(`${count}${unit}`);
+    else if (parts.length > 0) break;
+    if (parts.length === 2) break;
+  }
+  return parts.join("") || "0s";
+}
+
+/** Seconds since a time, never negative; undefined where the time is not known. */
+export function ageSeconds(since: string | undefined, now: number): number | undefined {
+  if (since === undefined) return undefined;
+  const at = Date.parse(since);
+  return Number.isNaN(at) ? undefined : Math.max(0, (now - at) / 1000);
+}
+
+/** "3m of 10m", "3m old", "never built". */
+export function ageWords(asset: AssetNode, now: number): string {
+  const age = ageSeconds(asset.measuredFrom, now);
+  const limit = asset.limitSeconds === undefined ? "" : duration(asset.limitSeconds);
+  if (age === undefined) return limit ? `– of ${limit}` : "–";
+  return limit ? `${duration(age)} of ${limit}` : `${duration(age)} old`;
+}
+
+/** The share of the limit that is used up, 0 to 1; undefined where there is none. */
+export function used(asset: AssetNode, now: number): number | undefined {
+  const age = ageSeconds(asset.measuredFrom, now);
+  if (age === undefined || !asset.limitSeconds) return undefined;
+  return Math.min(1, age / asset.limitSeconds);
+}
+
+const NUMBERS = new Intl.NumberFormat("en");
+const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+
+/** 20,025 in full; a million and more in short. */
+export function count(value: number): string {
+  return value < 1_000_000 ? NUMBERS.format(value) : SHORT.format(value);
+}
+
+/** "1 asset", "2 assets". */
+export function some(value: number, one: string): string {
+  return `${NUMBERS.format(value)} ${value === 1 ? one : `${one}s`}`;
+}
+
+export function rowsWords(rows: number | undefined): string {
+  return rows === undefined ? "" : `${count(rows)} ${rows === 1 ? "row" : "rows"}`;
+}
+
+/** A time in the viewer's own zone, down to the second. */
+export function moment(at: string | undefined): string {
+  if (at === undefined) return "–";
+  const date = new Date(at);
+  return Number.isNaN(date.getTime()) ? at : date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+}
+
+/** The address where it is one that a browser should follow: never javascript: and its like. */
+export function safeLink(url: string | undefined): string | undefined {
+  if (url === undefined) return undefined;
+  try {
+    return ["http:", "https:"].includes(new URL(url).protocol) ? url : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a screen reader says of an asset. */
+export function spoken(asset: AssetNode, now: number): string {
+  const rows = rowsWords(asset.rows);
+  return [asset.name, asset.state ?? "not seen yet", ageWords(asset, now), rows, reasonWords(asset)].filter(Boolean).join(", ");
+}
+
+/** The reason where it says more than the state does. */
+export function reasonWords(asset: AssetNode): string {
+  const reason = asset.reason ?? "";
+  return asset.state === "Fresh" && ["WithinLimit", "NoPolicy"].includes(reason) ? "" : reason;
+}
