@@ -6,39 +6,22 @@ into place, and one lock lets two builders meet: the second waits, tells how far
 ``python -m freshet.local.build`` needs nothing but Python, so that it may run while packages are still being installed.
 """
 
-import fcntl
 import hashlib
-import json
 import platform
 import re
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from freshet.local.build_go import BuildError, Go, find_go, parse_version
+from freshet.local.build_go import Go, find_go, parse_version
+from freshet.local.build_once import BuildError, Progress, one_at_a_time, silent
 from freshet.local.paths import checkout, controlplane_cache
 
 __all__ = ["BuildError", "Progress", "build", "cache_key", "kubernetes_version", "silent"]
 
 BINARY = "controlplane"
-LOCK_SECONDS = 1800
 STAMPED = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
-
-
-class Progress(Protocol):
-    """Told how far the build is: ``done`` of ``total`` steps, ``total`` 0 while that is not known."""
-
-    def __call__(self, message: str, *, done: int = 0, total: int = 0) -> None: ...
-
-
-def silent(message: str, *, done: int = 0, total: int = 0) -> None:
-    """The Progress that says nothing."""
 
 
 def build(*, progress: Progress = silent, sources: Path | None = None) -> Path:
@@ -54,9 +37,9 @@ def build(*, progress: Progress = silent, sources: Path | None = None) -> Path:
     go = find_go(needed=_needed(sources))
     folder = controlplane_cache() / cache_key(sources=sources, go_version=go.version)
     if not (folder / BINARY).exists():
-        with _lock(progress=progress):
+        with one_at_a_time(controlplane_cache(), what="the control plane", progress=progress) as told:
             if not (folder / BINARY).exists():
-                _build_into(folder, sources=sources, go=go, progress=_Shared(told=progress))
+                _build_into(folder, sources=sources, go=go, progress=told)
     return folder / BINARY
 
 
@@ -79,56 +62,6 @@ def kubernetes_version(*, sources: Path) -> str:
 def _needed(sources: Path) -> tuple[int, ...]:
     match = re.search(r"^go (\S+)$", (sources / "go.mod").read_text(), re.MULTILINE)
     return parse_version(match.group(1)) if match else ()
-
-
-@contextmanager
-def _lock(*, progress: Progress) -> Iterator[None]:
-    """Only one build at a time; the lock of a process that died is free at once."""
-    controlplane_cache().mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + LOCK_SECONDS
-    with (controlplane_cache() / ".lock").open("w") as file:
-        while not _try_lock(file.fileno()):
-            if time.monotonic() > deadline:
-                raise BuildError(
-                    f"Another build has held {file.name} for {LOCK_SECONDS} s: end it, then run this again."
-                )
-            _Shared.repeat(progress)
-            time.sleep(0.5)
-        yield
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Shared:
-    """Tells ``told``, and leaves the same in the cache for those who wait for this build."""
-
-    told: Progress
-
-    def __call__(self, message: str, *, done: int = 0, total: int = 0) -> None:
-        self.told(message, done=done, total=total)
-        with suppress(OSError):
-            draft = _progress_file().with_suffix(".part")
-            draft.write_text(json.dumps({"message": message, "done": done, "total": total}))
-            draft.replace(_progress_file())
-
-    @staticmethod
-    def repeat(progress: Progress) -> None:
-        """What the builder said last."""
-        try:
-            progress(**json.loads(_progress_file().read_text()))
-        except (OSError, ValueError, TypeError):
-            progress("Waiting for another process that builds the control plane")
-
-
-def _progress_file() -> Path:
-    return controlplane_cache() / ".progress"
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _build_into(folder: Path, *, sources: Path, go: Go, progress: Progress) -> None:

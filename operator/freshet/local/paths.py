@@ -7,7 +7,7 @@ clone finds the control plane which an older one built.
 import os
 from pathlib import Path
 
-__all__ = ["cache_folder", "checkout", "clusters_folder", "controlplane_cache", "write_private"]
+__all__ = ["cache_folder", "checkout", "clusters_folder", "controlplane_cache", "ui_cache", "write_private"]
 
 
 def cache_folder() -> Path:
@@ -21,6 +21,11 @@ def cache_folder() -> Path:
 def controlplane_cache() -> Path:
     """The folder that holds one folder per built control plane, and Go where the system has none."""
     return cache_folder() / "controlplane"
+
+
+def ui_cache() -> Path:
+    """The folder that holds one folder per built lineage page, and Node where the system has none."""
+    return cache_folder() / "ui"
 
 
 def clusters_folder() -> Path:
