@@ -1,11 +1,23 @@
 # One image for the operator and its Jobs: `freshet operator`, `freshet ingest`, `freshet count`.
 #
 #   docker build -t freshet:0.1.0 .
-#   docker build --build-arg BASE=registry.example.com/python:3.13-slim -t freshet:0.1.0 .
+#   docker build --build-arg BASE=registry.example.com/python:3.13-slim --build-arg NODE=registry.example.com/node:24-slim \
+#       -t freshet:0.1.0 .
 #
 # BASE needs the same Python in both stages and a shell in the first only. The equipment for laptops (freshet.local) is left out by
 # .dockerignore.
 ARG BASE=python:3.13-slim
+ARG NODE=node:24-slim
+
+# The lineage page: packages by the hashes of the lock file, none of their install scripts run.
+FROM ${NODE} AS page
+WORKDIR /ui
+COPY ui/package.json ui/package-lock.json ui/.npmrc ./
+RUN --mount=type=cache,target=/root/.npm \
+    npm ci --omit=dev --ignore-scripts
+COPY ui/build.mjs ui/tsconfig.json ./
+COPY ui/src ./src
+RUN node build.mjs /ui/dist
 
 FROM ${BASE} AS build
 WORKDIR /src
@@ -16,6 +28,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip --python /opt/freshet/bin/python install \
         --disable-pip-version-check --no-deps --no-compile --only-binary :all: --require-hashes -r requirements.lock
 COPY operator/freshet /src/freshet
+COPY --from=page /ui/dist /src/freshet/lineage_page/dist
 # Python's own compiled files go along, since a read-only root file system could not keep them. unchecked-hash: no
 # look at the source on import, and the same bytes whenever the image is built.
 RUN site=$(/opt/freshet/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \

@@ -7,17 +7,18 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.freshet-installed
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test unit parts cluster e2e check format bench lock setup clean
+.PHONY: help demo test unit parts cluster e2e check ui format bench lock setup clean
 
 help: ## Say what can be done
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) ## Make the virtual environment
 
-# Kubernetes is built meanwhile (whoever needs it first shows how far it is); a failure is told then, so it is silent here.
+# Kubernetes and the lineage page are built meanwhile (whoever needs it first shows how far it is); a failure is told then, so it is silent here.
 # Bytecode is compiled here, since a pod's root is read-only.
 $(STAMP): requirements-dev.lock requirements-uv.lock pyproject.toml
 	@(PYTHONPATH=operator $(PYTHON) -m freshet.local.build >/dev/null 2>&1 </dev/null &)
+	@(PYTHONPATH=operator $(PYTHON) -m freshet.local.build_ui >/dev/null 2>&1 </dev/null &)
 	@echo "· Set-up 1/3: a virtual environment in $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "Python's venv module is missing: apt-get install python3-venv, then make again"; exit 1; }
@@ -53,6 +54,10 @@ check: $(STAMP) ## Lint, types, layers
 	$(BIN)/ruff format --check operator tests data crds manifests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/freshet local ui --check
+
+ui: $(STAMP) ## Build the lineage page into the package, for `freshet operator`
+	$(BIN)/freshet local ui --install
 
 format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix operator tests data crds manifests

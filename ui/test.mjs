@@ -20,6 +20,6 @@ buildSync({
   sourcemap: "inline",
 });
 const made = tests.map((name) => join(folder, name.replace(/\.ts$/, ".mjs")));
-const done = spawnSync(process.execPath, ["--enable-source-maps", "--test", ...made], { stdio: "inherit" });
+const done = spawnSync(process.execPath, ["--enable-source-maps", "--test", "--test-reporter=dot", ...made], { stdio: "inherit" });
 rmSync(folder, { recursive: true });
 process.exit(done.status ?? 1);

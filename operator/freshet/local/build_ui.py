@@ -19,10 +19,12 @@ from pathlib import Path
 from freshet.local.build_once import BuildError, Progress, install, one_at_a_time, silent
 from freshet.local.paths import checkout, ui_cache
 
-__all__ = ["Node", "build_ui", "cache_key", "find_node", "install_ui"]
+__all__ = ["INSTALLED", "Node", "build_ui", "cache_key", "find_node", "install_ui", "run", "tools"]
 
 NODE_WHEEL = "24.19.0"
 OLDEST = 20
+INSTALLED = Path(__file__).resolve().parents[1] / "lineage_page" / "dist"
+"""As freshet.lineage_page.files has it, which needs aiohttp."""
 MADE_OF = ("package.json", "package-lock.json", ".npmrc", "build.mjs", "tsconfig.json", "src")
 SECONDS = 600
 INSTEAD = "install Node.js 20 or newer, with npm"
@@ -49,10 +51,10 @@ def build_ui(*, progress: Progress = silent, sources: Path | None = None) -> Pat
     return folder
 
 
-def install_ui(folder: Path, *, into: Path) -> None:
+def install_ui(folder: Path) -> None:
     """Copy a built page to where the operator looks for it."""
-    shutil.rmtree(into, ignore_errors=True)
-    shutil.copytree(folder, into)
+    shutil.rmtree(INSTALLED, ignore_errors=True)
+    shutil.copytree(folder, INSTALLED)
 
 
 def cache_key(*, sources: Path) -> str:
@@ -74,6 +76,11 @@ def find_node() -> Node | None:
     return Node(node=(node,), npm=(npm,)) if version and int(version.group(1)) >= OLDEST else None
 
 
+def tools(progress: Progress) -> Node:
+    """The system's Node, or PyPI's. Raises BuildError."""
+    return find_node() or _from_pypi(progress)
+
+
 def _files(sources: Path) -> list[Path]:
     found = [sources / name for name in MADE_OF]
     return sorted(path for item in found for path in (item.rglob("*") if item.is_dir() else [item]) if path.is_file())
@@ -88,11 +95,11 @@ def _build_into(folder: Path, *, sources: Path, progress: Progress) -> None:
             copy = scratch / path.relative_to(sources)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copy)
-        tools = find_node() or _from_pypi(progress)
+        node = tools(progress)
         progress("Fetching the lineage page's packages", done=1, total=3)
-        _run([*tools.npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"], folder=scratch)
+        run([*node.npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"], folder=scratch)
         progress("Building the lineage page", done=2, total=3)
-        _run([*tools.node, "build.mjs", "dist"], folder=scratch)
+        run([*node.node, "build.mjs", "dist"], folder=scratch)
         (scratch / "dist").rename(folder)
 
 
@@ -106,18 +113,18 @@ def _from_pypi(progress: Progress) -> Node:
     return Node(node=(node,), npm=(node, str(home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")))
 
 
-def _run(command: Sequence[str], *, folder: Path) -> None:
-    """Scripts that npm starts find the same Node as npm itself."""
+def run(command: Sequence[str], *, folder: Path, what: str = "The lineage page could not be built") -> None:
+    """Raises BuildError with the first lines of what went wrong. What npm starts finds the same Node as npm itself."""
     env = {**os.environ, "PATH": f"{Path(command[0]).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     try:
         done = subprocess.run(
             command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=SECONDS
         )
     except subprocess.TimeoutExpired:
-        raise BuildError(f"The lineage page could not be built: {' '.join(command[:2])} took {SECONDS} s.") from None
+        raise BuildError(f"{what}: {' '.join(command[:2])} took more than {SECONDS} s.") from None
     if done.returncode:
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        raise BuildError(f"The lineage page could not be built: {' / '.join(lines[:3]) or 'no reason was given'}")
+        raise BuildError(f"{what}: {' / '.join(lines[:3]) or 'no reason was given'}")
 
 
 if __name__ == "__main__":

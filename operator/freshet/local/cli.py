@@ -105,6 +105,25 @@ def status() -> None:
         click.echo(f"No cluster runs below {clusters_folder()}. Start one: freshet local up", err=True)
 
 
+@local.command()
+@click.option("--install", is_flag=True, help="Also copy it into the package, where `freshet operator` finds it.")
+@click.option("--check", is_flag=True, help="Check its types and run its tests instead.")
+def ui(*, install: bool, check: bool) -> None:
+    """Build the lineage page from ui/ and print its folder, for `freshet operator --ui`."""
+    from freshet.local.build_progress import progress_bar
+    from freshet.local.build_ui import INSTALLED, build_ui, install_ui
+    from freshet.local.check_ui import check_ui
+
+    with _told(), progress_bar() as progress:
+        if check:
+            check_ui(progress=progress)
+            return
+        folder = build_ui(progress=progress)
+        if install:
+            install_ui(folder)
+    click.echo(INSTALLED if install else folder)
+
+
 def _place(*, name: str, folder: Path | None) -> Path:
     from freshet.local.paths import clusters_folder
 

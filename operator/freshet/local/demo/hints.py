@@ -9,7 +9,8 @@ LOAD_NOW = 'kubectl annotate --overwrite asset/dlt-kaizen-wars-fact-virtual fres
 
 def hints(stage: Stage) -> str:
     """Commands to paste, as markup."""
-    return f"""
+    page = f"\nThe lineage, live in a browser:  [bold]{stage.page_url}[/]\n" if stage.page_url else ""
+    return f"""{page}
 In another terminal:
   [bold]export KUBECONFIG={stage.cluster.kubeconfig} PATH={stage.tools}:$PATH[/]
   [bold]kubectl config set-context --current --namespace={NAMESPACE}[/]

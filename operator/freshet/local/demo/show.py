@@ -4,7 +4,9 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -14,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from freshet.local.build import Progress
+from freshet.local.build_ui import build_ui
 from freshet.local.cluster_client import ClusterError
 from freshet.local.controlplane import BuildError, build, progress_bar
 from freshet.local.demo.hints import hints
@@ -59,14 +62,36 @@ def demo(*, once: bool, folder: Path | None) -> None:
 
 
 def _play(console: Console, *, once: bool, folder: Path) -> None:
-    with progress_bar() as progress:
+    with _page(console) as page, progress_bar() as progress:
         binary = build(progress=_explained(progress, console))
-    with Stage(folder=folder, binary=binary, step=steps(console)) as stage:
+    with Stage(folder=folder, binary=binary, step=steps(console), page=page.folder) as stage:
         try:
             play_once(stage, console=console) if once else _live(stage, console)
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the clearing up short
             raise
+
+
+@dataclass(kw_only=True)
+class _Page:
+    """The built lineage page, once there is one."""
+
+    folder: Path | None = None
+
+
+@contextmanager
+def _page(console: Console) -> Iterator[_Page]:
+    """Build the lineage page meanwhile. Without Node or its packages the show goes on without the page, and says so."""
+    page = _Page()
+    with ThreadPoolExecutor(max_workers=1) as builder:
+        building = builder.submit(build_ui)
+        yield page
+        try:
+            done = building.done()
+            with nullcontext() if done else steps(console)("The lineage page, from ui/ (once)"):
+                page.folder = building.result()
+        except BuildError as error:
+            console.print(f"[yellow]![/] The demo goes on without the lineage page. {error}", highlight=False)
 
 
 def _explained(progress: Progress, console: Console) -> Progress:

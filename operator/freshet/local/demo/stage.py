@@ -32,11 +32,11 @@ PATIENCE = 90
 class Stage:
     """A context manager: on entry everything runs and the example is applied."""
 
-    def __init__(self, *, folder: Path, binary: Path, step: Step) -> None:
-        self.folder, self._binary, self._step = folder, binary, step
+    def __init__(self, *, folder: Path, binary: Path, step: Step, page: Path | None = None) -> None:
+        self.folder, self._binary, self._step, self._page = folder, binary, step, page
         self.csv = folder / "data" / "raw_fact_virtual.csv"
         self.warehouse = folder / "warehouse" / "kaizen.duckdb"
-        self.metrics_url = ""
+        self.metrics_url = self.page_url = ""
         self.programs: list[Program] = []
         self._stack = ExitStack()
 
@@ -128,10 +128,11 @@ class Stage:
         arguments = ["local", "node", f"--kubeconfig={self.cluster.kubeconfig}", f"--ready-file={ready}"]
         node = self._run("node", [*arguments, "--die-with-parent"])
         arguments = ["operator", f"--kubeconfig={kubeconfig}", "--host=127.0.0.1", f"--port={free_port()}"]
-        arguments += [f"--port-file={port}"]
+        arguments += [f"--port-file={port}", *([f"--ui={self._page}"] if self._page else [])]
         operator = self._run("operator", arguments, env={"FRESHET_DBT_POLL_FAST": "0.5"})
         _wait_for_file(ready, node)
-        self.metrics_url = f"http://127.0.0.1:{_wait_for_file(port, operator)}/metrics"
+        address = f"http://127.0.0.1:{_wait_for_file(port, operator)}"
+        self.metrics_url, self.page_url = f"{address}/metrics", f"{address}/lineage/" if self._page else ""
 
     def _apply(self, *, host: str, token: str) -> None:
         """The example as it is; the overlay's two files say what differs on this machine (manifests/overlays/local)."""
