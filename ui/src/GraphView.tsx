@@ -40,7 +40,8 @@ function Graph({ address, go, shown, matched }: Props) {
   const pane = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState<Id>(address.asset);
   const selected = address.asset;
-  const start = active && layout.places.has(active) ? active : first(layout, matched);
+  const entry = useMemo(() => first(layout, matched), [layout, matched]);
+  const start = layout.places.has(active) ? active : entry;
   const nodes = useNodes(layout, { selected, start, matched });
   const lit = useSteady(matched);
 
@@ -180,9 +181,10 @@ function useSteady(set: ReadonlySet<Id> | undefined): ReadonlySet<Id> | undefine
   return kept.current;
 }
 
+/** Where the Tab key goes first: the leftmost, uppermost of those that stand out. */
 function first(layout: Layout, matched: ReadonlySet<Id> | undefined): Id {
-  for (const id of layout.places.keys()) if (!layout.ghosts.has(id) && (!matched || matched.has(id))) return id;
-  return "";
+  const found = [...layout.places].filter(([id]) => !layout.ghosts.has(id) && (!matched || matched.has(id)));
+  return found.sort(([, a], [, b]) => a.x - b.x || a.y - b.y)[0]?.[0] ?? "";
 }
 
 /** A card that was out of sight is drawn when the view has moved to it. */
