@@ -17,7 +17,7 @@ from freshet.api.names import API_VERSION, LABEL_MANAGED_BY, MANAGED_BY
 from freshet.controllers import Controllers
 from freshet.lineage_page import lineage_page
 from freshet.metrics import AssetMetrics, PipelineMetrics
-from freshet.runtime import kopfing
+from freshet.runtime import kopfing, logs
 from freshet.runtime.cache import Cache
 from freshet.runtime.clock import SystemClock
 from freshet.runtime.errors import CannotStart
@@ -110,7 +110,7 @@ async def serve(options: Options) -> None:
 @click.option("--verbose", "-v", is_flag=True, help="Log each step.")
 def operator(*, log_format: str, verbose: bool, **given: Any) -> None:
     """Keep the Assets and Pipelines of a cluster fresh, until told to stop."""
-    kopfing.configure_logs(log_format=log_format, verbose=verbose)
+    logs.configure(log_format=log_format, verbose=verbose)
     try:
         asyncio.run(serve(Options.from_env(**given)))
     except CannotStart as error:

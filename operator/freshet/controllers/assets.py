@@ -15,7 +15,7 @@ from freshet.controllers.world import World, dbt_key
 from freshet.core.automation import Due
 from freshet.core.decide import Decision, Observed, decide
 from freshet.core.state import Trouble
-from freshet.runtime import errors
+from freshet.runtime import errors, logs
 
 __all__ = ["AssetReconciler"]
 
@@ -49,6 +49,7 @@ class AssetReconciler:
         if asset is None or asset.metadata.deletion_timestamp is not None:
             self._forget(key)
             return
+        logs.note(pipeline=asset.spec.pipeline)
         await self._check_template(key, asset)
         observed = await self._observer.observe(asset, trouble=self._trouble(key, asset))
         decision = decide(observed)

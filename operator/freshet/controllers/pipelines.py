@@ -1,5 +1,7 @@
 """One Pipeline: its sources' children, its conditions, and the counters that its columns show."""
 
+import logging
+
 import msgspec
 
 from freshet.api import conditions as c
@@ -12,6 +14,8 @@ from freshet.core.policy import schedule_of
 from freshet.core.state import Draft, Trouble, settle
 
 __all__ = ["PipelineReconciler"]
+
+logger = logging.getLogger(__name__)
 
 SCHEDULES = 120
 
@@ -35,7 +39,15 @@ class PipelineReconciler:
             observed_generation=pipeline.metadata.generation,
             conditions=self._conditions(newest, trouble),
         )
-        await self._world.write_status(newest, status)
+        if await self._world.write_status(newest, status) and trouble is not None:
+            self._tell(newest, trouble)
+
+    def _tell(self, before: Pipeline, trouble: Trouble) -> None:
+        """Once, when it begins."""
+        ready = c.find(before.status.conditions, type=c.READY)
+        if ready is None or ready.status == "True" or ready.message != trouble.message:
+            logger.warning("%s: %s", trouble.reason, trouble.message)
+            self._world.kube.emit(before, type="Warning", reason=trouble.reason, message=trouble.message)
 
     async def count(self, key: Key) -> None:
         """Write the counters if they moved."""

@@ -1,7 +1,10 @@
-"""Tell people and Prometheus what happened: Events on transitions, counters, propagation latency."""
+"""Tell people and Prometheus what happened: Events and log lines on transitions, counters, propagation latency."""
+
+import logging
+from collections.abc import Iterator
 
 from freshet.api import conditions
-from freshet.api.asset import Asset
+from freshet.api.asset import Asset, AssetStatus
 from freshet.api.conditions import find
 from freshet.api.view import Key
 from freshet.controllers.world import World
@@ -9,11 +12,22 @@ from freshet.core.automation import Due
 from freshet.core.decide import Decision
 from freshet.core.lineage import key_of
 from freshet.core.outcome import Ended
-from freshet.runtime import telemetry
+from freshet.runtime import logs, telemetry
 
-__all__ = ["Teller", "observe_duration"]
+__all__ = ["Teller", "observe_duration", "sentence", "transitions"]
+
+logger = logging.getLogger(__name__)
 
 WORTH_AN_EVENT = ("Succeeded", "Failed", "Cancelled", "Interrupted")
+WORTH_TELLING = {
+    conditions.FRESH: ("True", "False", "Unknown"),
+    conditions.FAILING: ("True",),
+    conditions.CHECKS_PASSED: ("False",),
+    conditions.STALLED: ("True",),
+}
+"""Conditions, and the states whose beginning is told: that runs succeed again is told by what they built."""
+NOT_YET = {conditions.FAILING: "False", conditions.CHECKS_PASSED: "True", conditions.STALLED: "False"}
+"""What holds before the first look."""
 
 
 class Teller:
@@ -32,29 +46,47 @@ class Teller:
     def changed(self, asset: Asset, decision: Decision) -> None:
         """The status was written."""
         for run in decision.recorded:
-            self._ended(asset, run)
-        self._freshness(asset, decision)
+            if not run.adopted:
+                self._ended(asset, run)
+        after = decision.status.run
+        if after is not None and (asset.status.run is None or asset.status.run.name != after.name):
+            logs.note(run=after.id or after.name)
+            logger.info("RunInFlight: %s", after.cause or "started elsewhere")
+        for type, reason, message in transitions(asset.status, decision.status):
+            self._say(asset, type=type, reason=reason, message=message or f"{key_of(asset)} is {reason}")
 
     def _ended(self, asset: Asset, run: Ended) -> None:
-        if run.adopted:
-            return
         telemetry.runs_total.labels(executor=run.executor, outcome=run.outcome).inc()
         observe_duration(asset, run)
-        if run.outcome not in WORTH_AN_EVENT:
-            return
-        built = run.outcome == "Succeeded"
-        reason = "Materialized" if built else f"Run{run.outcome}"
-        message = run.message or f"run {run.id} {run.outcome.lower()}"
-        self._world.kube.emit(asset, type="Normal" if built else "Warning", reason=reason, message=message)
+        logs.note(run=run.id)
+        if run.outcome in WORTH_AN_EVENT:
+            built = run.outcome == "Succeeded"
+            reason = "Materialized" if built else f"Run{run.outcome}"
+            self._say(asset, type="Normal" if built else "Warning", reason=reason, message=sentence(run))
 
-    def _freshness(self, asset: Asset, decision: Decision) -> None:
-        before = find(asset.status.conditions, type=conditions.FRESH)
-        after = find(decision.status.conditions, type=conditions.FRESH)
-        if after is None or before is None or before.status == after.status or after.reason == conditions.MISSING:
-            return
-        kind = "Normal" if after.status == "True" else "Warning"
-        word = "Fresh" if after.status == "True" else after.reason
-        self._world.kube.emit(asset, type=kind, reason=word, message=after.message or f"{key_of(asset)} is {word}")
+    def _say(self, asset: Asset, *, type: str, reason: str, message: str) -> None:
+        logger.log(logging.INFO if type == "Normal" else logging.WARNING, "%s: %s", reason, message)
+        self._world.kube.emit(asset, type=type, reason=reason, message=message)
+
+
+def sentence(run: Ended) -> str:
+    """What came of it, why it was started, how long it took."""
+    seconds = (run.finished_at - run.started_at).total_seconds() if run.started_at else None
+    more = [run.cause, f"{seconds:.1f} s" if seconds is not None and seconds >= 0 else ""]
+    around = "; ".join(part for part in more if part)
+    told = run.message or f"run {run.id} {run.outcome.lower()}"
+    return f"{told} ({around})" if around else told
+
+
+def transitions(before: AssetStatus, after: AssetStatus) -> Iterator[tuple[str, str, str]]:
+    """(type, reason, message) of the Events that a change of conditions is worth; a first look is worth none."""
+    for kind, worth in WORTH_TELLING.items():
+        old, new = find(before.conditions, type=kind), find(after.conditions, type=kind)
+        if new is None or new.status not in worth or new.reason == conditions.MISSING:
+            continue
+        if new.status != (old.status if old else NOT_YET.get(kind, new.status)):
+            good = kind == conditions.FRESH and new.status == "True"
+            yield "Normal" if good else "Warning", "Fresh" if good else new.reason, new.message
 
 
 def observe_duration(asset: Asset, run: Ended) -> None:

@@ -20,8 +20,8 @@ class Finding:
 
     def __str__(self) -> str:
         mark = {"good": "✓", "unsure": "!", "bad": "✗"}[self.level]
-        remedy = f"\n  {'':22}→ {self.remedy}" if self.remedy else ""
-        return f"{mark} {self.subject:22} {self.message}{remedy}"
+        remedy = f"\n  {'':34}→ {self.remedy}" if self.remedy else ""
+        return f"{mark} {self.subject:34} {self.message}{remedy}"
 
 
 def good(subject: str, message: str) -> Finding:

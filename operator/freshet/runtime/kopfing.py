@@ -14,10 +14,9 @@ from kopf._core.engines.activities import ActivityError
 from freshet.api.names import GROUP, MANAGED_SELECTOR
 from freshet.runtime.config import Access
 
-__all__ = ["NoDiffs", "configure", "configure_logs", "connection", "namespaces_of_command_line", "sentence"]
+__all__ = ["NoDiffs", "configure", "connection", "namespaces_of_command_line", "sentence"]
 
 WATCH_SECONDS = 300
-PLAIN = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class NoDiffs(kopf.DiffBaseStorage):
@@ -51,16 +50,6 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.persistence.finalizer = f"{GROUP}/unused"
     for kind in ("jobs.batch", "cronjobs.batch", "pods"):
         settings.watching.label_selectors[kind] = MANAGED_SELECTOR
-
-
-def configure_logs(*, log_format: str, verbose: bool) -> None:
-    """``plain`` lines for people, or ``json``. kopf speaks up only when something is wrong."""
-    if log_format == "json":
-        kopf.configure(verbose=verbose, log_format=kopf.LogFormat.JSON)
-    else:
-        logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format=PLAIN, force=True)
-    for name in ("kopf", "aiohttp.access", "httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 async def connection(access: Access) -> kopf.ConnectionInfo:

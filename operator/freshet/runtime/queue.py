@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from freshet.api.view import Key
-from freshet.runtime import telemetry
+from freshet.runtime import logs, telemetry
 from freshet.runtime.clock import Clock
 from freshet.runtime.errors import KubeError, Unavailable
 from freshet.runtime.wakeups import Wakeups
@@ -126,14 +126,19 @@ class WorkQueue:
             key = await self.get()
             began = self._clock.monotonic()
             try:
-                await reconcile(key)
-            except Exception as error:
-                self._failed(key, error)
+                with logs.about(key):
+                    await self._visit(key, reconcile)
             finally:
                 self.done(key)
                 telemetry.reconcile_duration.labels(key.kind).observe(self._clock.monotonic() - began)
             # A full queue and visits that never wait must not keep the loop from its watches.
             await asyncio.sleep(0)
+
+    async def _visit(self, key: Key, reconcile: Reconcile) -> None:
+        try:
+            await reconcile(key)
+        except Exception as error:
+            self._failed(key, error)
 
     def _failed(self, key: Key, error: Exception) -> None:
         telemetry.reconcile_failures_total.labels(key.kind).inc()

@@ -41,9 +41,9 @@ def definition(*, release: str | None = __version__, served: bool = True) -> dic
 
 
 def test_a_finding_reads_well() -> None:
-    assert str(good("rights", "all there")) == "✓ rights                 all there"
+    assert str(good("rights", "all there")) == "✓ rights" + 29 * " " + "all there"
     lines = str(bad("rights", "may not create jobs", "add it")).splitlines()
-    assert lines[0] == "✗ rights                 may not create jobs"
+    assert lines[0] == "✗ rights" + 29 * " " + "may not create jobs"
     assert lines[1].strip() == "→ add it"
     assert str(unsure("x", "y")).startswith("! ")
     assert trouble([good("a", ""), bad("b", "", ""), unsure("c", "")]) == 1

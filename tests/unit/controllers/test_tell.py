@@ -1,0 +1,66 @@
+"""Which transitions are worth an Event, and how they read."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from freshet.api.asset import AssetStatus
+from freshet.api.conditions import Condition, Status
+from freshet.controllers.tell import sentence, transitions
+from freshet.core.outcome import Ended
+
+AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def status(**conditions: tuple[Status, str]) -> AssetStatus:
+    return AssetStatus(
+        conditions=tuple(
+            Condition(type=kind, status=state, reason=reason, message=f"about {kind}", last_transition_time=AT)
+            for kind, (state, reason) in conditions.items()
+        )
+    )
+
+
+CALM = status(Fresh=("True", "WithinLimit"), Failing=("False", "RunsSucceed"), ChecksPassed=("True", "ChecksHold"))
+
+
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [
+        (status(Fresh=("False", "LagExceeded")), ("Warning", "LagExceeded", "about Fresh")),
+        (status(Fresh=("Unknown", "UpstreamNotFound")), ("Warning", "UpstreamNotFound", "about Fresh")),
+        (status(Failing=("True", "RetriesExhausted")), ("Warning", "RetriesExhausted", "about Failing")),
+        (status(ChecksPassed=("False", "ChecksFailed")), ("Warning", "ChecksFailed", "about ChecksPassed")),
+        (status(Stalled=("True", "CycleDetected")), ("Warning", "CycleDetected", "about Stalled")),
+    ],
+)
+def test_what_goes_wrong_is_told_once(after: AssetStatus, told: tuple[str, str, str]) -> None:
+    assert list(transitions(CALM, after)) == [told]
+    assert list(transitions(after, after)) == []
+
+
+def test_fresh_again_is_told_and_runs_that_succeed_again_are_not() -> None:
+    stale = status(Fresh=("False", "LagExceeded"), Failing=("True", "RetriesExhausted"))
+    assert list(transitions(stale, CALM)) == [("Normal", "Fresh", "about Fresh")]
+
+
+def test_a_first_look_tells_only_of_trouble() -> None:
+    nothing = AssetStatus()
+    assert list(transitions(nothing, CALM)) == []
+    assert list(transitions(nothing, status(Fresh=("False", "Missing")))) == []
+    assert [reason for _, reason, _ in transitions(nothing, status(Stalled=("True", "CycleDetected")))] == [
+        "CycleDetected"
+    ]
+
+
+def test_a_run_says_what_came_of_it_why_and_how_long_it_took() -> None:
+    run = Ended(
+        id="u",
+        outcome="Succeeded",
+        finished_at=AT,
+        started_at=AT - timedelta(seconds=3.21),
+        cause="updated: raw",
+        message="20,025 rows",
+    )
+    assert sentence(run) == "20,025 rows (updated: raw; 3.2 s)"
+    assert sentence(Ended(id="u", outcome="Failed", finished_at=AT)) == "run u failed"
