@@ -299,13 +299,14 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--rows", type=_positive, default=ROWS, help=f"make a whole file of so many events ({ROWS})")
     what.add_argument("--append", type=_positive, metavar="N", help="let the file of --to grow by N events")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("raw_fact_virtual.csv"))
+    committed = Path(__file__).with_name("raw_fact_virtual.csv")
+    parser.add_argument("--out", type=Path, default=committed, help=f"--rows: where to write it ({committed.name})")
     parser.add_argument("--to", type=Path, metavar="FILE", help="the file that --append lets grow")
     parser.add_argument(
         "--until", type=_time, metavar="TIME", help="--append: spread the events until TIME (RFC 3339 or 'now')"
     )
     parser.add_argument("--days", type=float, default=DAYS, help=f"--rows: the time that the file covers ({DAYS:g})")
-    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--seed", type=int, default=SEED, help=f"equal seeds make equal files ({SEED})")
     arguments = parser.parse_args(argv)
     if (arguments.append is None) != (arguments.to is None):
         parser.error("--append N and --to FILE go together")
@@ -313,14 +314,16 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a number, 1 or more")
+    return int(text)
 
 
 def _time(text: str) -> int:
-    moment = datetime.now(UTC) if text == "now" else datetime.fromisoformat(text)
+    try:
+        moment = datetime.now(UTC) if text == "now" else datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be a time such as 2026-11-23T12:00:00Z, or now") from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 

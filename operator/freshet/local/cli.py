@@ -3,46 +3,49 @@
 Commands of other parts are imported when they are asked for.
 """
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from freshet.lazy import Lazy, LazyGroup
+
 __all__ = ["local"]
 
-LAZY = {
-    "node": ("freshet.local.node.cli:node", "Run the cluster's pods as processes of this machine."),
-    "demo": ("freshet.local.demo.show:demo", "Run the kaizen-wars example and watch it become fresh."),
-    "databricks": ("freshet.local.databricks.cli:databricks", "Serve a stand-in for a Databricks SQL warehouse."),
-    "dbt-cloud": ("freshet.local.dbtcloud.cli:dbt_cloud", "Serve a stand-in for dbt Cloud."),
-}
-"""Name → where the command is, and its line in the help, which must not import it."""
+
+class Commands(LazyGroup):
+    """A cluster's own commands, and those of what runs beside it."""
+
+    lazy = {
+        "databricks": Lazy(
+            module="freshet.local.databricks.cli",
+            name="databricks",
+            help="Serve a stand-in for a Databricks SQL warehouse.",
+            extra="local",
+        ),
+        "dbt-cloud": Lazy(
+            module="freshet.local.dbtcloud.cli",
+            name="dbt_cloud",
+            help="Serve a stand-in for dbt Cloud.",
+            extra="local",
+        ),
+        "demo": Lazy(
+            module="freshet.local.demo.show",
+            name="demo",
+            help="Run the kaizen-wars example and watch it become fresh.",
+            extra="local",
+        ),
+        "node": Lazy(
+            module="freshet.local.node.cli",
+            name="node",
+            help="Run the cluster's pods as processes of this machine.",
+            extra="local",
+        ),
+    }
 
 
-class LazyGroup(click.Group):
-    """A group some of whose commands are imported by name when they are used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *LAZY})
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in LAZY:
-            return super().get_command(ctx, cmd_name)
-        module, attribute = LAZY[cmd_name][0].split(":")
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        own = {name: command.get_short_help_str(limit=90) for name, command in self.commands.items()}
-        lazy = {name: line for name, (_, line) in LAZY.items()}
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted({**own, **lazy}.items()))
-
-
-@click.group(cls=LazyGroup)
+@click.group(cls=Commands)
 def local() -> None:
     """A Kubernetes cluster on this machine, without Docker, root or an account."""
 

@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 from cryptography import x509
 
+from freshet.lazy import Lazy
 from freshet.local import cluster_parts
-from freshet.local.cli import LAZY, local
+from freshet.local.cli import Commands, local
 from freshet.local.cluster import claim, clean, free_port, last_port
 from freshet.local.cluster_client import ClusterError
 from freshet.local.cluster_install import without_workloads
@@ -146,10 +147,11 @@ def test_deployments_are_left_out() -> None:
 
 
 def test_help_names_every_command_without_importing_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(LAZY, "absent", ("freshet.no_such_module:command", "Not imported."))
+    absent = Lazy(module="freshet.local.no_such_module", name="command", help="Not imported.")
+    monkeypatch.setitem(Commands.lazy, "absent", absent)
     shown = CliRunner().invoke(local, ["--help"])
     assert shown.exit_code == 0
-    assert all(name in shown.output for name in [*LAZY, "up", "down", "status"])
+    assert all(name in shown.output for name in [*Commands.lazy, "up", "down", "status"])
 
 
 def test_down_without_a_cluster_says_so(tmp_path: Path) -> None:
