@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 import kopf
+import uvloop
 from aiohttp import web
 from kopf._core.engines.activities import ActivityError
 
@@ -106,13 +107,14 @@ async def serve(options: Options) -> None:
 @click.option("--port-file", type=PATH, help="Write the port here once it is open.")
 @click.option("--ui", type=PATH, help="Folder of the built lineage page. Default: the one in the package.")
 @click.option("--log-format", type=click.Choice(["plain", "json"]), default="plain", show_default=True)
-@click.option("--workers", type=click.IntRange(1, 256), default=16, show_default=True, help="Visits at a time.")
+@click.option("--workers", type=click.IntRange(1, 256), default=32, show_default=True, help="Visits at a time.")
 @click.option("--verbose", "-v", is_flag=True, help="Log each step.")
 def operator(*, log_format: str, verbose: bool, **given: Any) -> None:
     """Keep the Assets and Pipelines of a cluster fresh, until told to stop."""
     logs.configure(log_format=log_format, verbose=verbose)
     try:
-        asyncio.run(serve(Options.from_env(**given)))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(Options.from_env(**given)))
     except CannotStart as error:
         raise Refusal(str(error)) from error
     except ActivityError as error:

@@ -20,7 +20,6 @@ from freshet.runtime import errors, logs
 __all__ = ["AssetReconciler"]
 
 AGAIN = timedelta(seconds=30)
-LOOK_AGAIN = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +142,9 @@ class AssetReconciler:
         if refusal is not None:
             times.append(refusal.until)
         if observed.active is not None and observed.active.executor == "Job":
-            times.append(self._world.clock.now() + LOOK_AGAIN)
-        self._world.queue.set_wake(key, min((at for at in times if at is not None), default=None))
+            times.append(self._observer.obstacles.again(observed.active.id))
+        when = min((at for at in times if at is not None), default=None)
+        self._world.queue.set_wake(key, when, urgent=when == decision.wake_at)
 
 
 def _bare(asset: Asset, world: World) -> Observed:

@@ -16,6 +16,8 @@ from freshet.runtime import errors
 
 __all__ = ["CannotBuild", "Launcher"]
 
+REMEMBERED_TEMPLATES = 4096
+
 
 class CannotBuild(ValueError):
     """Something that the Job needs is not known; the trouble says what, for the condition."""
@@ -30,6 +32,7 @@ class Launcher:
 
     def __init__(self, *, world: World) -> None:
         self._world = world
+        self._checked: dict[str, None] = {}
 
     async def launch(self, *, asset: Asset, due: Due, policy: Policy) -> None:
         """Create the Job; one that is there already is this very run.
@@ -46,10 +49,19 @@ class Launcher:
                 self._world.cache.ingest(live, kind="Job")
 
     async def check(self, *, asset: Asset, policy: Policy) -> None:
-        """A dry run of a user's template. Raises errors.Refused with the API server's sentence."""
+        """A dry run of a user's template. Raises errors.Refused with the API server's sentence.
+
+        A thousand Assets may have one template: what was taken once in a namespace is not asked about again.
+        """
+        mark = digest(asset.namespace, to_json(asset.spec.materialize), length=32)
+        if mark in self._checked:
+            return
         due = Due(cause="check", versions={}, attempt=1, definition="check")
         body = self.manifest(asset=asset, due=due, policy=policy)
         await self._world.kube.create("Job", namespace=asset.namespace, body=body, dry_run=True)
+        self._checked[mark] = None
+        if len(self._checked) > REMEMBERED_TEMPLATES:
+            del self._checked[next(iter(self._checked))]
 
     def manifest(self, *, asset: Asset, due: Due, policy: Policy) -> dict[str, Any]:
         """The Job to create. Raises CannotBuild."""

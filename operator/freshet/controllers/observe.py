@@ -1,12 +1,13 @@
 """Gather all that a decision about one asset looks at: from the cache, and live where the cache may be behind."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from freshet.api import conditions
 from freshet.api.asset import Asset, Consumed, RunInFlight
 from freshet.api.conditions import find
 from freshet.api.view import Key
 from freshet.api.workload import Job, Pod
+from freshet.controllers.obstacles import Obstacles
 from freshet.controllers.world import World
 from freshet.core import blame, jobs
 from freshet.core.automation import Waiting
@@ -18,15 +19,13 @@ from freshet.core.state import Trouble
 
 __all__ = ["Observer"]
 
-PATIENCE = timedelta(seconds=3)
-"""A Job without a pod for so long has an obstacle; its Events say which."""
-
 
 class Observer:
     """Reads; changes nothing but the cache."""
 
     def __init__(self, *, world: World) -> None:
         self._world = world
+        self.obstacles = Obstacles(world=world)
 
     async def observe(self, asset: Asset, *, trouble: Trouble | None) -> Observed:
         """Everything about this asset, now."""
@@ -82,6 +81,7 @@ class Observer:
         ):
             run = await self._ended(asset, job)
             if run is not None:
+                self.obstacles.forget(job.metadata.uid)
                 ended.append(run)
             elif active is None:
                 active = await self._in_flight(job)
@@ -107,12 +107,7 @@ class Observer:
 
     async def _in_flight(self, job: Job) -> RunInFlight:
         pods = self._world.cache.pods_of(job.metadata.uid)
-        run = jobs.in_flight(job=job, pods=pods)
-        since = job.status.start_time or job.metadata.creation_timestamp
-        if pods or since is None or self._world.clock.now() < since + PATIENCE:
-            return run
-        events = await self._world.kube.events_about(namespace=job.namespace, uid=job.metadata.uid)
-        return jobs.with_obstacle(run, events=events)
+        return await self.obstacles.look(jobs.in_flight(job=job, pods=pods), job=job, pods=pods)
 
     async def _lost(self, asset: Asset) -> Ended | None:
         """A run in flight whose Job is gone: believed only after a live read."""

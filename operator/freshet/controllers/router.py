@@ -49,11 +49,12 @@ class Router:
         if asset is None:
             return
         key, graph, queue = key_of(asset), self._world.graph, self._world.queue
-        queue.add(key)
+        queue.add(key, urgent=old is not None and new is not None and _is_asked(old, new))
         moved = graph.put(new) if new else graph.remove(key)
         concerned = graph.downstreams(key) if not old or not new or _concerns_downstream(old, new) else frozenset()
+        urgent = old is not None and new is not None and old.status.version != new.status.version
         for below in concerned:
-            queue.add(below)
+            queue.add(below, urgent=urgent)
         for tell in self.watchers:
             tell({key, *concerned, *moved})
         for other, older in moved.items():
@@ -134,6 +135,12 @@ class Router:
         asset = obj.metadata.labels.get(LABEL_ASSET)
         if asset:
             self._world.queue.add(Key("Asset", obj.namespace, asset))
+
+
+def _is_asked(old: Asset, new: Asset) -> bool:
+    """Has somebody said something: another spec, a request, a version announced?"""
+    a, b = old.metadata, new.metadata
+    return a.generation != b.generation or a.annotations != b.annotations
 
 
 def _concerns_children(old: Asset, new: Asset) -> bool:

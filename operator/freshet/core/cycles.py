@@ -70,7 +70,8 @@ class Cycles:
         members = [stack.popitem()[0]]
         while members[-1] != first:
             members.append(stack.popitem()[0])
-        ring = self._ring(first, set(members))
+        alone = len(members) == 1 and first not in self._upstreams(first)
+        ring = () if alone else self._ring(first, set(members))
         for member in members:
             self._known[member] = ring
 

@@ -61,7 +61,7 @@ def in_flight(*, job: Job, pods: Sequence[Pod]) -> RunInFlight:
         executor="Job",
         cause=_cause(job),
         attempt=_attempt(job),
-        started_at=job.status.start_time or job.metadata.creation_timestamp,
+        started_at=job.metadata.creation_timestamp,  # its start comes later, and would be a write of its own
         versions={name: seen.version for name, seen in _looked_at(job).items()},
         trigger=notes.get(ANNOTATION_TRIGGER),
         tick=_tick(job),

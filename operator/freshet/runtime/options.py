@@ -22,7 +22,7 @@ class Options:
     host: str | None = None
     port_file: Path | None = None
     ui: Path | None = None
-    workers: int = 16
+    workers: int = 32
     settings: Settings = field(default_factory=Settings)
 
     @classmethod

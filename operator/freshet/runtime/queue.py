@@ -1,11 +1,14 @@
 """The work queue: which object is looked at next, by whom, and when again.
 
 client-go's semantics: a key waits at most once and is never visited by two workers at a time; what arrives during a
-visit brings one more. Deadlines are times of the wall clock, so the heap is looked at every second while something is
-in it: a stepped clock or a laptop that slept is noticed. Backoff is counted on the monotonic clock.
+visit brings one more. Two lanes: what starts something goes before what only writes down how things are, so that a
+storm of launches is not held up by its own bookkeeping. Deadlines are times of the wall clock, so the heap is looked at
+twice a second while something is in it: a stepped clock or a laptop that slept is noticed. Backoff is counted on the
+monotonic clock.
 """
 
 import asyncio
+import itertools
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -24,7 +27,8 @@ logger = logging.getLogger(__name__)
 
 BACKOFF_FIRST = 0.1
 BACKOFF_LIMIT = 60.0
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.5
+URGENT, ORDINARY = 0, 1
 
 Reconcile = Callable[[Key], Awaitable[None]]
 
@@ -34,13 +38,15 @@ class WorkQueue:
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._ready: asyncio.Queue[Key] = asyncio.Queue()
-        self._dirty: set[Key] = set()
+        self._ready: asyncio.PriorityQueue[tuple[int, int, Key]] = asyncio.PriorityQueue()
+        self._arrivals = itertools.count()
+        self._dirty: dict[Key, int] = {}
         self._busy: dict[Key, float] = {}
         self._failures: dict[Key, int] = {}
         self._reasons: dict[Key, str] = {}
         self._deadlines: Wakeups[datetime] = Wakeups()
         self._backoffs: Wakeups[float] = Wakeups()
+        self._calm: set[Key] = set()
         self._sooner = asyncio.Event()
         self._ended = asyncio.Event()
 
@@ -65,22 +71,29 @@ class WorkQueue:
         now = self._clock.monotonic()
         return max((now - began for began in self._busy.values()), default=0.0)
 
-    def add(self, key: Key) -> None:
-        """Visit the key soon."""
-        if key in self._dirty:
+    def add(self, key: Key, *, urgent: bool = False) -> None:
+        """Visit the key soon; an urgent one before all others."""
+        lane = URGENT if urgent else ORDINARY
+        if self._dirty.get(key, ORDINARY + 1) <= lane:
             return
-        self._dirty.add(key)
+        self._dirty[key] = lane
         telemetry.queue_depth.set(len(self._dirty))
         if key not in self._busy:
-            self._ready.put_nowait(key)
+            self._line_up(key, lane)
 
     def add_at(self, key: Key, when: datetime) -> None:
-        """Visit the key at ``when`` or before: of several times, the earliest pending one holds."""
+        """Visit the key at ``when`` or before, without hurry: of several times, the earliest pending one holds."""
+        if self._deadlines.get(key) is None:
+            self._calm.add(key)
         self._deadlines.earliest(key, when)
         self._hurry(when <= (self._deadlines.head() or when))
 
-    def set_wake(self, key: Key, when: datetime | None) -> None:
-        """Replace the key's pending time: a visit knows best when to look again."""
+    def set_wake(self, key: Key, when: datetime | None, *, urgent: bool = True) -> None:
+        """Replace the key's pending time: a visit knows best when to look again, and whether others may go before."""
+        if urgent or when is None:
+            self._calm.discard(key)
+        else:
+            self._calm.add(key)
         self._deadlines.replace(key, when)
         self._hurry(when is not None and when <= (self._deadlines.head() or when))
 
@@ -101,8 +114,10 @@ class WorkQueue:
 
     async def get(self) -> Key:
         """The next key; the caller must call ``done`` when its visit has ended."""
-        key = await self._ready.get()
-        self._dirty.discard(key)
+        lane, _, key = await self._ready.get()
+        while key in self._busy or self._dirty.get(key) != lane:  # it has changed lanes, or was taken from the other
+            lane, _, key = await self._ready.get()
+        del self._dirty[key]
         telemetry.queue_depth.set(len(self._dirty))
         self._busy[key] = self._clock.monotonic()
         return key
@@ -112,7 +127,10 @@ class WorkQueue:
         self._busy.pop(key, None)
         self._ended.set()
         if key in self._dirty:
-            self._ready.put_nowait(key)
+            self._line_up(key, self._dirty[key])
+
+    def _line_up(self, key: Key, lane: int) -> None:
+        self._ready.put_nowait((lane, next(self._arrivals), key))
 
     async def run(self, *, workers: int, reconcile: Reconcile) -> None:
         """Visit keys until cancelled. A visit that raises is reported in one line and tried again."""
@@ -159,7 +177,8 @@ class WorkQueue:
         while True:
             self._sooner.clear()
             for key in self._deadlines.pop_due(self._clock.now()):
-                self.add(key)
+                self.add(key, urgent=key not in self._calm)
+                self._calm.discard(key)
             for key in self._backoffs.pop_due(self._clock.monotonic()):
                 self.add(key)
             with suppress(TimeoutError):

@@ -1,6 +1,7 @@
-"""One request, one answer: the official client's connection, JSON both ways, failures as this package's errors.
+"""One request, one answer: the official client's connections, JSON both ways, failures as this package's errors.
 
-Bodies stay plain JSON data: the client's generated models cost memory and time, and are not needed.
+Bodies stay plain JSON data: the client's generated models cost memory and time, and are not needed. Requests go to its
+session directly, since what it does with a body takes as long as a decision.
 """
 
 import logging
@@ -10,6 +11,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
+import yarl
 from kubernetes.aio.client.rest import RESTClientObject
 
 from freshet.runtime import errors
@@ -30,7 +32,9 @@ class Transport:
 
     def __init__(self, *, access: Access) -> None:
         self.access = access
-        self._client: Any = RESTClientObject(access.configuration)
+        self._client = RESTClientObject(access.configuration)
+        self._session: aiohttp.ClientSession | None = None
+        self._options = _options(access.configuration)
         self._timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=5.0)
         self._host = str(access.configuration.host).rstrip("/")
         self._said = float("-inf")
@@ -38,7 +42,8 @@ class Transport:
     async def close(self) -> None:
         """Close the connections."""
         self.access.close()
-        await self._client.close()
+        if self._session is not None:
+            await self._session.close()
 
     async def send(
         self,
@@ -55,21 +60,29 @@ class Transport:
         headers = {"Accept": accept, "Content-Type": content_type}
         if authorization := await self.access.authorization():
             headers["authorization"] = authorization
+        data = None if body is None else msgspec.json.encode(body)
         try:
-            answer = await self._client.request(method, url, headers=headers, body=body, _request_timeout=self._timeout)
-            content: bytes = await answer.read()
+            async with self._connections().request(
+                method, yarl.URL(url, encoded=True), headers=headers, data=data, timeout=self._timeout, **self._options
+            ) as answer:
+                content = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unreachable(f"{method} {path}", error) from error
         if 200 <= answer.status < 300:
             return content
-        raise error_of(
-            code=answer.status, body=content, retry_after=answer.getheader("Retry-After"), what=f"{method} {path}"
-        )
+        retry_after = answer.headers.get("Retry-After")
+        raise error_of(code=answer.status, body=content, retry_after=retry_after, what=f"{method} {path}")
 
     async def json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         """``send``, decoded."""
         decoded: dict[str, Any] = msgspec.json.decode(await self.send(method, path, **options))
         return decoded
+
+    def _connections(self) -> aiohttp.ClientSession:
+        """The official client's session, which knows certificates and proxies; it wants a running loop."""
+        if self._session is None:
+            self._session = self._client._create_pool_manager()
+        return self._session
 
     def _unreachable(self, what: str, error: Exception) -> errors.Unavailable:
         """Every visit notices an outage; one line in a while is enough."""
@@ -78,3 +91,13 @@ class Transport:
             self._said = time.monotonic()
             logger.warning("%s: %s", what, words)
         return errors.Unavailable(f"{what}: {words}")
+
+
+def _options(configuration: Any) -> dict[str, Any]:
+    """What the official client adds to each request."""
+    named = {
+        "server_hostname": configuration.tls_server_name,
+        "proxy": configuration.proxy,
+        "proxy_headers": configuration.proxy_headers,
+    }
+    return {name: value for name, value in named.items() if value}

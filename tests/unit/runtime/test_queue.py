@@ -245,3 +245,43 @@ async def test_the_longest_visit_is_known(queue: WorkQueue, clock: ManualClock) 
     await queue.get()
     clock.move(7)
     assert queue.oldest_visit() == 7
+
+
+async def test_what_is_urgent_goes_before_what_is_not_and_each_key_still_comes_once(queue: WorkQueue) -> None:
+    keys = [Key("Asset", "demo", str(n)) for n in range(4)]
+    for key in keys:
+        queue.add(key)
+    queue.add(keys[2], urgent=True)
+    queue.add(A, urgent=True)
+    queue.add(keys[2])
+    assert queue.depth == 5
+    taken = [await queue.get() for _ in range(5)]
+    assert taken == [keys[2], A, keys[0], keys[1], keys[3]]
+    queue.add(keys[0])
+    queue.add(keys[0], urgent=True)
+    queue.add(B)
+    queue.done(keys[0])
+    assert [await queue.get(), await queue.get()] == [keys[0], B]
+    for key in (*taken, B):
+        queue.done(key)
+    assert queue.idle
+
+
+async def test_deadlines_are_urgent(queue: WorkQueue, clock: ManualClock) -> None:
+    visited: list[Key] = []
+    first = asyncio.Event()
+
+    async def visit(key: Key) -> None:
+        visited.append(key)
+        if key == A:
+            queue.set_wake(B, clock.now())
+            first.set()
+            await asyncio.sleep(0.05)
+
+    others = [Key("Asset", "demo", str(n)) for n in range(3)]
+    for key in (A, *others):
+        queue.add(key)
+    task = asyncio.create_task(queue.run(workers=1, reconcile=visit))
+    await settle(queue)
+    task.cancel()
+    assert visited == [A, B, *others]
