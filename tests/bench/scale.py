@@ -3,7 +3,8 @@
     PYTHONPATH=. python tests/bench/scale.py [--assets 10000] [--idle 60]
 
 One asset in ten is external, built and has a freshness limit, so that deadlines are pending; the others hang below
-them and wait to be asked. The first start writes every status. The second, with nothing changed, is the figure: from
+them and wait to be asked. The first start writes every status; its floor, in the same run, is the rate of bare PATCHes
+of such a status by a client that does nothing else. The second start, with nothing changed, is the figure: from
 the process's start until every asset has been visited. Writes are counted by the API server, on everything that the
 operator may write. The last line is one JSON object. Bars (DESIGN §9): cold start ≤ 15 s, ≤ 300 MB, no writes,
 idle ≤ 2 % of a core, scrape ≤ 300 ms.
@@ -23,7 +24,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.bench.support import ASSETS, Setup, api, many, memory_mb, prepared, settled
 from tests.support.operator import OperatorProcess
 
-NAMESPACE = "bench"
+NAMESPACE, FLOOR = "bench", "floor"
+FLOOR_WRITES = 1000
 BRANCHES = 10
 SCRAPES = 5
 REST_SECONDS = 20
@@ -46,6 +48,8 @@ def measure(setup: Setup, *, assets: int, idle: int) -> dict[str, float]:
     """All figures, printed as they come."""
     asyncio.run(make_assets(setup.cluster.kubeconfig, assets=assets))
     show("assets", assets)
+    floor = round(assets / asyncio.run(bare(setup.cluster.kubeconfig, count=min(assets, FLOOR_WRITES))), 1)
+    show("floor: as many bare PATCHes of a status (s)", floor)
     first = start(setup, folder="first")
     show("first start, all statuses written (s)", first[1])
     first[0].stop()
@@ -54,7 +58,8 @@ def measure(setup: Setup, *, assets: int, idle: int) -> dict[str, float]:
     try:
         show("cold start, nothing changed (s)", cold)
         show("writes during the cold start", writes(setup) - before)
-        return {"assets": assets, "cold_start_s": cold, **resting(setup, operator, idle=idle, since=before)}
+        written = {"first_start_s": first[1], "first_start_floor_s": floor}
+        return {"assets": assets, "cold_start_s": cold, **written, **resting(setup, operator, idle=idle, since=before)}
     finally:
         operator.stop()
 
@@ -100,6 +105,23 @@ async def make_assets(kubeconfig: Path, *, assets: int) -> None:
         await client.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
         path = f"{ASSETS}/namespaces/{NAMESPACE}/assets"
         await many(manifests(assets), lambda body: client.post(path, body))
+
+
+async def bare(kubeconfig: Path, *, count: int) -> float:
+    """Status writes a second that the API server takes, on assets of another namespace."""
+    conditions = [
+        {"type": kind, "status": "True", "reason": "Reconciled", "message": "", "observedGeneration": 1,
+         "lastTransitionTime": "2026-01-01T00:00:00Z"}
+        for kind in ("Ready", "Fresh", "Updating", "Failing", "ChecksPassed")
+    ]  # fmt: skip
+    status = {"state": "Missing", "reason": "Missing: never built", "conditions": conditions, "observedGeneration": 1}
+    async with api(kubeconfig) as client:
+        await client.post("/api/v1/namespaces", {"metadata": {"name": FLOOR}})
+        path = f"{ASSETS}/namespaces/{FLOOR}/assets"
+        await many(manifests(count), lambda body: client.post(path, body))
+        began = time.monotonic()
+        await many(range(count), lambda n: client.merge_patch(f"{path}/asset-{n}/status", {"status": status}))
+        return count / (time.monotonic() - began)
 
 
 def manifests(count: int) -> Iterator[dict[str, Any]]:

@@ -141,3 +141,16 @@ def test_the_columns_count_what_there_is(place: Place) -> None:
     status = wait_for(counters, what="two sources are counted")
     assert status is not None
     assert (status["models"], status["fresh"]) == (0, 0)
+
+
+def test_what_is_in_force_is_shown_and_not_only_what_was_written(place: Place) -> None:
+    place.add_pipeline(sources=(ORDERS, {**ITEMS, "schedule": "0 3 * * *"}))
+    status = place.wait_status("orders", lambda it: it.get("policy", {}).get("buildSchedule"))
+    assert (status["policy"]["when"], status["policy"]["buildSchedule"]) == ("Cron", "*/5 * * * *")
+
+    def schedule() -> Any:
+        return place.get("pipelines", "shop").get("status", {}).get("schedule")
+
+    assert wait_for(schedule, what="the schedule in force") == "*/5 * * * *, 0 3 * * *"
+    printed = place.cluster.kubectl("get", "fpl", "shop", "-n", place.namespace)
+    assert "*/5 * * * *, 0 3 * * *" in printed
