@@ -22,6 +22,7 @@ def ask_duckdb(where: DuckDb, *, parts: Sequence[str], column: str | None) -> tu
         )
     with connect(where, read_only=True) as con:
         try:
+            parts = _in_full(con, where, parts)
             _expect(con, parts, column)
             newest = f", max({identifier(column)})" if column else ", NULL"
             rows, found = con.execute(f"SELECT count(*){newest} FROM {qualified(parts)}").fetchone()
@@ -34,9 +35,17 @@ def ask_duckdb(where: DuckDb, *, parts: Sequence[str], column: str | None) -> tu
     return int(rows), found
 
 
+def _in_full(con: Any, where: DuckDb, parts: Sequence[str]) -> Sequence[str]:
+    """With the catalog, so that no schema is taken for one: the file's, also where dbt calls it by its name."""
+    own = str(con.execute("SELECT current_database()").fetchone()[0])
+    if len(parts) == 3 and parts[0].lower() != Path(where.path).stem.lower():
+        return parts
+    return (own, *parts[-2:])
+
+
 def _expect(con: Any, parts: Sequence[str], column: str | None) -> None:
     columns = _columns(con, parts)
-    relation = ".".join(parts)
+    relation = ".".join(parts[-2:])
     if not columns:
         raise InputError(
             "RelationMissing",

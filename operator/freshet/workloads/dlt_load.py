@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from freshet.workloads.columns import Column
+from freshet.workloads.sql import identifier
 
 __all__ = ["duckdb_destination", "load_parquet", "prepare", "warm_up"]
 
@@ -55,10 +56,23 @@ def warm_up(*, databricks: bool = False) -> None:
 
 
 def duckdb_destination(con: Any) -> Any:
-    """dlt on an open connection."""
-    import dlt
+    """dlt on an open connection, naming the catalog too: dlt works on copies, which do not know what ``USE`` said."""
+    from dlt.destinations import duckdb
+    from dlt.destinations.impl.duckdb.duck import DuckDbClient
 
-    return dlt.destinations.duckdb(con, create_indexes=False)
+    catalog = str(con.execute("SELECT current_database()").fetchone()[0])
+
+    class Client(DuckDbClient):  # type: ignore[misc]
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more)
+            self.sql_client.catalog_name = lambda quote=True, casefold=True: identifier(catalog) if quote else catalog
+
+    class Attached(duckdb):  # type: ignore[misc]
+        @property
+        def client_class(self) -> type[Client]:
+            return Client
+
+    return Attached(con, create_indexes=False)
 
 
 def load_parquet(

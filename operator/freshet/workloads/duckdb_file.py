@@ -15,9 +15,11 @@ from typing import Any
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
 from freshet.workloads.log import LOG, Progress
 from freshet.workloads.spec import DuckDb
+from freshet.workloads.sql import literal
 
 __all__ = ["connect", "warehouse_error"]
 
+_ALIAS = "freshet_warehouse_file"
 _FIRST, _LONGEST = 0.02, 0.5
 
 
@@ -78,7 +80,7 @@ def _open(
     said = False
     while True:
         try:
-            return duckdb.connect(where.path, read_only=read_only, config=config)
+            return _attached(where, read_only=read_only, config=config)
         except duckdb.Error as error:
             if not _is_lock(error):
                 raise warehouse_error(error, path=where.path) from error
@@ -95,6 +97,23 @@ def _open(
         progress.say("Still waiting for %s, %.0f s by now.", where.path, waited)
         sleep(min(pause * random.uniform(0.7, 1.3), max(0.001, timeout - waited)))
         pause = min(pause * 1.5, _LONGEST)
+
+
+def _attached(where: DuckDb, *, read_only: bool, config: dict[str, str]) -> Any:
+    """DuckDB calls the file by its name, and takes ``a.b`` in a file ``a.duckdb`` for ambiguous: then by another."""
+    import duckdb
+
+    name = os.path.basename(where.path).lower()
+    if where.schema.lower() not in (name.partition(".")[0], os.path.splitext(name)[0]):
+        return duckdb.connect(where.path, read_only=read_only, config=config)
+    con = duckdb.connect(":memory:", config=config)
+    try:
+        con.execute(f"ATTACH {literal(where.path)} AS {_ALIAS}{' (READ_ONLY)' if read_only else ''}")
+        con.execute(f"USE {_ALIAS}")
+    except BaseException:
+        con.close()
+        raise
+    return con
 
 
 def _is_lock(error: Exception) -> bool:

@@ -210,7 +210,11 @@ def _note(marks: Any, offset: int, marked: list[tuple[int, str]], columns: Seque
 
 
 def _expect_inferred(con: Any, columns: Sequence[Column]) -> None:
-    rows = con.execute("SELECT DISTINCT column_name FROM reject_errors WHERE error_type = 'CAST'").fetchall()
+    """A row that is refused anyway (ragged, badly quoted) says nothing about types."""
+    rows = con.execute(
+        "SELECT any_value(column_name) FILTER (error_type = 'CAST') FROM reject_errors GROUP BY line_byte_position"
+        " HAVING bool_and(error_type = 'CAST')"
+    ).fetchall()
     kinds = {column.name: column.type for column in columns if column.inferred}
     for (name,) in rows:
         if kinds.get(name, "VARCHAR") != "VARCHAR":

@@ -120,3 +120,12 @@ def test_bad_rows_are_quarantined_with_their_text(world: World) -> None:
     assert [raw.strip() for *_, raw in found] == ["2", "x,c,c"]
     assert result["rowsRejected"] == 2
     assert world.rows("SELECT DISTINCT load_id FROM kw.raw__rejected") == [(result["version"],)]
+
+
+@pytest.mark.parametrize("last", ["2,9", "2,true", '2,"', "2,1.5,x,y"])
+def test_a_ragged_last_row_is_a_bad_row_whatever_its_fields_hold(world: World, last: str) -> None:
+    """What is refused anyway is no evidence that the file changed while it was read."""
+    world.write(f"id,b,c\n1,true,x\n{last}")
+    with pytest.raises(WorkloadError) as caught:
+        world.load()
+    assert caught.value.reason in ("BadRows", "BadCsv")

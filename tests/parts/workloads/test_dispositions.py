@@ -1,9 +1,12 @@
 """append, replace and merge: what is in the table afterwards, which version it has, and when nothing happens."""
 
+import msgspec
 import pytest
 from tests.parts.workloads.conftest import World
 
+from freshet.workloads.count import count_rows
 from freshet.workloads.errors import ConfigError, DataRefused, InputError
+from freshet.workloads.spec import CountSpec
 
 MERGE = {"disposition": "merge", "primaryKey": ["id"]}
 APPEND = {"disposition": "append"}
@@ -210,3 +213,15 @@ def test_a_changed_spec_loads_again(world: World) -> None:
     result = world.load(csv={"delimiter": ";"})
     assert result["changed"]
     assert world.rows() == [(1, "a")]
+
+
+def test_a_file_named_like_its_schema_is_loaded_and_counted(world: World) -> None:
+    """To DuckDB ``kw.raw`` in a file kw.duckdb may be a table of the catalog or of the schema."""
+    warehouse = {"duckdb": {"path": str(world.folder / "kw.duckdb"), "schema": "kw", "lockTimeout": 20}}
+    for text, rows in (("id,v\n1,a\n", 1), ("id,v\n1,b\n2,c\n", 2)):
+        world.write(text)
+        write = {"disposition": "merge", "primaryKey": ["id"]}
+        assert world.load(warehouse=warehouse, write=write)["rows"] == rows
+    for relation in ("raw", "kw.raw", "kw.kw.raw"):
+        spec = msgspec.convert({"warehouse": warehouse, "relation": relation}, CountSpec)
+        assert count_rows(spec)["rows"] == 2
