@@ -7,8 +7,9 @@ WorkloadError
 └── Unavailable        4  a warehouse that cannot be reached or stayed locked: trying again may help
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 __all__ = ["ConfigError", "DataRefused", "InputError", "Sample", "Unavailable", "WorkloadError"]
 
@@ -42,6 +43,13 @@ class WorkloadError(Exception):
         self.samples = tuple(samples)
         self.rows_in = rows_in
         self.rows_rejected = rows_rejected
+
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """The same, with files called as people know them."""
+        for path, name in names.items():
+            self.message = self.message.replace(path, name.partition("?")[0])
+        self.args = (self.message,)
+        return self
 
 
 class ConfigError(WorkloadError):

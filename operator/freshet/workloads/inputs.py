@@ -1,9 +1,8 @@
 """Which files a load reads, and their fingerprint.
 
-Content decides, always: a hash of 1 GB takes about a second, and modification times lie (rsync -t, cp -p, a
-mounted bucket), so there is no
-short-cut by size and time. What shapes the load (columns, dialect, key, target) is part of the fingerprint too:
-changing it loads again.
+On a volume content decides, always: a hash of 1 GB takes about a second, and modification times lie (rsync -t, cp -p,
+a mounted bucket), so there is no short-cut by size and time. Of an address its server's word is taken (``remote``).
+What shapes the load (columns, dialect, key, target) is part of the fingerprint too: changing it loads again.
 """
 
 import glob
@@ -16,7 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from freshet.workloads.errors import ConfigError, InputError
+from freshet.workloads.errors import InputError
+from freshet.workloads.remote import find_remote, is_remote
 from freshet.workloads.spec import IngestSpec
 
 __all__ = ["InputFile", "Stamp", "find_files", "fingerprint", "hash_files", "stamps"]
@@ -26,24 +26,21 @@ _HINT = "check csv.path and the volume that is mounted there"
 
 @dataclass(frozen=True, kw_only=True)
 class InputFile:
-    """One file as it was hashed: ``sha256`` over its bytes as they lie on disk."""
+    """One file as it was hashed: ``sha256`` over its bytes as they lie on disk, or over what its server says of it."""
 
     path: str
     sha256: str
     size: int
 
 
-Stamp = tuple[str, int, int, int]
-"""(path, inode, size, mtime in ns): differs when a file was written to while it was read."""
+Stamp = tuple[str, int | str, int, int]
+"""(path, inode or mark, size, mtime in ns): differs when a file was written to while it was read."""
 
 
 def find_files(path: str) -> tuple[str, ...]:
     """The files that ``path`` (a file or a glob) names, sorted. Raises InputError or ConfigError with a sentence."""
-    if "://" in path:
-        raise ConfigError(
-            "UnsupportedUrl",
-            f"csv.path {path} is a URL: only files and globs on mounted volumes can be read by this version.",
-        )
+    if is_remote(path):
+        return tuple(file.url for file in find_remote(path))
     if glob.has_magic(path) and not os.path.exists(path):
         found = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
         if not found:
@@ -64,7 +61,9 @@ def _expect_file(path: str) -> None:
 
 
 def stamps(paths: Sequence[str]) -> tuple[Stamp, ...]:
-    """Raises InputError where a file is gone."""
+    """Raises WorkloadError where a file is gone."""
+    if any(map(is_remote, paths)):
+        return tuple((file.url, file.mark, file.size, 0) for path in paths for file in find_remote(path))
     try:
         found = [(path, os.stat(path)) for path in paths]
     except OSError as error:
@@ -72,8 +71,15 @@ def stamps(paths: Sequence[str]) -> tuple[Stamp, ...]:
     return tuple((path, info.st_ino, info.st_size, info.st_mtime_ns) for path, info in found)
 
 
-def hash_files(paths: Sequence[str]) -> tuple[InputFile, ...]:
-    return tuple(_hash(path) for path in paths)
+def hash_files(found: Sequence[Stamp]) -> tuple[InputFile, ...]:
+    return tuple(_marked(stamp) if is_remote(stamp[0]) else _hash(stamp[0]) for stamp in found)
+
+
+def _marked(stamp: Stamp) -> InputFile:
+    url, mark, size, _ = stamp
+    if size == 0:
+        raise InputError("EmptyFile", f"The file {url} is empty (0 bytes): see whether its export failed.")
+    return InputFile(path=url, sha256=hashlib.sha256(str(mark).encode()).hexdigest(), size=max(size, 0))
 
 
 def _hash(path: str) -> InputFile:

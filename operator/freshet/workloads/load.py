@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from freshet.workloads import checks
 from freshet.workloads.errors import ConfigError, InputError, WorkloadError
 from freshet.workloads.inputs import InputFile, Stamp, find_files, fingerprint, hash_files, stamps
 from freshet.workloads.log import LOG
+from freshet.workloads.remote import RemoteFile, fetch, is_remote
 from freshet.workloads.result import parse_time, rfc3339
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.warehouse import (
@@ -123,8 +124,17 @@ def _look(spec: IngestSpec) -> _Input:
     paths = find_files(spec.csv.path)
     before = stamps(paths)
     with _beside(_preload, size=sum(size for _, _, size, _ in before)):
-        files = hash_files(paths)
+        files = hash_files(before)
     return _Input(paths=paths, files=files, fingerprint=fingerprint(spec=spec, files=files), stamps=before)
+
+
+def _fetched(found: _Input, files: Sequence[InputFile], folder: Path) -> dict[str, str]:
+    """Where the files are to be read: path → its name for people."""
+    wanted = {file.path for file in files}
+    if not any(map(is_remote, wanted)):
+        return {file.path: file.path for file in files}
+    remote = [RemoteFile(url=url, size=size, mark=str(mark)) for url, mark, size, _ in found.stamps if url in wanted]
+    return fetch(remote, folder)
 
 
 def _expect_ours(spec: IngestSpec, warehouse: Warehouse, state: TableState) -> None:
@@ -163,18 +173,18 @@ def _write(
     from freshet.workloads.prepare import prepare
 
     dlt_load.prepare(folder)
+    local = _fetched(found, files, folder)
     warm_up = partial(dlt_load.warm_up, databricks=spec.warehouse.databricks is not None)
     with _beside(warm_up, size=sum(file.size for file in files)):
         try:
-            ready = prepare(
-                spec=spec, state=state, paths=[file.path for file in files], folder=folder, stored=warehouse.stored
-            )
-        except WorkloadError:
+            ready = prepare(spec=spec, state=state, paths=list(local), folder=folder, stored=warehouse.stored)
+        except WorkloadError as error:
             _expect_still(found)
-            raise
+            raise error.renamed(local) from error
     _expect_still(found)
     parsed = ready.parsed
-    refused = parsed.refused if spec.on_bad_rows == "quarantine" else []
+    quarantined = parsed.refused if spec.on_bad_rows == "quarantine" else []
+    refused = [replace(one, path=local.get(one.path, one.path)) for one in quarantined]
     batch = Batch(
         path=ready.path,
         rows=ready.rows,

@@ -63,7 +63,7 @@ CASES = [
     Bad(id="data time column is no time", content="id\nabc\n", reason="DataTimeColumnType", code=2, says=("dataTimeColumn id",), more={"dataTimeColumn": "id"}),
     Bad(id="glob without a match", content="id\n1\n", reason="NoFilesMatch", code=2, says=("No file matches",), csv={"path": "/nowhere/*.csv"}),
     Bad(id="folder missing", content="id\n1\n", reason="FolderMissing", code=2, says=("/nowhere does not exist",), csv={"path": "/nowhere/x.csv"}),
-    Bad(id="a URL", content="id\n1\n", reason="UnsupportedUrl", code=2, says=("s3://b/x.csv",), csv={"path": "s3://b/x.csv"}),
+    Bad(id="a URL", content="id\n1\n", reason="UnsupportedUrl", code=2, says=("ftp://b/x.csv",), csv={"path": "ftp://b/x.csv"}),
 ]  # fmt: skip
 
 

@@ -141,6 +141,16 @@ def test_databricks_credentials_come_from_its_secret_alone() -> None:
     assert "dbx" not in (variables(load(it)["spec"]["template"])["FRESHET_SPEC"] or "")
 
 
+def test_a_sources_secret_reaches_its_loads_and_nothing_else() -> None:
+    """Its keys are variables of the load; the spec does not name it, so that another Secret loads nothing anew."""
+    given = {**SOURCE, "csv": {"path": "s3://b/d.csv", "secretRef": {"name": "bucket"}}}
+    it = pipeline(sources=[given], jobs={"envFrom": [{"configMapRef": {"name": "common"}}]})
+    container = load(it)["spec"]["template"]["spec"]["containers"][0]
+    assert container["envFrom"] == [{"configMapRef": {"name": "common"}}, {"secretRef": {"name": "bucket"}}]
+    assert json.loads(variables(load(it)["spec"]["template"])["FRESHET_SPEC"])["csv"] == {"path": "s3://b/d.csv"}
+    assert {"secretRef": {"name": "bucket"}} not in count(it)["spec"]["template"]["spec"]["containers"][0]["envFrom"]
+
+
 def test_a_users_template_is_taken_and_left_alone() -> None:
     before = copy.deepcopy(TEMPLATE)
     job = user(TEMPLATE, timeout="2m")

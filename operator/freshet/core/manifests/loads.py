@@ -35,7 +35,7 @@ def load_spec(*, pipeline: Pipeline, source: SourceSpec) -> dict[str, Any]:
         "key": key,
         "warehouse": warehouse_spec(pipeline),
         "table": source.table or key,
-        "csv": source.csv,
+        "csv": {name: value for name, value in source.csv.items() if name != "secretRef"},
         "write": source.write,
         **{name: value for name, value in optional.items() if value is not None},
     }
@@ -135,6 +135,17 @@ def _job_spec(
         "backoffLimit": 0 if limit is None else limit,
         "activeDeadlineSeconds": max(1, int(deadline.total_seconds())),
         "template": pod_template(
-            pipeline=pipeline, image=image, command=["freshet", "ingest"], env=variables, labels=tags
+            pipeline=pipeline,
+            image=image,
+            command=["freshet", "ingest"],
+            env=variables,
+            labels=tags,
+            env_from=_credentials(source),
         ),
     }
+
+
+def _credentials(source: SourceSpec) -> list[dict[str, Any]]:
+    """The Secret for the address that the source reads: its keys are variables, as each cloud's tools name them."""
+    secret = source.csv.get("secretRef")
+    return [{"secretRef": {"name": secret["name"]}}] if secret else []

@@ -1,6 +1,7 @@
 """The pod that runs a workload: fits the level ``restricted`` of Pod Security and has no access to the API."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from freshet.api import names
@@ -76,7 +77,13 @@ def warehouse_env(pipeline: Pipeline) -> list[dict[str, Any]]:
 
 
 def pod_template(
-    *, pipeline: Pipeline, image: str, command: list[str], env: list[dict[str, Any]], labels: dict[str, str]
+    *,
+    pipeline: Pipeline,
+    image: str,
+    command: list[str],
+    env: list[dict[str, Any]],
+    labels: dict[str, str],
+    env_from: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """A PodTemplateSpec with one container that is read, and the Pipeline's ``jobs`` settings."""
     jobs = pipeline.spec.jobs
@@ -85,7 +92,7 @@ def pod_template(
         "image": jobs.image or image,
         "command": command,
         "env": [*env, *warehouse_env(pipeline), *jobs.env],
-        "envFrom": jobs.env_from,
+        "envFrom": [*jobs.env_from, *env_from],
         "resources": jobs.resources or RESOURCES,
         "volumeMounts": [{"name": "freshet-tmp", "mountPath": "/tmp"}, *jobs.volume_mounts],
         "terminationMessagePath": names.TERMINATION_LOG,

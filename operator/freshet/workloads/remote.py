@@ -1,0 +1,189 @@
+"""Files behind s3://, gs://, az:// and https:// addresses: found, told apart by what the server says, and fetched.
+
+What a server says of a file (its ETag, or time and size) is enough to know that it has not changed, so an unchanged one
+is not read at all. A changed one is copied into the pod's temp folder in pieces: memory stays flat. Credentials come
+from the environment, under the names that each cloud's own tools use.
+"""
+
+import fnmatch
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
+from freshet.workloads.log import Progress
+
+__all__ = ["RemoteFile", "fetch", "find_remote", "is_remote"]
+
+_PIECE = 1 << 20
+_SCHEMES = ("s3", "gs", "az", "https")
+_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?/")
+_TIMEOUT = 60.0
+_HINT = "check csv.path and csv.secretRef"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteFile:
+    """``mark`` differs when the content does, as far as its server tells."""
+
+    url: str
+    size: int
+    mark: str
+
+
+def is_remote(path: str) -> bool:
+    return "://" in path
+
+
+def find_remote(path: str) -> tuple[RemoteFile, ...]:
+    """The files that ``path`` (one, or a glob in a bucket) names, sorted. Raises WorkloadError with a sentence."""
+    scheme = path.partition("://")[0]
+    if scheme == "https" or _LOOPBACK.match(path):
+        return (_head(path),)
+    if scheme not in _SCHEMES:
+        raise ConfigError(
+            "UnsupportedUrl", f"csv.path {path} is no address that can be read: use s3://, gs://, az:// or https://."
+        )
+    with _told(path):
+        return _listed(path)
+
+
+def fetch(files: Sequence[RemoteFile], folder: Path) -> dict[str, str]:
+    """Local copies: path → address. Raises WorkloadError with a sentence."""
+    progress, done, found = Progress(), 0, {}
+    for at, file in enumerate(files):
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", file.url.partition("?")[0].rpartition("/")[2]) or "file"
+        target = folder / f"{at:05}-{name}"
+        with _told(file.url), _opened(file.url) as pieces, target.open("wb") as out:
+            for piece in pieces:
+                out.write(piece)
+                done += len(piece)
+                progress.say("Fetching: %s MB so far.", f"{done >> 20:,}")
+        found[str(target)] = file.url
+    return found
+
+
+def _listed(path: str) -> tuple[RemoteFile, ...]:
+    from pyarrow import fs
+
+    scheme, _, key = path.partition("://")
+    system = _system(scheme)
+    if not any(mark in key for mark in "*?["):
+        info = system.get_file_info(key)
+        if info.type != fs.FileType.File:
+            raise InputError("FileMissing", f"There is no file {path}: {_HINT}.")
+        return (_file(scheme, info),)
+    folder = re.split(r"[*?\[]", key)[0].rpartition("/")[0]
+    infos = system.get_file_info(fs.FileSelector(folder, recursive=True, allow_not_found=True))
+    found = [_file(scheme, info) for info in infos if info.type == fs.FileType.File and _matches(info.path, key)]
+    if not found:
+        raise InputError("NoFilesMatch", f"No file matches {path}: {_HINT}.")
+    return tuple(sorted(found, key=lambda file: file.url))
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """``*`` stays within a folder, ``**`` does not."""
+    expression = fnmatch.translate(pattern.replace("**", "\0")).replace(".*", "[^/]*").replace("\\\0", ".*")
+    return re.match(expression.replace("\0", ".*"), path) is not None
+
+
+def _file(scheme: str, info: Any) -> RemoteFile:
+    return RemoteFile(url=f"{scheme}://{info.path}", size=info.size, mark=f"{info.size}:{info.mtime_ns}")
+
+
+def _system(scheme: str) -> Any:
+    from pyarrow import fs
+
+    environ = os.environ
+    if scheme == "s3":
+        endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
+        region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+        return fs.S3FileSystem(endpoint_override=endpoint, region=region, request_timeout=_TIMEOUT)
+    if scheme == "gs":
+        return fs.GcsFileSystem()
+    account = environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+    if not account:
+        raise ConfigError(
+            "CredentialsMissing", "An az:// address needs AZURE_STORAGE_ACCOUNT_NAME: put it into csv.secretRef."
+        )
+    return fs.AzureFileSystem(
+        account,
+        account_key=environ.get("AZURE_STORAGE_ACCOUNT_KEY"),
+        sas_token=environ.get("AZURE_STORAGE_SAS_TOKEN"),
+    )
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Iterator[bytes]]:
+    scheme, _, key = url.partition("://")
+    if scheme in ("https", "http"):
+        with _request("GET", url) as answer:
+            yield answer.iter_raw(_PIECE)
+        return
+    with _system(scheme).open_input_stream(key, compression=None) as stream:
+        yield iter(lambda: stream.read(_PIECE), b"")
+
+
+def _head(url: str) -> RemoteFile:
+    """Servers that tell nothing of the content are read to the end instead."""
+    with _told(url), _request("HEAD", url) as answer:
+        told = [answer.headers.get(name, "") for name in ("etag", "last-modified")]
+        size = int(answer.headers.get("content-length") or -1)
+    if any(told):
+        return RemoteFile(url=url, size=size, mark=":".join([*told, str(size)]))
+    return _hashed(url)
+
+
+def _hashed(url: str) -> RemoteFile:
+    import hashlib
+
+    digest, size = hashlib.sha256(), 0
+    with _told(url), _opened(url) as pieces:
+        for piece in pieces:
+            digest.update(piece)
+            size += len(piece)
+    return RemoteFile(url=url, size=size, mark=digest.hexdigest())
+
+
+@contextmanager
+def _request(method: str, url: str) -> Iterator[Any]:
+    import httpx
+
+    headers = {"Accept-Encoding": "identity"}
+    if authorization := os.environ.get("HTTPS_AUTHORIZATION"):
+        headers["Authorization"] = authorization
+    with (
+        httpx.Client(follow_redirects=True, timeout=_TIMEOUT) as client,
+        client.stream(method, url, headers=headers) as answer,
+    ):
+        answer.raise_for_status()
+        yield answer
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    """What goes wrong on the way, as a sentence; the address's query may hold a key and is not shown."""
+    try:
+        yield
+    except WorkloadError:
+        raise
+    except Exception as error:
+        raise _sentence(error, url.partition("?")[0]) from error
+
+
+def _sentence(error: Exception, url: str) -> WorkloadError:
+    text = str(error)
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(error, FileNotFoundError) or status in (404, 410) or "NO_SUCH_BUCKET" in text:
+        return InputError("FileMissing", f"There is no file {url}: {_HINT}.")
+    denied = ("ACCESS_DENIED", "Forbidden", "Unauthorized", "INVALID_ACCESS_KEY", "SIGNATURE_DOES_NOT_MATCH")
+    if isinstance(error, PermissionError) or status in (401, 403) or any(mark in text for mark in denied):
+        return ConfigError("PermissionDenied", f"The credentials do not allow reading {url}: mend csv.secretRef.")
+    return Unavailable(
+        "SourceUnavailable",
+        f"{url} did not answer ({type(error).__name__}): it is tried again; --debug shows the details.",
+    )

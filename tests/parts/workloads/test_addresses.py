@@ -1,0 +1,201 @@
+"""Loads from https:// and s3:// addresses, against small servers of this test."""
+
+import gzip
+import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from tests.parts.workloads.conftest import World
+
+from freshet.workloads.errors import WorkloadError
+
+MERGE = {"disposition": "merge", "primaryKey": ["id"]}
+
+
+class Server:
+    """Serves ``files`` (path → content) as a web server and as an S3 bucket; ``asked`` are the requests."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.asked: list[str] = []
+        self.tagged = True
+        self.authorization: str | None = None
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+
+    def reads(self) -> list[str]:
+        return [one for one in self.asked if one.startswith("GET") and "list-type" not in one]
+
+
+def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self) -> None:
+            self.answer(body=False)
+
+        def do_GET(self) -> None:
+            self.answer(body=True)
+
+        def answer(self, *, body: bool) -> None:
+            server.asked.append(f"{self.command} {self.path}")
+            parts = urlsplit(self.path)
+            content = server.files.get(unquote(parts.path))
+            if server.authorization and self.headers.get("Authorization") != server.authorization:
+                self.send(403, b"")
+            elif "list-type" in parse_qs(parts.query):
+                self.send(200, self.listing(parts))
+            elif content is None:
+                self.send(404, b"")
+            else:
+                self.send(200, content, body=body)
+
+        def listing(self, parts: Any) -> bytes:
+            prefix = parse_qs(parts.query).get("prefix", [""])[0]
+            keys = [path.removeprefix(f"{parts.path.rstrip('/')}/") for path in server.files]
+            found = "".join(
+                f"<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>x</ETag>"
+                f"<Size>{len(server.files[f'{parts.path.rstrip(chr(47))}/{key}'])}</Size></Contents>"
+                for key in keys
+                if key.startswith(prefix)
+            )
+            return f"<ListBucketResult><IsTruncated>false</IsTruncated>{found}</ListBucketResult>".encode()
+
+        def send(self, status: int, content: bytes, *, body: bool = True) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            if server.tagged and status == 200:
+                self.send_header("ETag", f'"{hashlib.md5(content).hexdigest()}"')
+                self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+            self.end_headers()
+            if body:
+                self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    return Handler
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    found = Server()
+    thread = threading.Thread(target=found.http.serve_forever, args=(0.05,))
+    thread.start()
+    yield found
+    found.http.shutdown()
+    found.http.server_close()
+    thread.join()
+
+
+def test_a_web_address_is_read_and_unchanged_only_asked_about(world: World, server: Server) -> None:
+    server.files["/in.csv.gz"] = gzip.compress(b"id,v\n1,a\n2,b\n", mtime=0)
+    csv = {"path": f"{server.url}/in.csv.gz?key=secret"}
+    first = world.load(csv=csv, write=MERGE)
+    assert (first["rows"], first["bytes"]) == (2, len(server.files["/in.csv.gz"]))
+    server.asked.clear()
+    again = world.load(csv=csv, write=MERGE, last=None)
+    assert (again["changed"], again["version"], server.reads()) == (False, first["version"], [])
+    server.files["/in.csv.gz"] = gzip.compress(b"id,v\n2,c\n3,d\n", mtime=0)
+    assert world.load(csv=csv, write=MERGE)["rows"] == 3
+    assert world.rows() == [(1, "a"), (2, "c"), (3, "d")]
+
+
+def test_a_server_that_tells_nothing_is_read_to_the_end(world: World, server: Server) -> None:
+    server.tagged = False
+    server.files["/in.csv"] = b"id,v\n1,a\n"
+    first = world.load(csv={"path": f"{server.url}/in.csv"})
+    assert world.load(csv={"path": f"{server.url}/in.csv"})["version"] == first["version"]
+    server.files["/in.csv"] = b"id,v\n1,b\n"
+    assert world.load(csv={"path": f"{server.url}/in.csv"})["version"] != first["version"]
+
+
+def test_bad_rows_name_the_address_without_its_query(world: World, server: Server) -> None:
+    server.files["/in.csv"] = b"id,v\n1,a\nx,b\n"
+    csv = {"path": f"{server.url}/in.csv?key=secret", "schema": {"id": "BIGINT"}}
+    with pytest.raises(WorkloadError) as caught:
+        world.load(csv=csv)
+    assert caught.value.reason == "BadRows"
+    assert f"{server.url}/in.csv" in caught.value.message
+    assert str(world.folder) not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("/none.csv", "FileMissing"), ("/empty.csv", "EmptyFile")],
+)
+def test_what_is_not_there_is_a_sentence(world: World, server: Server, path: str, reason: str) -> None:
+    server.files["/empty.csv"] = b""
+    with pytest.raises(WorkloadError) as caught:
+        world.load(csv={"path": server.url + path})
+    assert (caught.value.reason, caught.value.exit_code) == (reason, 2)
+
+
+def test_credentials_come_from_the_environment(world: World, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.authorization = "Bearer of-the-test"
+    server.files["/in.csv"] = b"id,v\n1,a\n"
+    with pytest.raises(WorkloadError) as caught:
+        world.load(csv={"path": f"{server.url}/in.csv"})
+    assert (caught.value.reason, caught.value.exit_code) == ("PermissionDenied", 2)
+    monkeypatch.setenv("HTTPS_AUTHORIZATION", "Bearer of-the-test")
+    assert world.load(csv={"path": f"{server.url}/in.csv"})["rows"] == 1
+
+
+def test_a_server_that_is_away_is_tried_again(world: World) -> None:
+    with pytest.raises(WorkloadError) as caught:
+        world.load(csv={"path": "http://127.0.0.1:9/in.csv"})
+    assert (caught.value.reason, caught.value.exit_code) == ("SourceUnavailable", 4)
+
+
+def test_an_address_of_another_kind_is_named(world: World) -> None:
+    with pytest.raises(WorkloadError, match="ftp://") as caught:
+        world.load(csv={"path": "ftp://example.com/x.csv"})
+    assert caught.value.reason == "UnsupportedUrl"
+
+
+@pytest.fixture
+def bucket(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    for name, value in {
+        "AWS_ENDPOINT_URL": server.url,
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": "key",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    server.files["/bucket/2026/a.csv"] = b"id,v\n1,a\n"
+    server.files["/bucket/2026/b.csv"] = b"id,v\n2,b\n"
+    server.files["/bucket/2026/old/c.csv"] = b"id,v\n3,c\n"
+    server.files["/bucket/2026/readme.txt"] = b"no rows"
+    return server
+
+
+def test_a_glob_in_a_bucket(world: World, bucket: Server) -> None:
+    append = {"disposition": "append"}
+    csv = {"path": "s3://bucket/2026/*.csv"}
+    assert world.load(csv=csv, write=append)["rows"] == 2
+    bucket.asked.clear()
+    assert not world.load(csv=csv, write=append)["changed"]
+    assert bucket.reads() == []
+    bucket.files["/bucket/2026/d.csv"] = b"id,v\n4,d\n"
+    assert world.load(csv=csv, write=append)["rowsLoaded"] == 1
+    assert world.rows() == [(1, "a"), (2, "b"), (4, "d")]
+    everything = world.load(csv={"path": "s3://bucket/2026/**.csv"}, write={"disposition": "replace"})
+    assert everything["rows"] == 4
+
+
+def test_one_object_and_none(world: World, bucket: Server) -> None:
+    assert world.load(csv={"path": "s3://bucket/2026/a.csv"})["rows"] == 1
+    for path, reason in (("s3://bucket/2026/z.csv", "FileMissing"), ("s3://bucket/2027/*.csv", "NoFilesMatch")):
+        with pytest.raises(WorkloadError) as caught:
+            world.load(csv={"path": path})
+        assert caught.value.reason == reason
+
+
+def test_azure_needs_an_account(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
+    with pytest.raises(WorkloadError, match="AZURE_STORAGE_ACCOUNT_NAME"):
+        world.load(csv={"path": "az://container/in.csv"})
