@@ -15,7 +15,7 @@ from aiohttp import web
 from kopf._core.engines.activities import ActivityError
 
 from freshet.api.names import API_VERSION, LABEL_MANAGED_BY, MANAGED_BY
-from freshet.controllers import Controllers
+from freshet.controllers import APART, Controllers
 from freshet.lineage_page import lineage_page
 from freshet.metrics import AssetMetrics, PipelineMetrics
 from freshet.runtime import kopfing, logs
@@ -43,12 +43,12 @@ def pages(cache: Cache, kube: Kube, controllers: Controllers, options: Options) 
     """What is served beside the metrics."""
     app, book = lineage_page(cache=cache, kube=kube, graph=controllers.graph, clock=SystemClock(), folder=options.ui)
     controllers.watch(book.feed.mark)
-    return {"/lineage": app}
+    return {"/lineage": app, **controllers.webhooks()}
 
 
 def machine(options: Options) -> Machine:
     """An operator that is not connected yet."""
-    return Machine(options=options, controllers=Controllers, metrics=metrics, pages=pages)
+    return Machine(options=options, controllers=Controllers, metrics=metrics, pages=pages, apart=APART)
 
 
 @kopf.on.startup()

@@ -181,3 +181,40 @@ def test_options_are_for_those_who_asked_and_kept_on_a_retry(
     place.wait_status("a", lastHandledTrigger="all")
     place.wait_status("e", lambda it: len(runs_of(stand_in)) == 5 and it["state"] == "Fresh")
     assert selected(runs_of(stand_in)[-1]) == set(EDGES)
+
+
+def test_discovered_models_are_selected_exactly_and_views_pass_versions_through(
+    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+) -> None:
+    def graph(code: str) -> Object:
+        models: list[Object] = [
+            {"name": "base", "upstreams": ["source:raw.orders"], "path": "models/staging"},
+            {"name": "seen", "upstreams": ["base"], "materialized": "view", "code": code},
+            {"name": "top", "upstreams": ["seen"]},
+            {"name": "first", "upstreams": ["source:raw.orders"], "materialized": "view"},
+        ]
+        return {"models": models, "sources": [{"name": "raw.orders"}]}
+
+    stand_in.graph(graph("select 1"))
+    stand_in.wait(stand_in.start_foreign(cause="nightly")["id"])
+    place.add_asset("raw")
+    place.announce("raw", "v1")
+    place.wait_status("raw", version="v1")
+    discovery = {"enabled": True, "sources": {"raw.orders": "raw"}}
+    add_dbt_pipeline(place, stand_in, views="PassThrough", discovery=discovery)
+    place.wait_status("top", state="Fresh", timeout=60)
+    place.announce("raw", "v2")
+    top = place.wait_status("top", lambda it: len(runs_of(stand_in)) == 2 and it["state"] == "Fresh", timeout=60)
+    (step,) = runs_of(stand_in)[-1]["trigger"]["steps_override"]
+    assert {word for word in step.split() if word.startswith("fqn:")} == {
+        "fqn:kaizen_wars.staging.base",
+        "fqn:kaizen_wars.top",
+    }
+    assert place.status("seen")["version"] == top["version"] == place.status("base")["version"]
+    assert place.wait_status("first", considered={"raw": "v2"})["version"].startswith("view-")
+    stand_in.graph(graph("select 2"))
+    stand_in.wait(stand_in.start_foreign(cause="parsed", steps_override=["dbt parse"])["id"])
+    place.request("base", "now")
+    place.wait_status("base", lastHandledTrigger="now")
+    wait_for(lambda: "fqn:kaizen_wars.seen" in str(runs_of(stand_in)[-1]["trigger"]["steps_override"]), timeout=60,
+             what="new code builds the view")  # fmt: skip

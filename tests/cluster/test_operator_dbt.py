@@ -135,7 +135,7 @@ def test_a_wrong_token_is_said_and_not_hammered(
     assert stand_in.runs() == []
 
 
-@pytest.mark.parametrize("action", ["lose", "html", "truncate"])
+@pytest.mark.parametrize("action", ["lose", "html", "truncate", "wrong_id"])
 def test_an_answer_that_is_lost_or_spoilt_starts_no_second_run(
     place: Place, models: DbtCloudStandIn, dbt_operator: OperatorProcess, action: str
 ) -> None:

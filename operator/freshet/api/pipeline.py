@@ -21,6 +21,7 @@ __all__ = [
     "SourceSpec",
     "Spent",
     "Warehouse",
+    "WebhookKeyRef",
 ]
 
 
@@ -35,6 +36,13 @@ class SecretKeyRef(View, frozen=True, kw_only=True):
 
     name: str
     key: str = "token"
+
+
+class WebhookKeyRef(View, frozen=True, kw_only=True):
+    """The same for the signing key of a webhook."""
+
+    name: str
+    key: str = "webhook"
 
 
 class Databricks(View, frozen=True, kw_only=True):
@@ -97,7 +105,7 @@ class DbtCloudSpec(View, frozen=True, kw_only=True):
     job_id: int
     token_secret_ref: SecretKeyRef
     host: str = "https://cloud.getdbt.com"
-    webhook_secret_ref: SecretKeyRef | None = None
+    webhook_secret_ref: WebhookKeyRef | None = None
     command: str = "dbt build {select}"
     mode: str = "Select"
     observe: str = "Environment"

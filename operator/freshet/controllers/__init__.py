@@ -4,10 +4,13 @@ A key's kind says who looks: ``Asset``, ``Pipeline``, ``DbtCloud`` (a Pipeline's
 (its project), ``Counters`` (its columns).
 """
 
+from aiohttp import web
+
 from freshet.api.view import Key
 from freshet.controllers.assets import AssetReconciler
 from freshet.controllers.dbt import DbtReconciler
 from freshet.controllers.dbt_clients import Clients
+from freshet.controllers.dbt_webhook import PREFIX, WebhookReceiver
 from freshet.controllers.discovery import DiscoveryReconciler
 from freshet.controllers.pipelines import PipelineReconciler
 from freshet.controllers.router import Router, Watcher
@@ -20,7 +23,10 @@ from freshet.runtime.kube import Kube
 from freshet.runtime.queue import WorkQueue
 from freshet.runtime.settings import Settings
 
-__all__ = ["Controllers"]
+__all__ = ["APART", "Controllers"]
+
+APART = frozenset({"DbtCloud", "Discovery"})
+"""Kinds whose visits ask a service that may hang."""
 
 
 class Controllers:
@@ -30,12 +36,14 @@ class Controllers:
         self._world = World(cache=cache, kube=kube, queue=queue, clock=clock, settings=settings)
         self._router = Router(world=self._world)
         self._clients = Clients(world=self._world)
+        self._dbt = DbtReconciler(world=self._world, clients=self._clients)
+        self._webhooks = WebhookReceiver(world=self._world, poke=self._dbt.poke)
         pipelines = PipelineReconciler(world=self._world)
         self._reconcilers = {
             "Asset": AssetReconciler(world=self._world).reconcile,
             "Pipeline": pipelines.reconcile,
             "Counters": pipelines.count,
-            "DbtCloud": DbtReconciler(world=self._world, clients=self._clients).reconcile,
+            "DbtCloud": self._dbt.reconcile,
             "Discovery": DiscoveryReconciler(world=self._world, clients=self._clients).reconcile,
         }
 
@@ -47,6 +55,10 @@ class Controllers:
     def watch(self, watcher: Watcher) -> None:
         """Tell ``watcher`` which Assets look different after each change."""
         self._router.watchers.append(watcher)
+
+    def webhooks(self) -> dict[str, web.Application]:
+        """What receives them, by the prefix of its paths."""
+        return {PREFIX: self._webhooks.app()}
 
     def start_listening(self) -> None:
         """From now on each change in the cache wakes whom it concerns."""
@@ -63,8 +75,10 @@ class Controllers:
 
     async def reconcile(self, key: Key) -> None:
         """One visit. A conflict means that the cache was behind: the newer state is on its way."""
+        reconcile = self._reconcilers.get(key.kind)
         try:
-            await self._reconcilers[key.kind](key)
+            if reconcile is not None:
+                await reconcile(key)
         except errors.Conflict:
             self._world.queue.backoff(key)
         except errors.Gone:

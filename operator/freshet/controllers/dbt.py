@@ -24,9 +24,11 @@ from freshet.controllers.dbt_views import passed_on
 from freshet.controllers.world import World
 from freshet.core.automation import Waiting
 from freshet.dbtcloud import errors
+from freshet.dbtcloud.webhook import WebhookEvent
 
 __all__ = ["DbtReconciler"]
 
+MOST_AWAITED = 100
 PAUSE = timedelta(minutes=1)
 """How often a Secret that is missing, or a token that was refused, is looked at again."""
 
@@ -45,10 +47,17 @@ class DbtReconciler:
         self._runs = Runs(world=world, clients=self._clients, batcher=self._batcher, rewards=rewards, line=self._line)
         self._drives: dict[Key, Drive] = {}
 
-    def poke(self, key: Key) -> None:
-        """Something happened at dbt Cloud: ask now."""
-        drive = self._drives.setdefault(key, Drive())
-        drive.poll_now, drive.poked_at = True, self._world.clock.now()
+    def poke(self, key: Key, event: WebhookEvent) -> None:
+        """Something happened at dbt Cloud: ask now, for a run of ours by its id, else for the list."""
+        drive, now = self._drives.setdefault(key, Drive()), self._world.clock.now()
+        pipeline = self._world.cache.pipelines.get(Key("Pipeline", key.namespace, key.name))
+        run = pipeline.status.dbt_cloud.run if pipeline else None
+        if run is not None and event.run_id is not None and run.id == str(event.run_id):
+            drive.ended.add(event.run_id)
+        else:
+            drive.poll_now, drive.poked_at = True, now
+            if event.run_id is not None and len(drive.awaited) < MOST_AWAITED:
+                drive.awaited[event.run_id] = now
         self._world.queue.add(key)
 
     async def reconcile(self, key: Key) -> None:
@@ -151,9 +160,10 @@ class DbtReconciler:
     async def _work(self, visit: Visit) -> bool:
         await self._health.know_job(visit)
         await self._poller.poll(visit)
-        if await self._foreign.step(visit):
+        foreign = await self._foreign.step(visit)
+        if foreign == "Again":
             return True
-        batch = await self._batch(visit) if visit.run is None else None
+        batch = await self._batch(visit) if visit.run is None and foreign == "Idle" else None
         if batch is None and visit.run is None:
             return False
         try:

@@ -13,6 +13,7 @@ from freshet.api.pipeline import DbtCloudSpec, DbtRun, Pipeline, Spent
 from freshet.api.view import Key
 from freshet.controllers.observe import Observer
 from freshet.controllers.world import World, pipeline_key
+from freshet.core import nodes
 from freshet.core.automation import Due, Situation
 from freshet.core.decide import Decision, Observed, decide
 from freshet.core.joining import Joining, joining
@@ -157,20 +158,7 @@ class Batcher:
         decision = decide(observed)
         rechecks = spec.mode != "Select" or "build" in spec.command.split()
         part = joining(_situation(observed, decision), trouble=decision.trouble, mates=mates, rechecks=rechecks)
-        return _Member(asset=asset, decision=decision, part=part, passes=self._passes(pipeline, spec, asset, part.due))
-
-    def _passes(self, pipeline: Pipeline, spec: DbtCloudSpec, asset: Asset, due: Due) -> bool:
-        """A view that was built with the code and the inputs that it has now shows new data without a run."""
-        if spec.views != "PassThrough" or asset.status.version is None or asset.status.failures:
-            return False
-        model = self._model(pipeline, unique_id_of(asset))
-        asked = due.trigger != asset.status.last_handled_trigger
-        return (
-            model is not None
-            and model.materialized == "view"
-            and not asked
-            and asset.status.definition == due.definition
-        )
+        return _Member(asset=asset, decision=decision, part=part, passes=_passes(spec, asset, part.due))
 
     def _asked(
         self,
@@ -235,6 +223,15 @@ def spent_on(pipeline: Pipeline, now: datetime) -> int:
     """How many models were built today."""
     spent: Spent | None = pipeline.status.dbt_cloud.spent
     return spent.models if spent is not None and spent.day == day_of(now) else 0
+
+
+def _passes(spec: DbtCloudSpec, asset: Asset, due: Due) -> bool:
+    """A view that was built with the code and from the upstreams that it has now shows new data without a run."""
+    status = asset.status
+    if spec.views != "PassThrough" or status.version is None or status.failures or nodes.is_recoded(status):
+        return False
+    asked = due.trigger != status.last_handled_trigger
+    return nodes.is_view(status) and not asked and status.definition == due.definition
 
 
 def _situation(observed: Observed, decision: Decision) -> Situation:

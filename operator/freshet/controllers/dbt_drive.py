@@ -44,6 +44,10 @@ class Drive:
     polled_at: datetime | None = None
     poll_now: bool = False
     poked_at: datetime | None = None
+    awaited: dict[int, datetime] = field(default_factory=dict)
+    """Runs whose end a webhook has told of and that are in no list yet, with the time of that."""
+    listed: int | None = None
+    """The id under which the list has the run that is meant."""
     ended: set[int] = field(default_factory=set)
     """Runs of ours whose end was seen in the list."""
     foreign: deque[model.Run] = field(default_factory=deque)
@@ -69,6 +73,8 @@ class Drive:
     def clear_run(self) -> None:
         """The intent is gone."""
         self.memory, self.results = Memory(), None
+        self.ended.clear()
+        self.listed = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ attempt of ours.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from freshet.api.asset import Asset, Check, Consumed, Outcome
 from freshet.api.pipeline import DbtRun, Pipeline
 from freshet.controllers.dbt_batch import unique_id_of
 from freshet.core.automation import definition_of
+from freshet.core.nodes import plain_relation
 from freshet.core.outcome import Ended
 from freshet.dbtcloud import foreign, model
 from freshet.dbtcloud.outcomes import NodeResult, same_relation
@@ -49,6 +50,8 @@ class Known:
     """The manifest's tests; None where there is no manifest."""
     find: Callable[[str], Asset | None]
     live: Callable[[str], datetime | None]
+    meant: frozenset[str] = frozenset()
+    """The assets that it was for, where it is a run of ours."""
 
     @property
     def version(self) -> str:
@@ -56,7 +59,9 @@ class Known:
         return str(self.run.id)
 
     def built(self, name: str) -> bool:
-        """Did this run build that asset?"""
+        """Did this run build that asset? Without any results, what it was for follows its own status."""
+        if self.steps is None:
+            return name in self.meant and self.run.succeeded
         asset = self.find(name)
         node = self.node(asset) if asset is not None else None
         return node is not None and node.built
@@ -93,7 +98,7 @@ def passed_run(known: Known, asset: Asset, intent: DbtRun) -> Ended | None:
     if not any(known.built(name) or name in intent.passed for name in asset.spec.upstreams):
         return None
     node = NodeResult(unique_id=unique_id_of(asset), outcome="Success", finished_at=known.run.finished_at)
-    return _ended(
+    ended = _ended(
         known,
         asset,
         node,
@@ -103,7 +108,10 @@ def passed_run(known: Known, asset: Asset, intent: DbtRun) -> Ended | None:
         url=intent.url,
         looked_at=_at_launch(known, asset, intent),
         definition=intent.definitions.get(asset.name),
+        passed=True,
     )
+    # Not the run's own id: discovery takes what a run built for built with that run's code.
+    return replace(ended, id=f"view-{known.version}")
 
 
 def foreign_run(known: Known, asset: Asset) -> Ended | None:
@@ -136,7 +144,7 @@ def _ended(known: Known, asset: Asset, node: NodeResult, *, outcome: Outcome, **
         started_at=run.started_at or run.created_at,
         version=known.version if outcome == "Succeeded" or node.outcome == "Reused" else None,
         rows=node.rows_affected,
-        relation=_relation(node.relation) or asset.status.relation,
+        relation=plain_relation(node.relation) or asset.status.relation,
         checks=_checks(known, asset),
         declared=_declared(known, asset),
         retested=known.steps is not None and known.steps.tested,
@@ -250,11 +258,3 @@ def _checks(known: Known, asset: Asset) -> tuple[Check, ...]:
         Check(name=c.name, passed=c.passed, severity=c.severity, message=c.message, at=c.at)
         for c in sorted(found, key=lambda c: c.name)
     )
-
-
-def _relation(name: str | None) -> str | None:
-    """``schema.table`` without quotes and catalog, as counts take it."""
-    if not name:
-        return None
-    parts = [part.strip('"`') for part in name.split(".")]
-    return ".".join(parts[-2:])

@@ -5,6 +5,7 @@ late is waited for, for a while; what is behind it in the order waits too, but n
 """
 
 from datetime import timedelta
+from typing import Literal
 
 import msgspec
 
@@ -22,6 +23,8 @@ __all__ = ["Foreign", "failures_after"]
 DELIVERY = timedelta(seconds=5)
 LONGEST = timedelta(seconds=30)
 COUNTS = ("Counts", "Ours")
+Step = Literal["Again", "Delivering", "Idle"]
+"""Delivering: some assets have taken a run in and others not yet, so that what is due cannot be told."""
 
 
 class Foreign:
@@ -33,32 +36,32 @@ class Foreign:
         self._patience = self._first * 300
         self._results: dict[tuple[Key, int], Results] = {}
 
-    async def step(self, visit: Visit) -> bool:
-        """Take the next run; True when there is more to do at once. Raises DbtCloudError and NoToken."""
+    async def step(self, visit: Visit) -> Step:
+        """Take the next run. Raises DbtCloudError and NoToken."""
         drive, now = visit.drive, self._world.clock.now()
         if drive.polled_at is None:
-            return False
+            return "Idle"
         if visit.pipeline.status.dbt_cloud.cursor is None:
             await self._begin(visit)
         self._skip(visit)
         if not drive.foreign:
-            return False
+            return "Idle"
         if drive.foreign_again is not None and now < drive.foreign_again:
             visit.wake(drive.foreign_again)
-            return False
+            return "Idle"
         run = drive.foreign[0]
         if self._verdict(visit, run) not in COUNTS:
             await self._pass(visit, counted=False)
-            return True
+            return "Again"
         results = await self._fetch(visit, run)
         if results is None:
-            return True
+            return "Again"
         waiting = self._rewards.foreign(visit.pipeline, run, results)
         if waiting:
             visit.wake(now + DELIVERY)
-            return False
+            return "Delivering"
         await self._pass(visit, counted=True)
-        return True
+        return "Again"
 
     def forget(self, key: Key) -> None:
         """The Pipeline is gone."""

@@ -22,6 +22,8 @@ MOST_PAGES = 20
 PAGE = 100
 AHEAD = timedelta(days=1)
 """The service's clock may be ahead of ours."""
+AWAITED = timedelta(minutes=2)
+"""How long a run may be in no list after its webhook."""
 Share = tuple[str, int, str, int, str]
 
 
@@ -41,7 +43,7 @@ class Poller:
         self._world, self._clients = world, clients
         self._pages: dict[Share, Page] = {}
         self._locks: dict[Share, asyncio.Lock] = {}
-        self._sharing: dict[Share, set[Key]] = {}
+        self._sharing: dict[Share, dict[Key, datetime]] = {}
         settings = world.settings
         self.pauses = Pauses(
             fast=timedelta(seconds=settings.dbt_poll_fast),
@@ -54,7 +56,7 @@ class Poller:
         share = self._share(visit)
         page = self._pages.get(share)
         news = page is not None and drive.polled_at is not None and page.at > drive.polled_at
-        if not news and not drive.poll_now and now < self.next_at(visit):
+        if not news and not drive.poll_now and drive.polled_at is not None and now < self.next_at(visit):
             visit.wake(self.next_at(visit))
             return
         cursor = foreign.parse_cursor(visit.pipeline.status.dbt_cloud.cursor, now=now)
@@ -65,34 +67,44 @@ class Poller:
 
     def next_at(self, visit: Visit) -> datetime:
         """When to ask next."""
-        run, drive = visit.run, visit.drive
+        drive = visit.drive
         return drive.pace.next_poll(
             now=self._world.clock.now(),
             last=drive.polled_at,
-            active_since=run.at if run is not None and run.id is not None else None,
+            active_since=self._active_since(visit),
             webhook=visit.spec.webhook_secret_ref is not None,
             pauses=self.pauses,
         )
 
+    def _active_since(self, visit: Visit) -> datetime | None:
+        """Since when an end is awaited: of a run of ours, or of one that a webhook has told of."""
+        run, now = visit.run, self._world.clock.now()
+        awaited = visit.drive.awaited
+        for number in [number for number, at in awaited.items() if now >= at + AWAITED]:
+            awaited.pop(number)
+        times = [*awaited.values(), *([run.at] if run is not None and run.id is not None else [])]
+        return min(times, default=None)
+
     def forget(self, key: Key) -> None:
         """The Pipeline is gone."""
         for share in list(self._sharing):
-            self._sharing[share].discard(key)
+            self._sharing[share].pop(key, None)
             if not self._sharing[share]:
                 for table in (self._sharing, self._pages, self._locks):
                     table.pop(share, None)
 
     async def _page(self, client: DbtCloud, visit: Visit, share: Share, *, since: datetime) -> Page:
         """The answer that another Pipeline has just got, or a new one."""
-        self._sharing.setdefault(share, set()).add(visit.key)
+        sharing = self._sharing.setdefault(share, {})
+        sharing[visit.key] = since
         drive = visit.drive
         async with self._locks.setdefault(share, asyncio.Lock()):
             page = self._pages.get(share)
             asked = drive.poked_at or drive.polled_at
             if page is not None and page.since <= since and asked is not None and page.at > asked:
                 return page
-            page = self._pages[share] = await self._ask(client, visit, since=since)
-        for key in self._sharing[share] - {visit.key}:
+            page = self._pages[share] = await self._ask(client, visit, since=min(sharing.values()))
+        for key in sharing.keys() - {visit.key}:
             self._world.queue.add(key)
         return page
 
@@ -120,8 +132,12 @@ class Poller:
         drive, run = visit.drive, visit.run
         drive.polled_at, drive.poll_now, drive.poked_at = page.at, False, None
         drive.pace, drive.answered = drive.pace.succeeded(), True
+        for it in page.runs:
+            drive.awaited.pop(it.id, None)
+            if run is not None and marker.token_in(it.cause) == run.token:
+                drive.listed = it.id
         new, _ = foreign.advance(cursor, runs=page.runs)
-        drive.ended = {it.id for it in page.runs if run is not None and run.id == str(it.id)}
+        drive.ended |= {it.id for it in page.runs if run is not None and run.id == str(it.id)}
         drive.foreign.clear()
         drive.foreign.extend(it for it in new if not _is_under_way(it, visit))
 

@@ -2,9 +2,9 @@
 reconcilers through the inbox, as often as it takes until all have taken them in.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from freshet.api.asset import Asset
 from freshet.api.pipeline import DbtRun, Pipeline
@@ -16,9 +16,11 @@ from freshet.core.lineage import key_of
 from freshet.core.outcome import Ended, is_recorded
 from freshet.dbtcloud import errors, model
 from freshet.dbtcloud.client import DbtCloud
-from freshet.dbtcloud.results import Missing, StepResults, TestNode, artifact_steps, merge, parse
+from freshet.dbtcloud.results import StepResults, TestNode, artifact_steps, merge, parse
 
 __all__ = ["Results", "Rewards"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,27 +48,20 @@ class Rewards:
         steps: list[tuple[int | None, str | None]] = list(artifact_steps(run))
         if not steps and run.run_steps is None:
             steps = [(None, None)]
+        tests, models = self._tests(pipeline), [unique_id_of(asset) for asset in self._models(pipeline)]
         pages, missing = [], 0
         for step, command in steps:
-            page = await self._page(client, run, step=step, command=command, tests=self._tests(pipeline))
+            raw = await _artifact(client, run, step)
+            page = parse(raw, command=command, tests=tests, models=models)
             if isinstance(page, StepResults):
                 pages.append(page)
             else:
                 missing += 1
         return Results(complete=not missing, steps=merge(pages) if pages else None)
 
-    async def _page(
-        self, client: DbtCloud, run: model.Run, *, step: int | None, command: str | None, tests: dict[str, TestNode]
-    ) -> StepResults | Missing:
-        try:
-            raw = await client.get_artifact(run_id=run.id, path="run_results.json", step=step)
-        except (errors.NotFound, errors.ServerError) as error:
-            return Missing(why=str(error))
-        return parse(raw, command=command, tests=tests)
-
     def own(self, pipeline: Pipeline, intent: DbtRun, run: model.Run, results: Results | None) -> list[str]:
         """Hand over what a run of ours came to; returns the names of the assets that have yet to take it in."""
-        known = self._known(pipeline, run, results)
+        known = replace(self._known(pipeline, run, results), meant=frozenset(intent.assets))
         waiting = []
         for asset in self._models(pipeline):
             if asset.name in intent.assets:
@@ -86,6 +81,7 @@ class Rewards:
     def _hand_over(self, asset: Asset, ended: Ended | None) -> list[str]:
         if ended is None or is_recorded(asset.status, ended):
             return []
+        logger.debug("%s: run %s %s (%s)", key_of(asset), ended.id, ended.outcome, ended.looked_at)
         self._world.hand_over(key_of(asset), ended)
         return [asset.name]
 
@@ -95,16 +91,24 @@ class Rewards:
             run=run,
             steps=results.steps if results else None,
             now=self._world.clock.now(),
-            tests=self._tests(pipeline) or None,
+            tests=self._tests(pipeline),
             find=lambda name: self._world.cache.assets.get(Key("Asset", pipeline.namespace, name)),
             live=lambda name: self._world.graph.live(Key("Asset", pipeline.namespace, name)),
         )
 
-    def _tests(self, pipeline: Pipeline) -> dict[str, TestNode]:
+    def _tests(self, pipeline: Pipeline) -> Mapping[str, TestNode] | None:
+        """The project's tests, where a manifest is known."""
         manifest = self._world.manifests.get(pipeline_key(pipeline, pipeline.name))
-        tests: Any = manifest.tests if manifest else {}
-        return dict(tests)
+        return manifest.tests if manifest else None
 
     def _models(self, pipeline: Pipeline) -> Iterable[Asset]:
         assets = self._world.cache.assets_of(pipeline.namespace, pipeline.name)
         return [a for a in assets if unique_id_of(a) and a.metadata.deletion_timestamp is None]
+
+
+async def _artifact(client: DbtCloud, run: model.Run, step: int | None) -> bytes | None:
+    """A step's results; None where they are not there."""
+    try:
+        return await client.get_artifact(run_id=run.id, path="run_results.json", step=step)
+    except (errors.NotFound, errors.ServerError):
+        return None

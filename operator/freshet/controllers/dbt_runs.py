@@ -3,6 +3,7 @@
 What is recorded on the Pipeline survives a crash, the rest is found again.
 """
 
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -33,6 +34,8 @@ from freshet.runtime import telemetry
 
 __all__ = ["Runs"]
 
+logger = logging.getLogger(__name__)
+
 DELIVERY = timedelta(seconds=5)
 REFUSED = timedelta(hours=1)
 DIRECTLY = 30
@@ -56,6 +59,8 @@ class Runs:
     async def step(self, visit: Visit, batch: Batch | None) -> bool:
         """True when there is more to do at once. Raises DbtCloudError and NoToken."""
         now, run, drive = self._world.clock.now(), visit.run, visit.drive
+        if await self._corrected(visit):
+            return True
         intent = intent_of(run)
         drive.memory = drive.memory.seen(intent, now=now)
         action = decide(
@@ -68,6 +73,26 @@ class Runs:
             cancel=self._why_cancel(visit, now),
         )
         return await self._act(visit, batch, action)
+
+    async def _corrected(self, visit: Visit) -> bool:
+        """The answer to the request named one run and the list has our token on another: the token is ours."""
+        run, listed = visit.run, visit.drive.listed
+        if (
+            run is None
+            or run.id is None
+            or listed is None
+            or run.id == str(listed)
+            or visit.drive.memory.run is not None
+        ):
+            return False
+        await self._record(
+            visit.pipeline, run=msgspec.structs.replace(run, id=str(listed), url=self._url(visit, listed))
+        )
+        visit.drive.memory = replace(visit.drive.memory, missing_since=None, polled_at=None)
+        return True
+
+    def _url(self, visit: Visit, run_id: int) -> str:
+        return f"{visit.spec.host.rstrip('/')}/deploy/{visit.spec.account_id}/runs/{run_id}"
 
     def _settings(self, visit: Visit) -> Settings:
         """A run whose end was seen in the list is asked for at once."""
@@ -99,6 +124,7 @@ class Runs:
             assert batch is not None
             run = self._readable(visit.pipeline, batch.run(token=action.token, at=action.at))
             spent = self._spent(visit.pipeline, batch.billed)
+        logger.debug("%s: %s: %s", visit.key, action, run.versions)
         await self._record(visit.pipeline, run=run, **({"spent": spent} if spent else {}))
         visit.drive.memory = visit.drive.memory.wrote(Intent(token=run.token, at=run.at), now=self._world.clock.now())
         visit.drive.results = None
@@ -181,7 +207,7 @@ class Runs:
         if action.duplicates:
             message = f"runs {action.duplicates} carry the marker of run {action.run_id}: somebody copied its cause"
             self._world.kube.emit(visit.pipeline, type="Warning", reason="DuplicateMarker", message=message)
-        url = f"{visit.spec.host.rstrip('/')}/deploy/{visit.spec.account_id}/runs/{action.run_id}"
+        url = self._url(visit, action.run_id)
         await self._record(visit.pipeline, run=msgspec.structs.replace(visit.run, id=str(action.run_id), url=url))
         now = self._world.clock.now()
         visit.drive.memory = visit.drive.memory.unseen(now=now)
@@ -280,7 +306,8 @@ class Runs:
         if status.cursor is None:
             return counted
         cursor = foreign.parse_cursor(status.cursor, now=now)
-        caught_up = visit.drive.polled_at is not None and not visit.drive.foreign
+        polled = visit.drive.polled_at
+        caught_up = polled is not None and now < polled + foreign.OVERLAP / 4 and not visit.drive.foreign
         after = foreign.advance(cursor, runs=[run])[1] if caught_up else foreign.noted(cursor, run=run)
         return {**counted, "cursor": str(after)}
 

@@ -33,4 +33,5 @@ def passed_on(due: Due, *, live: Callable[[Key], datetime | None], of: Key, now:
         trigger=due.trigger,
         tick=due.tick,
         definition=due.definition,
+        passed=True,
     )

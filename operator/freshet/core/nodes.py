@@ -15,7 +15,16 @@ from freshet.api.durations import parse_duration
 from freshet.api.names import ANNOTATION_UNIQUE_ID
 from freshet.api.pipeline import Pipeline
 
-__all__ = ["Described", "ask_again_at", "describe", "is_recoded", "is_undescribed", "looked", "plain_relation"]
+__all__ = [
+    "Described",
+    "ask_again_at",
+    "describe",
+    "is_recoded",
+    "is_undescribed",
+    "is_view",
+    "looked",
+    "plain_relation",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +52,11 @@ def is_recoded(status: AssetStatus) -> bool:
     """Has its code changed since its newest run?"""
     facts = status.dbt
     return facts is not None and bool(facts.checksum and facts.built_checksum not in (None, facts.checksum))
+
+
+def is_view(status: AssetStatus) -> bool:
+    """Has it no data of its own?"""
+    return status.dbt is not None and status.dbt.materialized == "view"
 
 
 def is_undescribed(asset: Asset, pipeline: Pipeline | None) -> bool:

@@ -59,6 +59,8 @@ class Ended:
     tick: datetime | None = None
     definition: str | None = None
     options: str | None = None
+    passed: bool = False
+    """A view that was not built: it shows what its upstreams have, and its code was not used."""
     foreign: bool = False
     """Somebody else started it: its failure is told, but uses up no attempt and earns none."""
     adopted: bool = False
@@ -104,7 +106,7 @@ def record(
     if run.outcome not in NOT_LOOKED and not (run.foreign and run.outcome == "Failed"):
         changes["considered"] = {name: seen.version for name, seen in run.looked_at.items()}
         changes["definition"] = run.definition or status.definition
-        changes["dbt"] = nodes.looked(status.dbt)
+        changes["dbt"] = status.dbt if run.passed else nodes.looked(status.dbt)
     if run.outcome == "Succeeded":
         changes |= _built(asset, status, run, upstreams)
     elif run.outcome == "Unchanged":

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from freshet.api.asset import Asset, Automation, Checks, Freshness, PolicyInForce, Retries
 from freshet.api.durations import exact_duration, parse_duration
 from freshet.api.pipeline import Pipeline, SourceSpec
-from freshet.core import cron
+from freshet.core import cron, nodes
 
 __all__ = ["Deadline", "Policy", "conflict", "effective", "in_force", "schedule_of", "source_of", "time_zone_of"]
 
@@ -106,8 +106,14 @@ def effective(*, asset: Asset, pipeline: Pipeline | None) -> Policy:
         suspended=asset.spec.suspend or bool(pipeline and pipeline.spec.suspend),
         static=asset.spec.data_time == "Static",
         checks=asset.spec.checks,
-        on_code_change=automation.on_code_change == "Run",
+        on_code_change=automation.on_code_change == "Run" or _passes_through(asset=asset, pipeline=pipeline),
     )
+
+
+def _passes_through(*, asset: Asset, pipeline: Pipeline | None) -> bool:
+    """A view that new data does not build is built by new code."""
+    dbt = pipeline.spec.dbt_cloud if pipeline else None
+    return dbt is not None and dbt.views == "PassThrough" and nodes.is_view(asset.status)
 
 
 def in_force(policy: Policy) -> PolicyInForce:

@@ -19,7 +19,7 @@ from typing import Literal
 from freshet.dbtcloud.marker import token_in
 from freshet.dbtcloud.model import Run
 
-__all__ = ["Cursor", "Verdict", "advance", "consumed_version", "judge", "noted", "parse_cursor"]
+__all__ = ["OVERLAP", "Cursor", "Verdict", "advance", "consumed_version", "judge", "noted", "parse_cursor"]
 
 OVERLAP = timedelta(minutes=10)
 CATCH_UP = timedelta(days=7)

@@ -8,7 +8,7 @@ back (:func:`settle`) to the run's own status. Facts: artifacts of dbt 1.11, sch
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -71,9 +71,15 @@ class StepResults:
 
 
 def parse(
-    raw: bytes | None, *, command: str | None = None, tests: Mapping[str, TestNode] | None = None
+    raw: bytes | None,
+    *,
+    command: str | None = None,
+    tests: Mapping[str, TestNode] | None = None,
+    models: Collection[str] = (),
 ) -> StepResults | Missing:
-    """Read one run_results.json. `command` is the step's, where ``args.which`` is absent; `tests` the manifest's."""
+    """Read one run_results.json. `command` is the step's, where ``args.which`` is absent; `tests` the manifest's;
+    `models` the unique ids among which a test's model is looked for where no manifest tells.
+    """
     if not raw:
         return Missing(why="run_results.json is not there yet")
     try:
@@ -86,7 +92,7 @@ def parse(
         which=which,
         tested=which in TESTS,
         nodes=_nodes(entries, document) if which in BUILDS else {},
-        checks=_checks(entries, document, tests=tests) if which in TESTS else (),
+        checks=_checks(entries, document, tests=tests, models=models) if which in TESTS else (),
         generated_at=_time(document.metadata.get("generated_at")),
         invocation_id=document.metadata.get("invocation_id"),
     )
@@ -188,9 +194,10 @@ def _node(entry: _Entry, document: _Document) -> NodeResult:
 
 
 def _checks(
-    entries: list[_Entry], document: _Document, *, tests: Mapping[str, TestNode] | None
+    entries: list[_Entry], document: _Document, *, tests: Mapping[str, TestNode] | None, models: Collection[str]
 ) -> tuple[CheckResult, ...]:
-    tables = [entry.unique_id for entry in entries if entry.unique_id.partition(".")[0] in TABLES]
+    built = {entry.unique_id for entry in entries if entry.unique_id.partition(".")[0] in TABLES}
+    tables = sorted(built.union(models))
     found = (_check(entry, document, tests=tests, tables=tables) for entry in entries)
     return tuple(check for check in found if check is not None)
 

@@ -47,7 +47,8 @@ Pages = Callable[[Cache, Kube, Any, Options], Mapping[str, web.Application]]
 class Machine:
     """One operator in this process.
 
-    ``controllers`` makes the reconcilers from the parts; ``metrics`` their metrics; ``pages`` what else is served.
+    ``controllers`` makes the reconcilers from the parts; ``metrics`` their metrics; ``pages`` what else is served;
+    ``apart`` are the kinds of keys whose visits may hang on a service (:class:`.queue.WorkQueue`).
     """
 
     def __init__(
@@ -57,12 +58,13 @@ class Machine:
         controllers: Callable[..., Any],
         metrics: Callable[[Cache, Any], MetricChunks],
         pages: Pages | None = None,
+        apart: frozenset[str] = frozenset(),
         clock: Clock | None = None,
     ) -> None:
         self.options = options
         self.clock = clock or SystemClock()
         self.cache = Cache(clock=self.clock)
-        self.queue = WorkQueue(clock=self.clock)
+        self.queue = WorkQueue(clock=self.clock, apart=apart)
         self._make_controllers, self._make_metrics, self._make_pages = controllers, metrics, pages
         self._tasks: list[asyncio.Task[None]] = []
         self._http = HttpServer(unhealthy=self.unhealthy, unready=self.unready)

@@ -34,11 +34,15 @@ Reconcile = Callable[[Key], Awaitable[None]]
 
 
 class WorkQueue:
-    """Not thread-safe: everything happens on the event loop."""
+    """Not thread-safe: everything happens on the event loop.
 
-    def __init__(self, *, clock: Clock) -> None:
-        self._clock = clock
+    Kinds in ``apart`` have workers of their own: their visits ask a service that may hang, and nobody else shall wait.
+    """
+
+    def __init__(self, *, clock: Clock, apart: frozenset[str] = frozenset()) -> None:
+        self._clock, self._apart = clock, apart
         self._ready: asyncio.PriorityQueue[tuple[int, int, Key]] = asyncio.PriorityQueue()
+        self._ready_apart: asyncio.PriorityQueue[tuple[int, int, Key]] = asyncio.PriorityQueue()
         self._arrivals = itertools.count()
         self._dirty: dict[Key, int] = {}
         self._busy: dict[Key, float] = {}
@@ -112,11 +116,12 @@ class WorkQueue:
         self._failures.pop(key, None)
         self._reasons.pop(key, None)
 
-    async def get(self) -> Key:
+    async def get(self, *, apart: bool = False) -> Key:
         """The next key; the caller must call ``done`` when its visit has ended."""
-        lane, _, key = await self._ready.get()
+        ready = self._ready_apart if apart else self._ready
+        lane, _, key = await ready.get()
         while key in self._busy or self._dirty.get(key) != lane:  # it has changed lanes, or was taken from the other
-            lane, _, key = await self._ready.get()
+            lane, _, key = await ready.get()
         del self._dirty[key]
         telemetry.queue_depth.set(len(self._dirty))
         self._busy[key] = self._clock.monotonic()
@@ -130,18 +135,21 @@ class WorkQueue:
             self._line_up(key, self._dirty[key])
 
     def _line_up(self, key: Key, lane: int) -> None:
-        self._ready.put_nowait((lane, next(self._arrivals), key))
+        ready = self._ready_apart if key.kind in self._apart else self._ready
+        ready.put_nowait((lane, next(self._arrivals), key))
 
     async def run(self, *, workers: int, reconcile: Reconcile) -> None:
-        """Visit keys until cancelled. A visit that raises is reported in one line and tried again."""
+        """Visit keys until cancelled, with so many workers each. A visit that raises is told of and tried again."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch_the_clock(), name="wake-ups")
             for number in range(workers):
                 tasks.create_task(self._work(reconcile), name=f"worker {number}")
+                if self._apart:
+                    tasks.create_task(self._work(reconcile, apart=True), name=f"worker apart {number}")
 
-    async def _work(self, reconcile: Reconcile) -> None:
+    async def _work(self, reconcile: Reconcile, *, apart: bool = False) -> None:
         while True:
-            key = await self.get()
+            key = await self.get(apart=apart)
             began = self._clock.monotonic()
             try:
                 with logs.about(key):

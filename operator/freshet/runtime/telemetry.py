@@ -12,6 +12,7 @@ __all__ = [
     "build_info",
     "dbt_cloud_models_built_total",
     "dbt_cloud_requests_total",
+    "dbt_cloud_webhooks_total",
     "events_dropped_total",
     "leader",
     "queue_depth",
@@ -67,6 +68,12 @@ dbt_cloud_requests_total = Counter(
 )
 dbt_cloud_models_built_total = Counter(
     "freshet_dbt_cloud_models_built_total", "Models built successfully by dbt Cloud runs of ours.", registry=REGISTRY
+)
+dbt_cloud_webhooks_total = Counter(
+    "freshet_dbt_cloud_webhooks_total",
+    "Webhooks received: Accepted, Duplicate, or why they were refused.",
+    ["result"],
+    registry=REGISTRY,
 )
 events_dropped_total = Counter(
     "freshet_events_dropped_total", "Kubernetes Events that were not written.", registry=REGISTRY

@@ -285,3 +285,28 @@ async def test_deadlines_are_urgent(queue: WorkQueue, clock: ManualClock) -> Non
     await settle(queue)
     task.cancel()
     assert visited == [A, B, *others]
+
+
+async def test_kinds_apart_keep_nobody_waiting(clock: ManualClock) -> None:
+    queue, visited, hangs = WorkQueue(clock=clock, apart=frozenset({"Slow"})), [], asyncio.Event()
+    quick = asyncio.Event()
+
+    async def visit(key: Key) -> None:
+        if key.kind == "Slow":
+            await hangs.wait()
+        else:
+            quick.set()
+        visited.append(key)
+
+    task = asyncio.create_task(queue.run(workers=2, reconcile=visit))
+    slow = [Key("Slow", "ns", str(number)) for number in range(5)]
+    for key in (*slow, A):
+        queue.add(key)
+    await asyncio.wait_for(quick.wait(), 5)
+    assert visited == [A]
+    hangs.set()
+    await asyncio.wait_for(queue.drained(), 5)
+    assert set(visited) == {A, *slow}
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

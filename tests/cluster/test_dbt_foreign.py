@@ -1,0 +1,207 @@
+"""Runs that others start count exactly once; what does not count is told apart; webhooks make it instant."""
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.support.dbt_place import FAST, add_dbt_pipeline, add_model, runs_of
+from tests.support.dbtcloud import DbtCloudStandIn
+from tests.support.freshet_objects import Place
+from tests.support.kube import Object
+from tests.support.operator import OperatorProcess
+from tests.support.waiting import wait_for
+
+SLOW = {**FAST, "FRESHET_DBT_POLL_SLOW": "0.3"}
+GRAPH: Object = {
+    "models": [
+        {"name": "stg", "tests": [{"name": "unique_stg_id"}]},
+        {"name": "mart", "upstreams": ["stg"]},
+    ]
+}
+
+
+@pytest.fixture(scope="module")
+def watcher(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """An operator of all namespaces that polls often also when nothing of its own is under way."""
+    folder = tmp_path_factory.mktemp("watcher")
+    process = OperatorProcess(kubeconfig=operator_kubeconfig, folder=folder, env=SLOW)
+    try:
+        yield process.start()
+    finally:
+        process.kill()
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Iterator[DbtCloudStandIn]:
+    """A dbt Cloud of the test's own, whose runs are made up."""
+    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=GRAPH) as running:
+        yield running
+
+
+def lay_out(place: Place, stand_in: DbtCloudStandIn, **dbt: Any) -> None:
+    """``stg`` on ``raw`` v1, ``mart`` on ``stg``, both built once."""
+    add_dbt_pipeline(place, stand_in, **dbt)
+    place.add_asset("raw")
+    add_model(place, "stg", model="stg", upstreams=["raw"])
+    add_model(place, "mart", model="mart", upstreams=["stg"])
+    for name in ("stg", "mart"):
+        place.wait_status(name, state="Missing")
+    place.announce("raw", "v1")
+    place.wait_status("mart", state="Fresh")
+    wait_for(lambda: cursor(place), what="runs are counted from here")
+
+
+def cursor(place: Place) -> str:
+    """How far runs were taken."""
+    return str(place.get("pipelines", "shop")["status"].get("dbtCloud", {}).get("cursor", ""))
+
+
+def taken(place: Place, run: Object) -> Any:
+    """Once the cursor has that run."""
+    return wait_for(lambda: f" {run['id']}@" in cursor(place), what=f"run {run['id']} is taken")
+
+
+def test_a_run_of_others_counts_and_starts_nothing(
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
+) -> None:
+    lay_out(place, stand_in)
+    run = stand_in.wait(stand_in.start_foreign(cause="nightly")["id"])
+    status = place.wait_status("mart", version=str(run["id"]))
+    assert status["considered"] == {"stg": str(run["id"])}
+    stg = place.wait_status("stg", version=str(run["id"]), considered={"raw": "v1"})
+    assert (stg["lastRun"]["cause"], stg["lastRun"]["outcome"]) == ("nightly", "Succeeded")
+    place.quiet(watcher)
+    assert len(runs_of(stand_in)) == 2
+
+
+def test_what_does_not_count_is_told_apart(place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess) -> None:
+    lay_out(place, stand_in)
+    before = place.status("stg")["version"]
+    strangers: list[Object] = [
+        {"steps_override": ["dbt compile"]},
+        {"steps_override": ["dbt docs generate"]},
+        {"github_pull_request_id": 7, "cause_category": "ci"},
+        {"schema_override": "dev_ada"},
+        {"git_branch": "feature"},
+        {"git_sha": "abc123"},
+        {"target_name_override": "staging"},
+    ]
+    runs = [stand_in.wait(stand_in.start_foreign(**fields)["id"]) for fields in strangers]
+    stand_in.graph({"models": [{**model, "schema": "elsewhere"} for model in GRAPH["models"]]})
+    runs.append(stand_in.wait(stand_in.start_foreign(cause="into another schema")["id"]))
+    for run in runs:
+        taken(place, run)
+    assert place.status("stg")["version"] == place.status("mart")["version"] == before
+    assert len(runs_of(stand_in)) == 1 + len(runs)
+
+
+def test_upstreams_that_moved_while_it_ran_are_due_again(
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
+) -> None:
+    lay_out(place, stand_in)
+    place.patch("assets", "stg", {"spec": {"automation": {"when": "Manual"}}})
+    run = stand_in.start_foreign(override={"seconds": 3.0})
+    wait_for(lambda: stand_in.runs()[-1]["started_at"], what="it runs")
+    time.sleep(0.1)
+    place.announce("raw", "v2")
+    place.wait_status("raw", version="v2")
+    place.wait_status("stg", version=str(run["id"]), considered={"raw": "v1"}, timeout=60)
+    place.patch("assets", "stg", {"spec": {"automation": {"when": "AnyUpstreamUpdated"}}})
+    place.wait_status("stg", state="Fresh", considered={"raw": "v2"})
+
+
+def test_a_failure_of_others_is_told_and_is_no_attempt(
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
+) -> None:
+    lay_out(place, stand_in)
+    before = place.status("stg")
+    run = stand_in.start_foreign(override={"outcomes": {"stg": "error"}})
+    status = place.wait_status("stg", lambda it: it["lastRun"]["id"] == str(run["id"]))
+    assert (status["lastRun"]["outcome"], status["version"]) == ("Failed", before["version"])
+    assert not status.get("failures")
+    place.quiet(watcher)
+    assert len(runs_of(stand_in)) == 2
+    place.announce("raw", "v2")
+    place.wait_status("mart", lambda it: place.status("stg")["considered"] == {"raw": "v2"} and it["state"] == "Fresh")
+
+
+def test_tests_of_others_hold_back_and_release(
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
+) -> None:
+    lay_out(place, stand_in)
+    place.patch("assets", "mart", {"spec": {"automation": {"when": "Manual"}}})
+    place.announce("raw", "v2")
+    place.wait_status("stg", state="Fresh", considered={"raw": "v2"})
+    stand_in.start_foreign(steps_override=["dbt test"], override={"outcomes": {"unique_stg_id": "fail"}})
+    wait_for(lambda: place.condition("stg", "ChecksPassed").get("status") == "False", what="a failed test is a check")
+    place.patch("assets", "mart", {"spec": {"automation": {"when": "AnyUpstreamUpdated"}}})
+    status = place.wait_status("mart", lambda it: "UpstreamChecksFailed" in it["reason"])
+    assert "unique_stg_id" in status["reason"]
+    stand_in.start_foreign(steps_override=["dbt test"])
+    place.wait_status("mart", state="Fresh", considered={"stg": place.status("stg")["version"]})
+    assert place.status("stg")["lastRun"]["cause"] != "scheduled"
+
+
+def deliver(operator: OperatorProcess, place: Place, body: bytes, *, secret: str = "hook-key") -> httpx.Response:
+    """POST it, signed."""
+    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    url = f"http://127.0.0.1:{operator.port_file.read_text()}/webhooks/dbt-cloud/{place.namespace}/shop"
+    return httpx.post(url, content=body, headers={"Authorization": signature}, trust_env=False)
+
+
+def event(number: int, *, at: datetime | None = None, **data: str) -> bytes:
+    """What dbt Cloud sends."""
+    stamp = (at or datetime.now(UTC)).isoformat()
+    fields = {"eventId": f"wev_{number}", "timestamp": stamp, "eventType": "job.run.completed", "data": data}
+    return json.dumps(fields).encode()
+
+
+def test_a_webhook_wakes_the_poller_and_forged_ones_are_counted(
+    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+) -> None:
+    place.add_secret("hook", webhook="hook-key")
+    lay_out(place, stand_in, webhookSecretRef={"name": "hook"})
+    url = f"http://127.0.0.1:{dbt_operator.port_file.read_text()}/webhooks/dbt-cloud/{place.namespace}/shop"
+    stand_in.webhook(url=url, secret="hook-key", duplicate=1)
+    run = stand_in.start_foreign(cause="nightly")
+    place.wait_status("mart", version=str(run["id"]))
+    wait_for(lambda: len(stand_in.deliveries()) == 4, what="started and completed, each twice")
+    assert {delivery["status"] for delivery in stand_in.deliveries()} == {200}
+
+    asked = len(stand_in.requests())
+    answers = [
+        deliver(dbt_operator, place, event(1), secret="guessed").status_code,
+        deliver(dbt_operator, place, b"{").status_code,
+        deliver(dbt_operator, place, event(2, at=datetime(2020, 1, 1, tzinfo=UTC))).status_code,
+        deliver(dbt_operator, place, event(3) + b" " * (64 << 10)).status_code,
+        httpx.post(f"{url}-other", content=b"{}", trust_env=False).status_code,
+    ]
+    assert answers == [401, 400, 400, 413, 404]
+    assert len(stand_in.requests()) == asked
+    for result in ("Forged", "Malformed", "Replayed", "TooLarge", "Unknown"):
+        assert dbt_operator.sample("freshet_dbt_cloud_webhooks_total", result=result) == 1.0
+    assert dbt_operator.sample("freshet_dbt_cloud_webhooks_total", result="Duplicate") == 2.0
+
+
+def test_an_idle_job_costs_one_list_request_a_poll(
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
+) -> None:
+    lay_out(place, stand_in)
+    add_dbt_pipeline(place, stand_in, "second")
+    wait_for(lambda: place.get("pipelines", "second")["status"].get("dbtCloud", {}).get("cursor"), what="it polls too")
+    place.quiet(watcher)
+    stand_in.forget_requests()
+    version = place.get("pipelines", "shop")["metadata"]["resourceVersion"]
+    wait_for(lambda: len(stand_in.requests()) >= 8, what="some polls")
+    requests = stand_in.requests()
+    assert {entry["path"] for entry in requests} == {"/api/v2/accounts/1/runs/"}
+    times = [entry["at"] for entry in requests]
+    assert (times[-1] - times[0]) / (len(times) - 1) > 0.25, "two Pipelines of a job share its polls"
+    assert place.get("pipelines", "shop")["metadata"]["resourceVersion"] == version
