@@ -23,7 +23,7 @@ from freshet.local.dbtcloud.webhooks import Subscription, Webhooks
 
 __all__ = ["Options", "build_app"]
 
-BODY_LIMIT = 64 << 20
+BODY_LIMIT = 256 << 20
 """Graphs of many models are large."""
 
 

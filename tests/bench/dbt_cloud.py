@@ -1,0 +1,202 @@
+"""What dbt Cloud is asked, and how soon downstream starts once a run has ended, by webhook and by polls alone.
+
+    PYTHONPATH=. python tests/bench/dbt_cloud.py [--models 10 500] [--rounds 15]
+
+Two Pipelines: ``shop`` with all models on job 1, ``next`` with one model on job 2 that reads ``shop``'s first. A round
+moves the source, ``shop`` runs its first model, ``next`` follows; the figure is the time from the end of the one run to
+the request for the other, both by the stand-in's clock. Runs of others build every model: what is asked for each,
+polls left out, is the second figure; what an idle poll costs is the third. At last the project gets a manifest of
+about 100 MB: how large does the operator become? The last line is one JSON object. Bars: webhook p50 ≤ 100 ms, one
+request a poll, a manifest of 100 MB costs far less than 1 GB.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from tests.bench.support import Setup, memory_mb, percentile, prepared
+from tests.support.dbt_place import add_dbt_pipeline, add_model
+from tests.support.dbtcloud import DbtCloudStandIn
+from tests.support.freshet_objects import Place
+from tests.support.operator import OperatorProcess
+from tests.support.waiting import wait_for
+
+FOREIGN_RUNS = 5
+IDLE_SECONDS = 6.0
+RUN_SECONDS = 0.5
+PATIENCE = 300.0
+KEY = "bench-signing-key"
+MANIFEST_BYTES = 100 << 20
+IDLE = {"FRESHET_DBT_POLL_SLOW": "1"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--models", type=int, nargs="+", default=[10, 500])
+    parser.add_argument("--rounds", type=int, default=15)
+    options = parser.parse_args()
+    with prepared() as setup:
+        for count in options.models:
+            figures = measure(setup, models=count, rounds=options.rounds)
+    print(json.dumps(figures))
+
+
+def measure(setup: Setup, *, models: int, rounds: int) -> dict[str, float]:
+    """All figures at that size, printed as they come."""
+    print(f"{models} models")
+    figures: dict[str, float] = {"models": models}
+    with shop(setup, models=models, name=f"hooked-{models}", env={}) as (place, stand_in, operator):
+        hook(place, stand_in, operator)
+        figures["webhook_p50_ms"] = show(
+            "end → next run asked for, by webhook, p50 ms", latency(place, stand_in, rounds)
+        )
+        figures |= manifest(place, stand_in, operator, models=models)
+    with shop(setup, models=models, name=f"polled-{models}", env={}) as (place, stand_in, _):
+        figures["poll_p50_ms"] = show("the same by polls alone, p50 ms", latency(place, stand_in, rounds))
+    with shop(setup, models=models, name=f"idle-{models}", env=IDLE) as (place, stand_in, _):
+        figures["requests_per_finished_run"] = show("requests for each run of others", foreign(place, stand_in))
+        figures["requests_per_poll"] = show("requests for each idle poll", idle(stand_in))
+    return figures
+
+
+@contextmanager
+def shop(
+    setup: Setup, *, models: int, name: str, env: dict[str, str]
+) -> Iterator[tuple[Place, DbtCloudStandIn, OperatorProcess]]:
+    """A namespace with both Pipelines, a stand-in and an operator of their own."""
+    place = Place(setup.cluster, name)
+    setup.cluster.http.post("/api/v1/namespaces", json={"metadata": {"name": name}}).raise_for_status()
+    operator = OperatorProcess(
+        kubeconfig=setup.operator_kubeconfig, folder=setup.folder / name / "operator", namespaces=[name], env=env
+    )
+    with DbtCloudStandIn(folder=setup.folder / name, executor="scripted", graph=graph(models)) as stand_in:
+        stand_in.put_job(id=2, name="next")
+        try:
+            operator.start()
+            lay_out(place, stand_in, models=models)
+            yield place, stand_in, operator
+        finally:
+            operator.stop()
+
+
+def graph(models: int, *, code: str = "select 1") -> dict[str, Any]:
+    """Models side by side, and the one that follows the first."""
+    names = [f"m{number}" for number in range(models)]
+    rows = [{"name": name, "code": code} for name in names]
+    return {"models": [*rows, {"name": "follower", "upstreams": ["m0"]}], "seconds": RUN_SECONDS}
+
+
+def lay_out(place: Place, stand_in: DbtCloudStandIn, *, models: int) -> None:
+    """Everything is built once; only the first model follows ``raw``."""
+    add_dbt_pipeline(place, stand_in, "shop")
+    add_dbt_pipeline(place, stand_in, "next", job=2, observe="Job")
+    for source in ("raw", "other"):
+        place.add_asset(source)
+        place.announce(source, "v0")
+    for number in range(models):
+        add_model(place, f"m{number}", model=f"m{number}", upstreams=["raw" if number == 0 else "other"])
+    add_model(place, "follower", model="follower", pipeline="next", upstreams=["m0"])
+    for name in (f"m{models - 1}", "m0", "follower"):
+        place.wait_status(name, state="Fresh", timeout=PATIENCE)
+    rest(place, stand_in)
+
+
+def rest(place: Place, stand_in: DbtCloudStandIn) -> None:
+    """Return when nothing is under way."""
+
+    def quiet() -> bool:
+        runs = [place.get("pipelines", name)["status"].get("dbtCloud", {}).get("run") for name in ("shop", "next")]
+        return not any(runs) and all(run["is_complete"] for run in stand_in.runs())
+
+    for _ in range(3):
+        wait_for(quiet, timeout=PATIENCE, what="no run is under way")
+        time.sleep(0.2)
+
+
+def hook(place: Place, stand_in: DbtCloudStandIn, operator: OperatorProcess) -> None:
+    """Job 1 tells the operator what has ended."""
+    place.add_secret("hook", webhook=KEY)
+    place.patch("pipelines", "shop", {"spec": {"dbtCloud": {"webhookSecretRef": {"name": "hook"}}}})
+    url = f"http://127.0.0.1:{operator.port_file.read_text()}/webhooks/dbt-cloud/{place.namespace}/shop"
+    stand_in.webhook(url=url, secret=KEY, job_ids=[1])
+
+
+def latency(place: Place, stand_in: DbtCloudStandIn, rounds: int) -> float:
+    """From the end of a run of job 1 to the request for the run of job 2 that it makes due, p50."""
+    found = []
+    for number in range(rounds):
+        stand_in.forget_requests()
+        place.announce("raw", f"r{number}")
+        asked = wait_for(
+            lambda: stand_in.requests(method="POST", path="/jobs/2/run/"), timeout=PATIENCE, what="the follower is run"
+        )
+        ended = [run["finished_at"] for run in stand_in.runs() if run["job_definition_id"] == 1]
+        found.append(1000 * (asked[0]["at"] - datetime.fromisoformat(ended[-1]).timestamp()))
+        rest(place, stand_in)
+    return percentile(found, 0.5)
+
+
+def foreign(place: Place, stand_in: DbtCloudStandIn) -> float:
+    """Requests that are no polls, for each run of others that builds everything."""
+    stand_in.forget_requests()
+    for _ in range(FOREIGN_RUNS):
+        run = stand_in.start_foreign(cause="nightly")
+        place.wait_status("m0", version=str(run["id"]), timeout=PATIENCE)
+        taken(place, str(run["id"]))
+    asked = [it for it in stand_in.requests() if not it["path"].endswith("/runs/")]
+    return len(asked) / FOREIGN_RUNS
+
+
+def taken(place: Place, run: str) -> None:
+    """Return when the cursor has passed that run."""
+
+    def passed() -> bool:
+        return f" {run}@" in place.get("pipelines", "shop")["status"]["dbtCloud"].get("cursor", "")
+
+    wait_for(passed, timeout=PATIENCE, what=f"run {run} is taken")
+
+
+def idle(stand_in: DbtCloudStandIn) -> float:
+    """All requests for each list request, at rest."""
+    time.sleep(2.0)
+    stand_in.forget_requests()
+    time.sleep(IDLE_SECONDS)
+    requests = stand_in.requests()
+    polls = [it for it in requests if it["path"].endswith("/runs/")]
+    assert polls, "it polls at rest too"
+    return len(requests) / len(polls)
+
+
+def manifest(place: Place, stand_in: DbtCloudStandIn, operator: OperatorProcess, *, models: int) -> dict[str, float]:
+    """The operator's memory once it has discovered a project with a manifest of about 100 MB."""
+    code = "-" * (MANIFEST_BYTES // models)
+    before = memory_mb(operator.pid, "VmHWM")
+    stand_in.graph(graph(models, code=code))
+    run = stand_in.wait(stand_in.start_foreign(cause="parsed", steps_override=["dbt parse"])["id"])
+    size = len(stand_in.request("GET", f"/api/v2/accounts/1/runs/{run['id']}/artifacts/manifest.json").content) / 1e6
+    place.patch(
+        "pipelines", "shop", {"spec": {"dbtCloud": {"discovery": {"enabled": True, "select": {"tags": ["none"]}}}}}
+    )
+
+    def discovered() -> Any:
+        return place.get("pipelines", "shop")["status"].get("dbtCloud", {}).get("manifest", {}).get("checksum")
+
+    wait_for(discovered, timeout=PATIENCE, what="the manifest is read")
+    after = memory_mb(operator.pid, "VmHWM")
+    show("MB of manifest", size)
+    show("MB of the operator before, at most", before)
+    return {"manifest_mb": round(size, 1), "rss_mb": show("MB of the operator with it, at most", after)}
+
+
+def show(name: str, value: float) -> float:
+    """A line of the table; the value, rounded."""
+    print(f"    {name:56}{value:10.2f}", flush=True)
+    return round(value, 2)
+
+
+if __name__ == "__main__":
+    main()
