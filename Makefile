@@ -29,8 +29,8 @@ $(STAMP): requirements-dev.lock requirements-uv.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@$(BIN)/python -m compileall -q operator/freshet && touch $@
 
-demo: $(STAMP) ## Run the kaizen-wars example here and watch it become fresh (ONCE=1: end by itself)
-	@$(BIN)/freshet local demo $(if $(ONCE),--once)
+demo: $(STAMP) ## Run the kaizen-wars example here and watch it become fresh (ONCE=1: end by itself; WAREHOUSE=databricks)
+	@$(BIN)/freshet local demo $(if $(ONCE),--once) $(if $(WAREHOUSE),--warehouse=$(WAREHOUSE))
 
 test: check unit parts cluster e2e ## Everything that must hold
 

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 
+import pytest
 from tests.e2e.conftest import DemoFactory
 from tests.e2e.playing import Demo
 from tests.support.waiting import wait_for
@@ -18,8 +19,9 @@ def changes(output: str) -> list[tuple[str, str]]:
     return [(asset, state) for asset, state in lines]
 
 
-def test_three_assets_become_fresh_each_from_the_one_before(demo: DemoFactory) -> None:
-    shown = demo("--once")
+@pytest.mark.parametrize("options", [("--once",), ("--once", "--warehouse=databricks")], ids=" ".join)
+def test_three_assets_become_fresh_each_from_the_one_before(demo: DemoFactory, options: tuple[str, ...]) -> None:
+    shown = demo(*options)
     assert shown.wait(timeout=PATIENCE) == 0, shown.output()
     seen = changes(shown.output())
     order = [seen.index((asset, state)) for asset in (SOURCE, MODEL, COUNT) for state in ("Updating", "Fresh")]

@@ -46,14 +46,22 @@ FOOTER = (
     type=click.Path(path_type=Path, file_okay=False),
     help="Where it all lives; emptied before each show. Default: below the cache folder.",
 )
-def demo(*, once: bool, folder: Path | None) -> None:
+@click.option(
+    "--warehouse",
+    type=click.Choice(["duckdb", "databricks"]),
+    default="duckdb",
+    show_default=True,
+    help="What is loaded into: a DuckDB file, or Databricks' stand-in, as the example's manifests say.",
+)
+def demo(*, once: bool, folder: Path | None, warehouse: str) -> None:
     """Run the kaizen-wars example on this machine and watch it become fresh."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH_OF_A_LOG)
     try:
         with _signals():
-            _play(console, once=once, folder=(folder or cache_folder() / "demo").absolute())
+            place = (folder or cache_folder() / "demo").absolute()
+            _play(console, once=once, folder=place, databricks=warehouse == "databricks")
     except (DemoError, BuildError, ClusterError) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
@@ -61,10 +69,10 @@ def demo(*, once: bool, folder: Path | None) -> None:
         sys.exit(INTERRUPTED if once else 0)
 
 
-def _play(console: Console, *, once: bool, folder: Path) -> None:
+def _play(console: Console, *, once: bool, folder: Path, databricks: bool) -> None:
     with _page(console) as page, progress_bar() as progress:
         binary = build(progress=_explained(progress, console))
-    with Stage(folder=folder, binary=binary, step=steps(console), page=page.folder) as stage:
+    with Stage(folder=folder, binary=binary, step=steps(console), page=page.folder, databricks=databricks) as stage:
         try:
             play_once(stage, console=console) if once else _live(stage, console)
         except KeyboardInterrupt:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -32,8 +33,11 @@ PATIENCE = 90
 class Stage:
     """A context manager: on entry everything runs and the example is applied."""
 
-    def __init__(self, *, folder: Path, binary: Path, step: Step, page: Path | None = None) -> None:
+    def __init__(
+        self, *, folder: Path, binary: Path, step: Step, page: Path | None = None, databricks: bool = False
+    ) -> None:
         self.folder, self._binary, self._step, self._page = folder, binary, step, page
+        self._on_databricks = databricks
         self.csv = folder / "data" / "raw_fact_virtual.csv"
         self.warehouse = folder / "warehouse" / "kaizen.duckdb"
         self.metrics_url = self.page_url = ""
@@ -94,6 +98,7 @@ class Stage:
         """What takes long to wake is called first and waited for last."""
         token = secrets.token_hex(16)
         dbt_cloud, dbt_port = self._dbt_cloud(token)
+        databricks = self._databricks(token) if self._on_databricks else None
         with self._step("Kubernetes: etcd, the API server and the controller manager"):
             cluster = LocalCluster.start(folder=self.folder / "cluster", binary=self._binary)
             self.cluster = self._stack.enter_context(cluster)
@@ -103,8 +108,12 @@ class Stage:
             self._node_and_operator(kubeconfig)
         with self._step("dbt Cloud's stand-in"):
             host = f"http://127.0.0.1:{_wait_for_file(dbt_port, dbt_cloud)}"
+        warehouse = None
+        if databricks is not None:
+            with self._step("Databricks' stand-in"):
+                warehouse = f"http://127.0.0.1:{_wait_for_file(databricks[1], databricks[0])}"
         with self._step("The example, from manifests/examples/kaizen-wars"):
-            self._apply(host=host, token=token)
+            self._apply(host=host, token=token, databricks=warehouse)
 
     def _install(self) -> Path:
         """Returns the operator's kubeconfig."""
@@ -123,6 +132,13 @@ class Stage:
         arguments += [f"--project={checkout() / 'data' / 'dbt'}", f"--warehouse-path={self.warehouse}"]
         return self._run("dbt-cloud", [*arguments, f"--token={token}", "--die-with-parent"]), port
 
+    def _databricks(self, token: str) -> tuple[Program, Path]:
+        """On the file that dbt's stand-in builds in, as one warehouse would be both."""
+        port = self.folder / "databricks.port"
+        arguments = ["local", "databricks", "--port=0", f"--port-file={port}", f"--state={self.folder / 'databricks'}"]
+        arguments += [f"--warehouse-path={self.warehouse}", f"--token={token}", "--die-with-parent"]
+        return self._run("databricks", arguments), port
+
     def _node_and_operator(self, kubeconfig: Path) -> None:
         ready, port = self.folder / "node.ready", self.folder / "operator.port"
         arguments = ["local", "node", f"--kubeconfig={self.cluster.kubeconfig}", f"--ready-file={ready}"]
@@ -134,17 +150,26 @@ class Stage:
         address = f"http://127.0.0.1:{_wait_for_file(port, operator)}"
         self.metrics_url, self.page_url = f"{address}/metrics", f"{address}/lineage/" if self._page else ""
 
-    def _apply(self, *, host: str, token: str) -> None:
-        """The example as it is; the overlay's two files say what differs on this machine (manifests/overlays/local)."""
+    def _apply(self, *, host: str, token: str, databricks: str | None) -> None:
+        """The example as it is; the overlay's .env files say what differs on this machine (manifests/overlays)."""
         manifests = self.folder / "manifests"
         shutil.copytree(checkout() / "manifests", manifests)
-        overlay = manifests / "overlays" / "local"
-        lines = {"DBT_CLOUD_HOST": host, "DATA_FOLDER": self.csv.parent, "WAREHOUSE_FOLDER": self.warehouse.parent}
-        (overlay / "local.env").write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
-        (overlay / "secrets.env").write_text(f"token={token}\n")
-        os.chmod(overlay / "secrets.env", 0o600)
+        overlay = manifests / "overlays" / ("local-databricks" if databricks else "local")
+        lines = {"DBT_CLOUD_HOST": host, "DATA_FOLDER": self.csv.parent}
+        if databricks:
+            access = {"host": databricks, "httpPath": "/sql/1.0/warehouses/standin", "token": token}
+            _write_env(overlay / "databricks.env", access)
+        else:
+            lines["WAREHOUSE_FOLDER"] = self.warehouse.parent
+        _write_env(overlay / "local.env", lines)
+        _write_env(overlay / "secrets.env", {"token": token})
         self.cluster.kubectl("create", "namespace", NAMESPACE)
         self.cluster.kubectl("apply", f"--namespace={NAMESPACE}", f"--kustomize={overlay}")
+
+
+def _write_env(path: Path, values: Mapping[str, object]) -> None:
+    path.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
+    os.chmod(path, 0o600)
 
 
 def _wait_for_file(path: Path, program: Program) -> str:
