@@ -155,4 +155,4 @@ def _refused(asset: Asset, error: errors.Refused) -> Trouble:
     if asset.kind == "Job" and error.invalid:
         message = f"spec.materialize.job.template: {error.message}"
         return Trouble(reason=conditions.INVALID_JOB_TEMPLATE, message=message)
-    return Trouble(reason=conditions.WRITE_REFUSED, message=error.message)
+    return Trouble(reason=conditions.WRITE_REFUSED, message=error.message, passing=not error.invalid)

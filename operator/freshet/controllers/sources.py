@@ -45,7 +45,7 @@ class Sources:
         except NameConflict as error:
             return _trouble(conditions.NAME_CONFLICT, source, str(error))
         except errors.Refused as error:
-            return _trouble(conditions.WRITE_REFUSED, source, error.message)
+            return _trouble(conditions.WRITE_REFUSED, source, error.message, passing=not error.invalid)
         return None
 
     def _cron_job(self, pipeline: Pipeline, source: SourceSpec) -> dict[str, Any]:
@@ -104,5 +104,5 @@ class NameConflict(ValueError):
     """The name is taken by an object that is not ours."""
 
 
-def _trouble(reason: str, source: SourceSpec, message: str) -> Trouble:
-    return Trouble(reason=reason, message=f"source {source.asset}: {message}")
+def _trouble(reason: str, source: SourceSpec, message: str, *, passing: bool = False) -> Trouble:
+    return Trouble(reason=reason, message=f"source {source.asset}: {message}", passing=passing)

@@ -18,7 +18,7 @@ from freshet.core.policy import Policy
 __all__ = ["Case", "Draft", "Trouble", "describe", "settle"]
 
 LINE = 512
-PASSING = (c.PIPELINE_NOT_FOUND, c.UPSTREAM_NOT_FOUND, c.WRITE_REFUSED, c.RELATION_UNKNOWN)
+NAMED = (c.PIPELINE_NOT_FOUND, c.UPSTREAM_NOT_FOUND, c.RELATION_UNKNOWN)
 WORDS = {c.UNREACHABLE: c.DBT_CLOUD_UNREACHABLE}
 """Reasons of DbtCloudReady that need their context where an Asset shows them."""
 
@@ -35,15 +35,16 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trouble:
-    """What keeps the spec from being acted upon."""
+    """What keeps the spec from being acted upon; ``passing``: it may go without a change of that, as a quota may."""
 
     reason: str
     message: str
+    passing: bool = False
 
     @property
     def stalled(self) -> bool:
-        """Does only a change of this spec help? What it names may yet come, and a quota be raised."""
-        return self.reason not in PASSING
+        """Does only a change of this spec help? What it names may yet come."""
+        return not self.passing and self.reason not in NAMED
 
 
 def settle(

@@ -87,6 +87,17 @@ def test_trouble_is_said_where_people_look() -> None:
     assert reason_of(mended, "Ready") == ("True", "Reconciled")
 
 
+@pytest.mark.parametrize(
+    ("reason", "passing", "stalled"),
+    [("WriteRefused", False, True), ("WriteRefused", True, False), ("CycleDetected", False, True),
+     ("PipelineNotFound", False, False), ("RelationUnknown", False, False), ("InvalidJobTemplate", False, True)],
+)  # fmt: skip
+def test_stalled_is_only_what_a_change_of_the_spec_repairs(reason: str, passing: bool, stalled: bool) -> None:
+    decision = look(x("a"), up("a"), trouble=Trouble(reason=reason, message="why", passing=passing))
+    assert reason_of(decision, "Ready") == ("False", reason)
+    assert (find(decision.status.conditions, type="Stalled") is not None) is stalled
+
+
 def test_it_comes_back_at_the_first_of_deadline_wait_and_tick() -> None:
     fresh = x(automation={"when": "Manual"}, freshness=LAG, status=AssetStatus(**V1))
     assert look(fresh).wake_at == NOW + 10 * MINUTE
