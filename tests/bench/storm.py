@@ -140,7 +140,7 @@ async def launched(kubeconfig: Path) -> Counter[str]:
 
 def rest(operator: OperatorProcess) -> None:
     """Return when nothing waits for a visit: what would be doubled is doubled by then."""
-    wait_for(lambda: operator.sample("freshet_queue_depth") == 0, timeout=300, what="the operator's queue is empty")
+    wait_for(lambda: operator.sample("freshet_queue_depth") == 0, timeout=1200, what="the operator's queue is empty")
 
 
 def show(name: str, value: float) -> None:

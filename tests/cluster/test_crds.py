@@ -67,7 +67,8 @@ def test_columns_of_assets(cluster: LocalCluster, namespace: str) -> None:
     status = {
         "state": "Stale",
         "lastUpdatedAt": "2026-11-01T00:00:00.123456Z",
-        "policy": {"maximumLag": "15m"},
+        "policy": {"maximumLag": "15m", "limit": "15m"},
+        "blame": "orders",
         "rows": 20000,
         "reason": "UpstreamStale (orders: last load 14m ago)",
         "kind": "External",
@@ -86,6 +87,7 @@ def test_columns_of_assets(cluster: LocalCluster, namespace: str) -> None:
         "KIND",
         "PIPELINE",
         "UPSTREAMS",
+        "BLAME",
     ]
     assert {k: row[k] for k in ("NAME", "STATE", "LIMIT", "ROWS", "REASON")} == {
         "NAME": "revenue",
@@ -94,11 +96,12 @@ def test_columns_of_assets(cluster: LocalCluster, namespace: str) -> None:
         "ROWS": "20000",
         "REASON": "UpstreamStale (orders: last load 14m ago)",
     }
-    assert {k: row[k] for k in ("KEY", "KIND", "PIPELINE", "UPSTREAMS")} == {
+    assert {k: row[k] for k in ("KEY", "KIND", "PIPELINE", "UPSTREAMS", "BLAME")} == {
         "KEY": "mart.revenue",
         "KIND": "External",
         "PIPELINE": "shop",
         "UPSTREAMS": '["orders","refunds"]',
+        "BLAME": "orders",
     }
     assert row["UPDATED"][-1] in "smhdy"
     narrow = cluster.kubectl("get", "-n", namespace, "ast").splitlines()[0].split()
@@ -106,13 +109,14 @@ def test_columns_of_assets(cluster: LocalCluster, namespace: str) -> None:
 
 
 def test_columns_of_pipelines(cluster: LocalCluster, namespace: str) -> None:
-    spec = {"warehouse": {"duckdb": {"path": "/w/x.duckdb"}}, "schedule": "*/5 * * * *"}
+    spec = {"warehouse": {"duckdb": {"path": "/w/x.duckdb"}}}
     apply(cluster, namespace, {**external("shop"), "kind": "Pipeline", "spec": spec})
     conditions = [
         condition("Stalled", "False", "Reconciled", ""),
         condition("Ready", "True", "Reconciled", "all is in place"),
     ]
     counters = {"sources": 1, "models": 2, "fresh": 3, "stale": 0, "lastLoadAt": "2026-11-01T00:00:00Z"}
+    counters |= {"schedule": "*/5 * * * *"}
     patch_status(cluster, namespace, "fpl/shop", {"conditions": conditions, **counters})
     (row,) = cells(cluster.kubectl("get", "-n", namespace, "fpl"))
     age, load = row.pop("AGE"), row.pop("LAST-LOAD")
