@@ -141,7 +141,9 @@ def latency(place: Place, stand_in: DbtCloudStandIn, rounds: int) -> float:
 
 
 def foreign(place: Place, stand_in: DbtCloudStandIn) -> float:
-    """Requests that are no polls, for each run of others that builds everything."""
+    """Requests that are no polls, for each run of others that builds everything; nothing of ours follows."""
+    place.patch("assets", "follower", {"spec": {"suspend": True}})
+    place.wait_status("follower", state="Suspended")
     stand_in.forget_requests()
     for _ in range(FOREIGN_RUNS):
         run = stand_in.start_foreign(cause="nightly")
@@ -168,6 +170,9 @@ def idle(stand_in: DbtCloudStandIn) -> float:
     requests = stand_in.requests()
     polls = [it for it in requests if it["path"].endswith("/runs/")]
     assert polls, "it polls at rest too"
+    others = sorted({it["path"] for it in requests if it not in polls})
+    if others:
+        print(f"    beside polls: {', '.join(others)}")
     return len(requests) / len(polls)
 
 

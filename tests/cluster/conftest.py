@@ -1,5 +1,6 @@
 """A real cluster for the whole session, a namespace for each test, and the processes that act in it."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import Any
 
 import pytest
 from tests.support.dbt_place import FAST
+from tests.support.dbtcloud import assert_hidden
 from tests.support.freshet_objects import Place
-from tests.support.kube import get_object
+from tests.support.kube import get_object, list_objects
 from tests.support.node import NodeProcess
 from tests.support.operator import OperatorProcess
 from tests.support.waiting import wait_for
@@ -45,6 +47,8 @@ def namespace(cluster: LocalCluster) -> Iterator[str]:
 
     wait_for(account, what=f"ServiceAccount default in {name}")
     yield name
+    for kind in ("assets", "pipelines", "events"):
+        assert_hidden(json.dumps(list_objects(cluster, kind, namespace=name)), where=f"{kind} of {name}")
     cluster.http.delete(f"/api/v1/namespaces/{name}")
 
 
@@ -76,6 +80,7 @@ def operator_factory(operator_kubeconfig: Path, namespace: str, tmp_path: Path) 
     yield make
     for process in made:
         process.kill()
+        assert_hidden(process.log(), where="the operator's log")
 
 
 @pytest.fixture
@@ -96,8 +101,10 @@ def dbt_operator(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFac
     process = OperatorProcess(kubeconfig=operator_kubeconfig, folder=tmp_path_factory.mktemp("dbt-operator"), env=FAST)
     try:
         yield process.start()
+        assert_hidden(process.metrics(), where="metrics")
     finally:
         process.kill()
+    assert_hidden(process.log(), where="the operator's log")
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,10 @@
-"""Runs that others start count exactly once; what does not count is told apart; webhooks make it instant."""
+"""Runs that others start count exactly once; what does not count is told apart"""
 
-import hashlib
-import hmac
-import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from tests.support.dbt_place import FAST, add_dbt_pipeline, add_model, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
@@ -147,47 +142,6 @@ def test_tests_of_others_hold_back_and_release(
     stand_in.start_foreign(steps_override=["dbt test"])
     place.wait_status("mart", state="Fresh", considered={"stg": place.status("stg")["version"]})
     assert place.status("stg")["lastRun"]["cause"] != "scheduled"
-
-
-def deliver(operator: OperatorProcess, place: Place, body: bytes, *, secret: str = "hook-key") -> httpx.Response:
-    """POST it, signed."""
-    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    url = f"http://127.0.0.1:{operator.port_file.read_text()}/webhooks/dbt-cloud/{place.namespace}/shop"
-    return httpx.post(url, content=body, headers={"Authorization": signature}, trust_env=False)
-
-
-def event(number: int, *, at: datetime | None = None, **data: str) -> bytes:
-    """What dbt Cloud sends."""
-    stamp = (at or datetime.now(UTC)).isoformat()
-    fields = {"eventId": f"wev_{number}", "timestamp": stamp, "eventType": "job.run.completed", "data": data}
-    return json.dumps(fields).encode()
-
-
-def test_a_webhook_wakes_the_poller_and_forged_ones_are_counted(
-    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
-) -> None:
-    place.add_secret("hook", webhook="hook-key")
-    lay_out(place, stand_in, webhookSecretRef={"name": "hook"})
-    url = f"http://127.0.0.1:{dbt_operator.port_file.read_text()}/webhooks/dbt-cloud/{place.namespace}/shop"
-    stand_in.webhook(url=url, secret="hook-key", duplicate=1)
-    run = stand_in.start_foreign(cause="nightly")
-    place.wait_status("mart", version=str(run["id"]))
-    wait_for(lambda: len(stand_in.deliveries()) == 4, what="started and completed, each twice")
-    assert {delivery["status"] for delivery in stand_in.deliveries()} == {200}
-
-    asked = len(stand_in.requests())
-    answers = [
-        deliver(dbt_operator, place, event(1), secret="guessed").status_code,
-        deliver(dbt_operator, place, b"{").status_code,
-        deliver(dbt_operator, place, event(2, at=datetime(2020, 1, 1, tzinfo=UTC))).status_code,
-        deliver(dbt_operator, place, event(3) + b" " * (64 << 10)).status_code,
-        httpx.post(f"{url}-other", content=b"{}", trust_env=False).status_code,
-    ]
-    assert answers == [401, 400, 400, 413, 404]
-    assert len(stand_in.requests()) == asked
-    for result in ("Forged", "Malformed", "Replayed", "TooLarge", "Unknown"):
-        assert dbt_operator.sample("freshet_dbt_cloud_webhooks_total", result=result) == 1.0
-    assert dbt_operator.sample("freshet_dbt_cloud_webhooks_total", result="Duplicate") == 2.0
 
 
 def test_an_idle_job_costs_one_list_request_a_poll(

@@ -94,7 +94,7 @@ class AssetReconciler:
 
     async def _start(self, key: Key, asset: Asset, decision: Decision, due: Due) -> None:
         if asset.kind == "DbtCloud":
-            self._world.queue.add(dbt_key(asset.namespace, asset.spec.pipeline or ""))
+            self._world.queue.add(dbt_key(asset.namespace, asset.spec.pipeline or ""), urgent=True)
             await self._write(asset, decision)
             return
         try:
@@ -134,7 +134,7 @@ class AssetReconciler:
         """What came by dbt Cloud is recorded: its run may be cleared."""
         if key in self._world.inbox:
             self._world.taken_in(key, observed.ended)
-            self._world.queue.add(dbt_key(asset.namespace, asset.spec.pipeline or ""))
+            self._world.queue.add(dbt_key(asset.namespace, asset.spec.pipeline or ""), urgent=True)
 
     def _wake(self, key: Key, observed: Observed, decision: Decision) -> None:
         times = [decision.wake_at]

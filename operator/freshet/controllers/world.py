@@ -53,7 +53,7 @@ class World:
         waiting = self.inbox.setdefault(key, [])
         if all(known.id != ended.id for known in waiting):
             waiting.append(ended)
-        self.queue.add(key)
+        self.queue.add(key, urgent=True)
 
     def taken_in(self, key: Key, runs: Collection[Ended]) -> None:
         """These were looked at, so that nobody needs them any more."""

@@ -1,0 +1,72 @@
+"""Webhooks of dbt Cloud wake the poller; forged, malformed, old and large ones are refused and counted."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.support.dbt_place import add_dbt_pipeline, add_model
+from tests.support.dbtcloud import DbtCloudStandIn
+from tests.support.freshet_objects import Place
+from tests.support.operator import OperatorProcess
+from tests.support.waiting import wait_for
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Iterator[DbtCloudStandIn]:
+    """A dbt Cloud of the test's own, whose runs are made up."""
+    graph = {"models": [{"name": "stg"}]}
+    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=graph) as running:
+        yield running
+
+
+def deliver(operator: OperatorProcess, place: Place, body: bytes, *, secret: str = "hook-key") -> httpx.Response:
+    """POST it, signed."""
+    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    url = f"http://127.0.0.1:{operator.port_file.read_text()}/webhooks/dbt-cloud/{place.namespace}/shop"
+    return httpx.post(url, content=body, headers={"Authorization": signature}, trust_env=False)
+
+
+def event(number: int, *, at: datetime | None = None, **data: str) -> bytes:
+    """What dbt Cloud sends."""
+    stamp = (at or datetime.now(UTC)).isoformat()
+    fields = {"eventId": f"wev_{number}", "timestamp": stamp, "eventType": "job.run.completed", "data": data}
+    return json.dumps(fields).encode()
+
+
+def test_a_webhook_wakes_the_poller_and_forged_ones_are_counted(
+    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+) -> None:
+    place.add_secret("hook", webhook="hook-key")
+    add_dbt_pipeline(place, stand_in, webhookSecretRef={"name": "hook"})
+    place.add_asset("raw")
+    add_model(place, "stg", model="stg", upstreams=["raw"])
+    place.announce("raw", "v1")
+    place.wait_status("stg", state="Fresh")
+    wait_for(lambda: place.get("pipelines", "shop")["status"]["dbtCloud"].get("cursor"), what="runs are counted")
+    url = f"http://127.0.0.1:{dbt_operator.port_file.read_text()}/webhooks/dbt-cloud/{place.namespace}/shop"
+    stand_in.webhook(url=url, secret="hook-key", duplicate=1)
+    run = stand_in.start_foreign(cause="nightly")
+    place.wait_status("stg", version=str(run["id"]))
+    wait_for(lambda: len(stand_in.deliveries()) == 4, what="started and completed, each twice")
+    assert {delivery["status"] for delivery in stand_in.deliveries()} == {200}
+
+    wait_for(lambda: f" {run['id']}@" in str(place.get("pipelines", "shop")["status"]["dbtCloud"]), what="it is taken")
+    place.quiet(dbt_operator)
+    asked = len(stand_in.requests())
+    answers = [
+        deliver(dbt_operator, place, event(1), secret="guessed").status_code,
+        deliver(dbt_operator, place, b"{").status_code,
+        deliver(dbt_operator, place, event(2, at=datetime(2020, 1, 1, tzinfo=UTC))).status_code,
+        deliver(dbt_operator, place, event(3) + b" " * (64 << 10)).status_code,
+        httpx.post(f"{url}-other", content=b"{}", trust_env=False).status_code,
+    ]
+    assert answers == [401, 400, 400, 413, 404]
+    assert len(stand_in.requests()) == asked
+    for result in ("Forged", "Malformed", "Replayed", "TooLarge", "Unknown"):
+        assert dbt_operator.sample("freshet_dbt_cloud_webhooks_total", result=result) == 1.0
+    assert dbt_operator.sample("freshet_dbt_cloud_webhooks_total", result="Duplicate") == 2.0
