@@ -2,6 +2,7 @@
 
 import { memo } from "react";
 import { now, useTicking } from "./clock.ts";
+import { useFar } from "./far.ts";
 import type { AssetNode, Id } from "./model.ts";
 import { useAsset } from "./store.ts";
 import { ageSeconds, ageWords, duration, reasonWords, rowsWords, SIGNS, spoken, used } from "./words.ts";
@@ -15,6 +16,7 @@ export interface CardData extends Record<string, unknown> {
 
 export const AssetCard = memo(function AssetCard({ data }: { data: CardData }) {
   const asset = useAsset(data.id);
+  const far = useFar();
   if (!asset) return <Ghost id={data.id} />;
   const state = asset.state ?? "Unknown";
   const classes = ["card", `state-${state}`, data.dim && "dim", data.selected && "selected"].filter(Boolean).join(" ");
@@ -28,6 +30,15 @@ export const AssetCard = memo(function AssetCard({ data }: { data: CardData }) {
       data-asset={data.id}
       title={asset.reason ? `${asset.name}\n${asset.reason}` : asset.name}
     >
+      {!far && <Words asset={asset} />}
+    </div>
+  );
+});
+
+function Words({ asset }: { asset: AssetNode }) {
+  const state = asset.state ?? "Unknown";
+  return (
+    <>
       <div className="line">
         <span className="kind">{KINDS[asset.kind] ?? asset.kind}</span>
         {asset.failedChecks ? <span className="failed">{asset.failedChecks} failed</span> : null}
@@ -42,9 +53,9 @@ export const AssetCard = memo(function AssetCard({ data }: { data: CardData }) {
         <Age asset={asset} />
         <span>{rowsWords(asset.rows)}</span>
       </div>
-    </div>
+    </>
   );
-});
+}
 
 export const KINDS: Record<string, string> = { DbtCloud: "dbt model", Source: "source", Count: "count", Job: "job", External: "external" };
 

@@ -6,6 +6,7 @@ import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent }
 import type { Address } from "./address.ts";
 import { AssetCard, type CardData } from "./AssetCard.tsx";
 import { Edges } from "./Edges.tsx";
+import { useFar, zoomed } from "./far.ts";
 import { EMPTY, HEIGHT, layOut, neighbour, WIDTH, type Layout } from "./layout.ts";
 import { Legend } from "./Legend.tsx";
 import { idOf, type AssetNode, type Id } from "./model.ts";
@@ -14,8 +15,9 @@ import { store } from "./store.ts";
 import type { Go } from "./useAddress.ts";
 
 const TYPES = { asset: AssetCard };
-const FAR = 0.42;
+const FEW = 12;
 const MANY = 40;
+const TOO_MANY = 4000;
 const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
 
 interface Props {
@@ -27,6 +29,17 @@ interface Props {
 }
 
 export function GraphView(props: Props) {
+  if (props.shown.length > TOO_MANY) {
+    return (
+      <p className="empty">
+        {props.shown.length.toLocaleString("en")} assets are more than can be drawn at a time. Choose a namespace or a pipeline above, look for an asset in the{" "}
+        <button type="button" onClick={() => props.go({ view: "table" })}>
+          table
+        </button>{" "}
+        and show its lineage.
+      </p>
+    );
+  }
   return (
     <ReactFlowProvider>
       <Graph {...props} />
@@ -44,6 +57,7 @@ function Graph({ address, go, shown, matched }: Props) {
   const start = layout.places.has(active) ? active : entry;
   const nodes = useNodes(layout, { selected, start, matched });
   const lit = useSteady(matched);
+  const far = useFar();
 
   const show = useCallback(
     (id: Id, zoom?: number) => {
@@ -58,11 +72,16 @@ function Graph({ address, go, shown, matched }: Props) {
   // The first sight of a layout, and of an asset that was chosen elsewhere (a link, the search).
   useEffect(() => {
     if (layout === EMPTY) return;
-    if (selected && layout.places.has(selected)) show(selected, 0.9);
+    if (selected && layout.places.has(selected) && layout.places.size > FEW) show(selected, 0.9);
     else void flow.fitView({ padding: 0.08, maxZoom: 1.1, duration: 0 });
   }, [layout]);
   useEffect(() => {
-    if (selected && document.activeElement?.getAttribute("data-asset") !== selected) show(selected);
+    if (!selected) return;
+    // After the panel has taken its part of the width.
+    const frame = requestAnimationFrame(() => {
+      if (!isInside(pane.current, selected)) show(selected);
+    });
+    return () => cancelAnimationFrame(frame);
   }, [selected]);
 
   const click = useCallback<NodeMouseHandler>(
@@ -91,15 +110,17 @@ function Graph({ address, go, shown, matched }: Props) {
   };
 
   return (
-    <div className="graph" ref={pane} onKeyDown={key} data-laid-out={layout !== EMPTY} data-nodes={nodes.length}>
+    <div className="graph" ref={pane} onKeyDown={key} data-far={far || undefined} data-laid-out={layout !== EMPTY} data-nodes={nodes.length}>
       <ReactFlow
         nodes={nodes}
         edges={[]}
         nodeTypes={TYPES}
         onNodeClick={click}
         onPaneClick={() => go({ asset: "" })}
-        onViewportChange={({ zoom }) => pane.current?.toggleAttribute("data-far", zoom < FAR)}
-        onInit={(instance) => pane.current?.toggleAttribute("data-far", instance.getZoom() < FAR)}
+        onViewportChange={({ zoom }) => {
+          zoomed(zoom);
+          pane.current?.style.setProperty("--hair", hair(zoom));
+        }}
         minZoom={0.02}
         maxZoom={1.6}
         nodesDraggable={false}
@@ -189,9 +210,23 @@ function first(layout: Layout, matched: ReadonlySet<Id> | undefined): Id {
 
 /** A card that was out of sight is drawn when the view has moved to it. */
 function focusSoon(pane: HTMLElement | null, id: Id, tries = 40): void {
-  const card = pane?.querySelector<HTMLElement>(`[data-asset="${CSS.escape(id)}"]`);
+  const card = cardOf(pane, id);
   if (card) card.focus({ preventScroll: true });
   else if (tries > 0) window.setTimeout(() => focusSoon(pane, id, tries - 1), 25);
+}
+
+function isInside(pane: HTMLElement | null, id: Id): boolean {
+  const [card, all] = [cardOf(pane, id)?.getBoundingClientRect(), pane?.getBoundingClientRect()];
+  return card !== undefined && all !== undefined && card.left >= all.left && card.right <= all.right && card.top >= all.top && card.bottom <= all.bottom;
+}
+
+function cardOf(pane: HTMLElement | null, id: Id): HTMLElement | null {
+  return pane?.querySelector<HTMLElement>(`[data-asset="${CSS.escape(id)}"]`) ?? null;
+}
+
+/** The width of a line that is about a pixel on the screen, in steps, so that zooming does not draw all lines anew. */
+function hair(zoom: number): string {
+  return `${2 ** Math.round(Math.log2(1 / zoom))}px`;
 }
 
 function calm(): boolean {
