@@ -5,8 +5,8 @@
 Most assets have a limit that does not come in this run: their deadlines wait in a heap, and the operator's
 CPU is measured while nothing is due. The others are told a data time such that they become stale one after the other,
 ten a second; a watch of our own takes the time at which ``status.state`` says so. Then as many become stale while
-the operator is killed: lateness is counted from when the next one is ready. Pages are measured by ``page``, where a
-function is given: it gets the running cluster and operator and returns its figures. The last line is one JSON object.
+the operator is killed: lateness is counted from when the next one is ready. Then the lineage page is measured with a
+thousand assets (tests/bench/page.py). The last line is one JSON object.
 Bars (DESIGN §9): stale is noticed within 1 s of the deadline; a scrape of 10,000 assets ≤ 300 ms.
 """
 
@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.bench import page
 from tests.bench.scale import NAMESPACE, REST_SECONDS, cpu_seconds, scrapes, show
 from tests.bench.support import ASSETS, Api, Setup, api, many, percentile, prepared, settled
 from tests.support.operator import OperatorProcess
@@ -37,10 +38,11 @@ def main() -> None:
     parser.add_argument("--rest", type=int, default=30, help="seconds of the measurement at rest")
     options = parser.parse_args()
     with prepared() as setup:
-        print(json.dumps(measure(setup, assets=options.assets, late=options.late, rest=options.rest)))
+        figures = measure(setup, assets=options.assets, late=options.late, rest=options.rest, page=page.measure)
+    print(json.dumps(figures))
 
 
-def measure(setup: Setup, *, assets: int, late: int, rest: int, page: Page | None = None) -> dict[str, float]:
+def measure(setup: Setup, *, assets: int, late: int, rest: int, page: Page) -> dict[str, float]:
     """All figures, printed as they come."""
     kubeconfig = setup.cluster.kubeconfig
     asyncio.run(make_assets(kubeconfig, calm=assets - 2 * late, late=2 * late))
@@ -64,7 +66,7 @@ def measure(setup: Setup, *, assets: int, late: int, rest: int, page: Page | Non
             "restart_late_max_ms": round(max(restarted), 1),
             "scrape_assets": assets,
             "scrape_ms": scrape,
-            **(page(setup, operator) if page else {}),
+            **page(setup, operator),
         }
     finally:
         operator.stop()

@@ -49,8 +49,10 @@ def main() -> None:
         print(json.dumps(measure(setup, assets=options.assets, changes=options.changes)))
 
 
-def measure(setup: Setup, *, assets: int = 1000, changes: int = 30) -> dict[str, float]:
-    """The page's figures, printed as they come; with an operator of its own in a namespace of its own."""
+def measure(
+    setup: Setup, running: OperatorProcess | None = None, *, assets: int = 1000, changes: int = 30
+) -> dict[str, float]:
+    """The page's figures, printed as they come: in a namespace of its own, by an operator of its own, whatever runs."""
     with progress_bar() as progress:
         folder = build_ui(progress=progress)
     asyncio.run(_make_assets(setup, assets=assets))

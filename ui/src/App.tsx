@@ -15,10 +15,7 @@ export function App() {
   const [address, go] = useAddress();
   const version = useVersion();
   const connection = useConnection();
-  const shown = useMemo(
-    () => scope(store.assets, address),
-    [version, address.namespace, address.pipeline, address.focus, address.direction],
-  );
+  const shown = useMemo(() => scope(store.assets, address), [version, address.namespace, address.pipeline, address.focus, address.direction]);
   const found = useMemo(() => matches(shown, address), [shown, address.states, address.search]);
   const matched = useMemo(() => new Set(found.map(idOf)), [found]);
   const filtered = address.states.length > 0 || address.search.trim() !== "";

@@ -1,6 +1,16 @@
 /** The graph: panned, zoomed and culled by React Flow, laid out by ELK, walked by arrow keys. */
 
-import { Controls, MiniMap, ReactFlow, useReactFlow, ViewportPortal, type Node, type NodeMouseHandler } from "@xyflow/react";
+import {
+  Controls,
+  getViewportForBounds,
+  MiniMap,
+  ReactFlow,
+  useReactFlow,
+  ViewportPortal,
+  type Node,
+  type NodeMouseHandler,
+  type Viewport,
+} from "@xyflow/react";
 import { ReactFlowProvider } from "@xyflow/react";
 import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import type { Address } from "./address.ts";
@@ -16,6 +26,7 @@ import type { Go } from "./useAddress.ts";
 
 const TYPES = { asset: AssetCard };
 const FEW = 12;
+const MIN_ZOOM = 0.02;
 const MANY = 40;
 const TOO_MANY = 4000;
 const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
@@ -32,7 +43,8 @@ export function GraphView(props: Props) {
   if (props.shown.length > TOO_MANY) {
     return (
       <p className="empty">
-        {props.shown.length.toLocaleString("en")} assets are more than can be drawn at a time. Choose a namespace or a pipeline above, look for an asset in the{" "}
+        {props.shown.length.toLocaleString("en")} assets are more than can be drawn at a time. Choose a namespace or a pipeline above, look for an
+        asset in the{" "}
         <button type="button" onClick={() => props.go({ view: "table" })}>
           table
         </button>{" "}
@@ -48,14 +60,23 @@ export function GraphView(props: Props) {
 }
 
 function Graph({ address, go, shown, matched }: Props) {
-  const layout = useLayout(shown, address);
   const flow = useReactFlow();
   const pane = useRef<HTMLDivElement>(null);
+  const start = useRef<Viewport | undefined>(undefined);
+  const seen = useCallback((zoom: number) => {
+    zoomed(zoom);
+    pane.current?.style.setProperty("--hair", hair(zoom));
+  }, []);
+  const layout = useLayout(shown, address, (made) => {
+    if (start.current || !pane.current) return;
+    start.current = firstSight(made, address.asset, pane.current);
+    seen(start.current.zoom);
+  });
   const [active, setActive] = useState<Id>(address.asset);
   const selected = address.asset;
   const entry = useMemo(() => first(layout, matched), [layout, matched]);
-  const start = layout.places.has(active) ? active : entry;
-  const nodes = useNodes(layout, { selected, start, matched });
+  const stop = layout.places.has(active) ? active : entry;
+  const nodes = useNodes(layout, { selected, stop, matched });
   const lit = useSteady(matched);
   const far = useFar();
 
@@ -69,9 +90,12 @@ function Graph({ address, go, shown, matched }: Props) {
     [flow, layout],
   );
 
-  // The first sight of a layout, and of an asset that was chosen elsewhere (a link, the search).
+  // A later layout (the first one has its view from the start), and an asset that was chosen elsewhere: a link, the search.
+  const known = useRef(EMPTY);
   useEffect(() => {
-    if (layout === EMPTY) return;
+    const before = known.current;
+    known.current = layout;
+    if (before === EMPTY) return;
     if (selected && layout.places.has(selected) && layout.places.size > FEW) show(selected, 0.9);
     else void flow.fitView({ padding: 0.08, maxZoom: 1.1, duration: 0 });
   }, [layout]);
@@ -111,33 +135,33 @@ function Graph({ address, go, shown, matched }: Props) {
 
   return (
     <div className="graph" ref={pane} onKeyDown={key} data-far={far || undefined} data-laid-out={layout !== EMPTY} data-nodes={nodes.length}>
-      <ReactFlow
-        nodes={nodes}
-        edges={[]}
-        nodeTypes={TYPES}
-        onNodeClick={click}
-        onPaneClick={() => go({ asset: "" })}
-        onViewportChange={({ zoom }) => {
-          zoomed(zoom);
-          pane.current?.style.setProperty("--hair", hair(zoom));
-        }}
-        minZoom={0.02}
-        maxZoom={1.6}
-        nodesDraggable={false}
-        nodesConnectable={false}
-        nodesFocusable={false}
-        edgesFocusable={false}
-        elementsSelectable={false}
-        disableKeyboardA11y
-        onlyRenderVisibleElements
-        aria-label="Lineage: each button is an asset. Arrow keys go along the lineage, Enter shows the asset. The table says the same in text."
-      >
-        <ViewportPortal>
-          <Edges layout={layout} selected={selected} lit={lit} />
-        </ViewportPortal>
-        <Controls showInteractive={false} fitViewOptions={{ padding: 0.08 }} />
-        {nodes.length > MANY && <Map />}
-      </ReactFlow>
+      {layout !== EMPTY && (
+        <ReactFlow
+          nodes={nodes}
+          edges={[]}
+          nodeTypes={TYPES}
+          onNodeClick={click}
+          onPaneClick={() => go({ asset: "" })}
+          defaultViewport={start.current ?? { x: 0, y: 0, zoom: 1 }}
+          onViewportChange={({ zoom }) => seen(zoom)}
+          minZoom={MIN_ZOOM}
+          maxZoom={1.6}
+          nodesDraggable={false}
+          nodesConnectable={false}
+          nodesFocusable={false}
+          edgesFocusable={false}
+          elementsSelectable={false}
+          disableKeyboardA11y
+          onlyRenderVisibleElements
+          aria-label="Lineage: each button is an asset. Arrow keys go along the lineage, Enter shows the asset. The table says the same in text."
+        >
+          <ViewportPortal>
+            <Edges layout={layout} selected={selected} lit={lit} />
+          </ViewportPortal>
+          <Controls showInteractive={false} fitViewOptions={{ padding: 0.08 }} />
+          {nodes.length > MANY && <Map />}
+        </ReactFlow>
+      )}
       <Legend />
       {layout === EMPTY && <p className="empty over">Laying out {shown.length} assets …</p>}
     </div>
@@ -154,18 +178,24 @@ function Map() {
     }, 1000);
     return () => window.clearInterval(timer);
   }, []);
-  return <MiniMap pannable zoomable ariaLabel="Map of the lineage" nodeClassName={(node) => `state-${store.assets.get(node.id)?.state ?? "Unknown"}`} />;
+  return (
+    <MiniMap pannable zoomable ariaLabel="Map of the lineage" nodeClassName={(node) => `state-${store.assets.get(node.id)?.state ?? "Unknown"}`} />
+  );
 }
 
 /** The layout of what is shown; the one before stays until the new one is there. */
-function useLayout(shown: readonly AssetNode[], address: Address): Layout {
+function useLayout(shown: readonly AssetNode[], address: Address, prepare: (made: Layout) => void): Layout {
   const [layout, setLayout] = useState(EMPTY);
   const structure = useMemo(() => shown.map((asset) => `${idOf(asset)}<${upstreamIds(asset).join()}`).join(";"), [shown]);
   useEffect(() => {
     let wanted = true;
     const missing = (id: Id): boolean => !store.assets.has(id) && !address.focus;
     layOut(shown, missing).then(
-      (made) => wanted && setLayout(made),
+      (made) => {
+        if (!wanted) return;
+        prepare(made);
+        setLayout(made);
+      },
       (error: unknown) => console.error("The graph could not be laid out", error),
     );
     return () => {
@@ -175,11 +205,11 @@ function useLayout(shown: readonly AssetNode[], address: Address): Layout {
   return layout;
 }
 
-function useNodes(layout: Layout, { selected, start, matched }: { selected: Id; start: Id; matched: ReadonlySet<Id> | undefined }): Node<CardData>[] {
+function useNodes(layout: Layout, { selected, stop, matched }: { selected: Id; stop: Id; matched: ReadonlySet<Id> | undefined }): Node<CardData>[] {
   const kept = useRef(new globalThis.Map<Id, Node<CardData>>());
   return useMemo(() => {
     const made = [...layout.places].map(([id, position]) => {
-      const data = { id, dim: matched !== undefined && !matched.has(id), selected: id === selected, reachable: id === start };
+      const data = { id, dim: matched !== undefined && !matched.has(id), selected: id === selected, reachable: id === stop };
       const old = kept.current.get(id);
       return old && same(old.data, data) && old.position === position
         ? old
@@ -187,7 +217,7 @@ function useNodes(layout: Layout, { selected, start, matched }: { selected: Id; 
     });
     kept.current = new globalThis.Map(made.map((node) => [node.id, node]));
     return made;
-  }, [layout, selected, start, matched]);
+  }, [layout, selected, stop, matched]);
 }
 
 function same(a: CardData, b: CardData): boolean {
@@ -200,6 +230,16 @@ function useSteady(set: ReadonlySet<Id> | undefined): ReadonlySet<Id> | undefine
   const old = kept.current;
   if (old?.size !== set?.size || [...(set ?? [])].some((id) => !old?.has(id))) kept.current = set;
   return kept.current;
+}
+
+/** The view to begin with: all of it, or the asset that the address names. */
+function firstSight(layout: Layout, selected: Id, pane: HTMLElement): Viewport {
+  const [width, height, place] = [pane.clientWidth, pane.clientHeight, layout.places.get(selected)];
+  if (place && layout.places.size > FEW) {
+    const zoom = 0.9;
+    return { x: width / 2 - (place.x + WIDTH / 2) * zoom, y: height / 2 - (place.y + HEIGHT / 2) * zoom, zoom };
+  }
+  return getViewportForBounds({ x: 0, y: 0, width: layout.width, height: layout.height }, width, height, MIN_ZOOM, 1.1, 0.08);
 }
 
 /** Where the Tab key goes first: the leftmost, uppermost of those that stand out. */
@@ -217,7 +257,9 @@ function focusSoon(pane: HTMLElement | null, id: Id, tries = 40): void {
 
 function isInside(pane: HTMLElement | null, id: Id): boolean {
   const [card, all] = [cardOf(pane, id)?.getBoundingClientRect(), pane?.getBoundingClientRect()];
-  return card !== undefined && all !== undefined && card.left >= all.left && card.right <= all.right && card.top >= all.top && card.bottom <= all.bottom;
+  return (
+    card !== undefined && all !== undefined && card.left >= all.left && card.right <= all.right && card.top >= all.top && card.bottom <= all.bottom
+  );
 }
 
 function cardOf(pane: HTMLElement | null, id: Id): HTMLElement | null {

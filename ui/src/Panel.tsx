@@ -17,7 +17,12 @@ export function Panel({ id, address, go }: { id: Id; address: Address; go: Go })
   const name = id.slice(id.indexOf("/") + 1);
 
   return (
-    <aside className={`panel state-${asset?.state ?? "Unknown"}`} aria-labelledby="panel-title" data-testid="panel" data-detail={detail ? "loaded" : "loading"}>
+    <aside
+      className={`panel state-${asset?.state ?? "Unknown"}`}
+      aria-labelledby="panel-title"
+      data-testid="panel"
+      data-detail={detail ? "loaded" : "loading"}
+    >
       <div className="panel-head">
         <h2 id="panel-title" ref={heading} tabIndex={-1}>
           {name}
@@ -32,7 +37,12 @@ export function Panel({ id, address, go }: { id: Id; address: Address; go: Go })
       {detail && asset && (
         <>
           <Facts asset={asset} detail={detail} />
-          <Neighbours title="Upstreams" namespace={asset.namespace} go={go} rows={(detail.upstreams ?? []).map((up) => ({ name: up.name, text: EDGE_WORDS[up.state], state: up.state }))} />
+          <Neighbours
+            title="Upstreams"
+            namespace={asset.namespace}
+            go={go}
+            rows={(detail.upstreams ?? []).map((up) => ({ name: up.name, text: EDGE_WORDS[up.state], state: up.state }))}
+          />
           <Neighbours title="Downstreams" namespace={asset.namespace} go={go} rows={(detail.downstreams ?? []).map((below) => ({ name: below }))} />
           <Runs detail={detail} />
           <Checks detail={detail} />

@@ -15,7 +15,14 @@ export function Runs({ detail }: { detail: Detail }) {
       <h3>Runs</h3>
       {detail.run && (
         <p className="running">
-          ↻ {detail.run.startedAt ? <>running for <Since at={detail.run.startedAt} /></> : "about to start"}
+          ↻{" "}
+          {detail.run.startedAt ? (
+            <>
+              running for <Since at={detail.run.startedAt} />
+            </>
+          ) : (
+            "about to start"
+          )}
           {detail.run.cause && `, ${detail.run.cause}`} <Link run={detail.run} />
           {detail.run.message && <span className="quiet"> {detail.run.message}</span>}
         </p>

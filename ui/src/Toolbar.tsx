@@ -117,7 +117,13 @@ function States({ address, go, shown }: Omit<Props, "found">) {
   return (
     <div className="states" role="group" aria-label="Show only these states">
       {STATES.filter((state) => counts.has(state) || address.states.includes(state)).map((state) => (
-        <button key={state} type="button" className={`chip state-${state}`} aria-pressed={address.states.includes(state)} onClick={() => toggle(state)}>
+        <button
+          key={state}
+          type="button"
+          className={`chip state-${state}`}
+          aria-pressed={address.states.includes(state)}
+          onClick={() => toggle(state)}
+        >
           <span aria-hidden="true">{SIGNS[state]}</span> {state} <b>{counts.get(state) ?? 0}</b>
         </button>
       ))}

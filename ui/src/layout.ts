@@ -27,9 +27,11 @@ export interface Layout {
   routes: Route[];
   /** Upstreams that are named and not laid out otherwise: they do not exist, or belong to another pipeline. */
   ghosts: Set<Id>;
+  width: number;
+  height: number;
 }
 
-export const EMPTY: Layout = { places: new Map(), routes: [], ghosts: new Set() };
+export const EMPTY: Layout = { places: new Map(), routes: [], ghosts: new Set(), width: 0, height: 0 };
 
 /** The graph as ELK wants it. `asGhost` says which absent upstreams are shown nevertheless. Pure. */
 export function problem(assets: readonly AssetNode[], asGhost: (id: Id) => boolean): { graph: ElkNode; ghosts: Set<Id> } {
@@ -74,7 +76,7 @@ export function solution(graph: ElkNode, ghosts: Set<Id>): Layout {
     if (source === undefined || target === undefined || !section) return [];
     return [{ id: edge.id, source, target, points: [section.startPoint, ...(section.bendPoints ?? []), section.endPoint] }];
   });
-  return { places, routes, ghosts };
+  return { places, routes, ghosts, width: graph.width ?? 0, height: graph.height ?? 0 };
 }
 
 declare const LAYOUT_WORKER: string;
@@ -132,7 +134,5 @@ function candidates(layout: Layout, from: Id, here: Point, key: string): Id[] {
   if (key === "ArrowLeft") return layout.routes.filter((route) => route.target === from).map((route) => route.source);
   if (key === "ArrowRight") return layout.routes.filter((route) => route.source === from).map((route) => route.target);
   const sign = key === "ArrowDown" ? 1 : key === "ArrowUp" ? -1 : 0;
-  return [...layout.places].flatMap(([id, place]) =>
-    sign !== 0 && Math.abs(place.x - here.x) < WIDTH && (place.y - here.y) * sign > 0 ? [id] : [],
-  );
+  return [...layout.places].flatMap(([id, place]) => (sign !== 0 && Math.abs(place.x - here.x) < WIDTH && (place.y - here.y) * sign > 0 ? [id] : []));
 }

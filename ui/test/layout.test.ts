@@ -51,6 +51,19 @@ test("arrow keys go along edges and to neighbours of the column", async () => {
 
 test("corners are rounded no more than there is room", () => {
   assert.equal(path([]), "");
-  assert.equal(path([{ x: 0, y: 0 }, { x: 9, y: 0 }]), "M0 0L9 0");
-  assert.equal(path([{ x: 0, y: 0 }, { x: 8, y: 0 }, { x: 8, y: 40 }]), "M0 0L4 0Q8 0 8 4L8 40");
+  assert.equal(
+    path([
+      { x: 0, y: 0 },
+      { x: 9, y: 0 },
+    ]),
+    "M0 0L9 0",
+  );
+  assert.equal(
+    path([
+      { x: 0, y: 0 },
+      { x: 8, y: 0 },
+      { x: 8, y: 40 },
+    ]),
+    "M0 0L4 0Q8 0 8 4L8 40",
+  );
 });

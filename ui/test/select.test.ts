@@ -16,7 +16,11 @@ const mapOf = (...assets: AssetNode[]) => new Map(assets.map((asset) => [idOf(as
 
 // a → b → d, a → c → d → e; x apart
 const GRAPH = mapOf(make("a"), make("b", ["a"]), make("c", ["a"]), make("d", ["b", "c"]), make("e", ["d"]), make("x"));
-const names = (ids: Iterable<string>) => [...ids].map((id) => id.split("/")[1]).sort().join("");
+const names = (ids: Iterable<string>) =>
+  [...ids]
+    .map((id) => id.split("/")[1])
+    .sort()
+    .join("");
 
 test("ancestors and descendants", () => {
   assert.equal(names(lineage(GRAPH, "n/b", "both")), "abde");
@@ -51,12 +55,18 @@ test("every word of a search must be found, in whatever field", () => {
   assert.deepEqual(found("orders lag"), ["stg-orders"]);
   assert.deepEqual(found("stg_orders"), ["stg-orders"]);
   assert.deepEqual(found("shop fresh"), []);
-  assert.deepEqual(matches(assets, { ...START, states: ["Fresh"] }).map((asset) => asset.name), ["orders"]);
+  assert.deepEqual(
+    matches(assets, { ...START, states: ["Fresh"] }).map((asset) => asset.name),
+    ["orders"],
+  );
 });
 
 test("sorting: the worst state first, unknown values last both ways", () => {
   const assets = [make("a", [], { rows: 5, state: "Fresh" }), make("b", [], { state: "Failed" }), make("c", [], { rows: 1, state: "Stale" })];
-  const order = (...how: Parameters<typeof sorted> extends [unknown, ...infer Rest] ? Rest : never) => sorted(assets, ...how).map((a) => a.name).join("");
+  const order = (...how: Parameters<typeof sorted> extends [unknown, ...infer Rest] ? Rest : never) =>
+    sorted(assets, ...how)
+      .map((a) => a.name)
+      .join("");
   assert.equal(order("state", false, 0), "bca");
   assert.equal(order("rows", false, 0), "cab");
   assert.equal(order("rows", true, 0), "acb");

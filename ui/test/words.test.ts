@@ -55,5 +55,8 @@ test("only addresses of the web are followed", () => {
 test("a reason that only repeats the state is left out", () => {
   assert.equal(reasonWords(asset({ state: "Fresh", reason: "WithinLimit" })), "");
   assert.equal(reasonWords(asset({ state: "Stale", reason: "LagExceeded: x" })), "LagExceeded: x");
-  assert.equal(spoken(asset({ state: "Stale", reason: "LagExceeded", rows: 5, measuredFrom: "2026-11-24T11:57:00Z" }), NOW), "a, Stale, 3m old, 5 rows, LagExceeded");
+  assert.equal(
+    spoken(asset({ state: "Stale", reason: "LagExceeded", rows: 5, measuredFrom: "2026-11-24T11:57:00Z" }), NOW),
+    "a, Stale, 3m old, 5 rows, LagExceeded",
+  );
 });
