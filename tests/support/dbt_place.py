@@ -5,10 +5,14 @@ from typing import Any
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
+from tests.support.waiting import wait_for
 
-__all__ = ["FAST", "add_dbt_pipeline", "add_model", "runs_of"]
+__all__ = ["FAST", "OFTEN", "add_dbt_pipeline", "add_model", "built", "discover", "discovered", "runs_of"]
 
 FAST = {"FRESHET_DBT_POLL_FAST": "0.1"}
+OFTEN = {**FAST, "FRESHET_DBT_POLL_SLOW": "0.3"}
+"""An idle job is looked at often, too: what others run is seen at once."""
+PATIENCE = 60
 SECRET = "dbt-cloud"
 PROJECT = "kaizen_wars"
 
@@ -37,3 +41,26 @@ def add_model(place: Place, name: str, *, model: str, pipeline: str = "shop", **
 def runs_of(stand_in: DbtCloudStandIn, job: int = 1) -> list[Object]:
     """All runs of a job, oldest first: the truth, without lag or faults."""
     return [run for run in stand_in.runs() if run["job_definition_id"] == job]
+
+
+def discover(place: Place, stand_in: DbtCloudStandIn, name: str = "shop", **discovery: Any) -> None:
+    """A Pipeline over the stand-in's whole project."""
+    add_dbt_pipeline(place, stand_in, name, discovery={"enabled": True, **discovery})
+
+
+def discovered(place: Place, reason: str, pipeline: str = "shop") -> Object:
+    """The condition Discovered once it has that reason."""
+
+    def found() -> Object | None:
+        condition: Object = place.condition(pipeline, "Discovered", plural="pipelines")
+        return condition if condition.get("reason") == reason else None
+
+    condition = wait_for(found, timeout=PATIENCE, what=f"Discovered says {reason}")
+    assert condition is not None
+    return condition
+
+
+def built(stand_in: DbtCloudStandIn, *steps: str) -> Object:
+    """A run that somebody else has started, when it has ended."""
+    trigger = {"steps_override": list(steps)} if steps else {}
+    return stand_in.wait(stand_in.start_foreign(**trigger)["id"])

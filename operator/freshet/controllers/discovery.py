@@ -47,6 +47,7 @@ class Memory:
     generation: int
     read: Read | None = None
     plan: Plan | None = None
+    fed: set[str] = field(default_factory=set)
     environment: int | None = None
     look_at: datetime | None = None
     pace: Pace = field(default_factory=Pace)
@@ -165,7 +166,7 @@ class DiscoveryReconciler:
         times = [visit.now + timedelta(seconds=self._world.settings.discovery_every)]
         if newest is not None and newest.finished_at is not None and (read is None or newest.id != read.run.id):
             age = visit.now - newest.finished_at
-            if age < LATE:
+            if newest.succeeded and age < LATE:
                 return visit.now + max(timedelta(seconds=self._world.settings.dbt_poll_fast), age / 2)
         parsed = await self._parser.attend(visit.pipeline, visit.spec, glance=glance, missing=read is None)
         if parsed.trouble is not None:
@@ -173,23 +174,27 @@ class DiscoveryReconciler:
         return min(at for at in [*times, parsed.look_at] if at is not None)
 
     async def _carry_out(self, visit: Visit, read: Read, runs: tuple[Run, ...]) -> None:
+        memory = visit.memory
         async with self._turn:
-            made = await self._plan(visit.pipeline, read)
+            made = await self._plan(visit.pipeline, read, fed=memory.fed)
             learned = await self._learn(visit, read, made, runs)
             fed = {made.found.names[key] for key in learned.fed if key in made.found.names}
-            made = await self._plan(visit.pipeline, read, fed=fed) if fed else made
+            if fed - memory.fed:
+                memory.fed |= fed
+                made = replace(await self._plan(visit.pipeline, read, fed=memory.fed), fresh=made.fresh)
             problems = [*made.found.problems, *await self._applier.apply(visit.pipeline, made.apply)]
             await self._applier.delete(visit.pipeline, made.delete)
-        visit.memory.plan = made
+        memory.plan = made
         self._world.manifests[Key("Pipeline", visit.key.namespace, visit.key.name)] = read.manifest
         self._hand_over(visit.pipeline, read, made, learned)
         await self._teller.read(visit.pipeline, read, made, problems)
 
-    async def _plan(self, pipeline: Pipeline, read: Read, *, fed: set[str] | frozenset[str] = frozenset()) -> Plan:
+    async def _plan(self, pipeline: Pipeline, read: Read, *, fed: set[str]) -> Plan:
         here = self._here(pipeline)
+        told = {asset.name for asset in here if Key("Asset", asset.namespace, asset.name) in self._world.described}
         rivals = [asset for asset in self._world.cache.assets if _is_rival(asset, pipeline, self._world)]
         return await asyncio.to_thread(
-            plan, manifest=read.manifest, pipeline=pipeline, here=here, rivals=rivals, fed=fed
+            plan, manifest=read.manifest, pipeline=pipeline, here=here, rivals=rivals, fed=fed, told=told
         )
 
     def _here(self, pipeline: Pipeline) -> list[Asset]:

@@ -47,7 +47,8 @@ class Parser:
 
     async def attend(self, pipeline: Pipeline, spec: DbtCloudSpec, *, glance: Glance, missing: bool) -> Parsed:
         """Start a run where one is needed. ``missing``: no run has left a manifest."""
-        now, due = self._world.clock.now(), self._due(pipeline, spec, glance=glance, missing=missing)
+        now = self._world.clock.now()
+        due = self._due(pipeline, spec, glance=glance, missing=missing, now=now)
         if due is None:
             return Parsed()
         if now < due:
@@ -58,8 +59,10 @@ class Parser:
             return self._failed(glance.newest, now) or await self._start(pipeline, spec, missing=missing)
         return await self._start(pipeline, spec, missing=missing)
 
-    def _due(self, pipeline: Pipeline, spec: DbtCloudSpec, *, glance: Glance, missing: bool) -> datetime | None:
-        now, interval = self._world.clock.now(), spec.discovery.refresh_interval
+    def _due(
+        self, pipeline: Pipeline, spec: DbtCloudSpec, *, glance: Glance, missing: bool, now: datetime
+    ) -> datetime | None:
+        interval = spec.discovery.refresh_interval
         asked = self._asked.get(_key(pipeline))
         earliest = asked + LISTED if asked is not None and not _is_listed(glance, asked) else now
         if pipeline.spec.suspend or not (missing or interval):

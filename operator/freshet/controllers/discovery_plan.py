@@ -50,9 +50,11 @@ def plan(
     here: Collection[Asset],
     rivals: Iterable[Asset] = (),
     fed: Collection[str] = (),
+    told: Collection[str] = (),
 ) -> Plan:
     """``here``: the Assets of the namespace. ``rivals``: those of other Pipelines of the same dbt Cloud account, in any
-    namespace. ``fed``: names of external Assets of which something says now how recent they are.
+    namespace. ``fed``: names of external Assets of which something says now how recent they are. ``told``: names of
+    Assets whose reconcilers have been told already.
     """
     ours = {asset.name: asset for asset in here if is_discovered(asset, pipeline)}
     known = _known(manifest, pipeline, here=here, ours=ours, rivals=rivals, fed=fed)
@@ -71,7 +73,7 @@ def plan(
         apply=tuple(body for name, body in bodies.items() if _mark(body) != _applied(ours.get(name))),
         delete=(*left_out, *(ours[name] for name in pruned.delete)),
         facts=facts,
-        fresh=frozenset(name for name in facts if _is_fresh(ours.get(name) or given.get(name))),
+        fresh=frozenset(name for name in facts if name not in told and _is_fresh(ours.get(name) or given.get(name))),
         pruning=bool(pruned.missing),
     )
 

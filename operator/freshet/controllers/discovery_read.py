@@ -141,7 +141,8 @@ class Reader:
         return merge(pages)
 
     async def _with_steps(self, run: Run) -> Run:
-        if run.run_steps is not None:
+        """The service leaves steps empty where they were not asked for."""
+        if run.run_steps:
             return run
         return await self._client.get_run(run_id=run.id, related=("trigger", "run_steps"))
 

@@ -1,0 +1,133 @@
+"""What discovery knows of code: a change of it, tolerated lags, projects that are idle, policy that is refused."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.dbt_place import OFTEN, built, discover, discovered, runs_of
+from tests.support.dbtcloud import DbtCloudStandIn
+from tests.support.freshet_objects import Place
+from tests.support.operator import OperatorProcess
+from tests.support.waiting import wait_for
+
+PATIENCE = 60
+
+
+@pytest.fixture(scope="module")
+def dbt_operator(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """One operator of all namespaces that polls often."""
+    folder = tmp_path_factory.mktemp("dbt-operator")
+    process = OperatorProcess(kubeconfig=operator_kubeconfig, folder=folder, env=OFTEN)
+    try:
+        yield process.start()
+    finally:
+        process.kill()
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, dbt_operator: OperatorProcess) -> Iterator[DbtCloudStandIn]:
+    """A dbt Cloud of the test's own, whose runs are made up."""
+    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph={"models": []}) as running:
+        yield running
+
+
+def builds(stand_in: DbtCloudStandIn) -> list[str]:
+    """The commands of freshet's own builds."""
+    steps = [run["trigger"]["steps_override"] for run in runs_of(stand_in) if "[freshet:" in run["trigger"]["cause"]]
+    return [step for each in steps for step in each]
+
+
+def test_a_model_whose_code_changed_is_built_where_that_is_wanted(
+    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+) -> None:
+    run = {"freshet": {"onCodeChange": "Run"}}
+    stand_in.graph({"models": [{"name": "keen", "meta": run}, {"name": "calm"}]})
+    first = built(stand_in)
+    discover(place, stand_in)
+    keen = place.wait_status("keen", state="Fresh", version=str(first["id"]), timeout=PATIENCE)
+    code = {"code": "select 2"}
+    stand_in.graph({"models": [{"name": "keen", "meta": run, **code}, {"name": "calm", **code}]})
+    built(stand_in, "dbt parse")
+    again = place.wait_status("keen", lambda it: it["version"] != keen["version"], timeout=PATIENCE)
+    assert "its code changed" in again["lastRun"]["cause"]
+    assert again["dbt"]["builtChecksum"] == again["dbt"]["checksum"] != keen["dbt"]["checksum"]
+    calm = place.wait_status("calm", lambda it: it["dbt"]["checksum"] == again["dbt"]["checksum"], timeout=PATIENCE)
+    assert calm["dbt"]["builtChecksum"] == keen["dbt"]["checksum"]
+    place.quiet(dbt_operator)
+    (step,) = builds(stand_in)
+    assert "keen" in step
+    assert "calm" not in step
+    # What a run of somebody else has built with the new code is not built again.
+    code = {"code": "select 3"}
+    stand_in.graph({"models": [{"name": "keen", "meta": run, **code}, {"name": "calm", **code}]})
+    theirs = built(stand_in)
+    place.wait_status("keen", lambda it: it["dbt"]["builtChecksum"] != again["dbt"]["checksum"], timeout=PATIENCE)
+    last = place.wait_status("keen", version=str(theirs["id"]), timeout=PATIENCE)
+    assert last["dbt"]["builtChecksum"] == last["dbt"]["checksum"]
+    place.quiet(dbt_operator)
+    assert len(builds(stand_in)) == 1
+
+
+def test_a_model_that_was_reused_is_asked_once_more_when_its_tolerance_has_passed(
+    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+) -> None:
+    config = {"config": {"state": {"lag_tolerance": "2s"}}}
+    stand_in.graph({
+        "sources": [{"name": "raw.orders"}],
+        "models": [{"name": "stg", "upstreams": ["source:raw.orders"], **config}],
+        "outcomes": {"stg": ["success", "reused", "reused", "success"]},
+    })  # fmt: skip
+    first = built(stand_in)
+    discover(place, stand_in, sources={"raw.orders": "orders"})
+    place.add_asset("orders")
+    place.wait_status("stg", version=str(first["id"]), timeout=PATIENCE)
+    place.announce("orders", "v1")
+    once = place.wait_status("stg", lambda it: it.get("considered") == {"orders": "v1"}, timeout=PATIENCE)
+    assert once["version"] == str(first["id"])
+    assert once["dbt"]["lagTolerance"] == "2s"
+    wait_for(lambda: len(builds(stand_in)) == 2, timeout=PATIENCE, what="it is asked once more")
+    again = place.wait_status("stg", lambda it: "tolerance" in it["lastRun"]["cause"], timeout=PATIENCE)
+    assert again["lastRun"]["outcome"] == "Unchanged"
+    assert again["version"] == str(first["id"])
+    place.quiet(dbt_operator)
+    assert len(builds(stand_in)) == 2
+
+
+def test_an_idle_project_is_parsed_again(place: Place, stand_in: DbtCloudStandIn) -> None:
+    stand_in.graph({"models": [{"name": "a"}]})
+    built(stand_in)
+    discover(place, stand_in, refreshInterval="1s")
+    place.wait_status("a", state="Fresh", timeout=PATIENCE)
+    stand_in.graph({"models": [{"name": "a"}, {"name": "b"}]})
+    place.wait_status("b", state="Fresh", timeout=PATIENCE)
+    parses = [run for run in runs_of(stand_in) if run["trigger"]["steps_override"] == ["dbt parse"]]
+    assert parses
+    assert all("freshet" in run["trigger"]["cause"] for run in parses)
+
+
+def test_an_asset_that_a_person_deletes_comes_back_as_it_was(
+    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+) -> None:
+    stand_in.graph({"models": [{"name": "a"}]})
+    first = built(stand_in)
+    discover(place, stand_in)
+    place.wait_status("a", version=str(first["id"]), timeout=PATIENCE)
+    uid = place.get("assets", "a")["metadata"]["uid"]
+    place.delete("assets", "a")
+    wait_for(lambda: place.get("assets", "a").get("metadata", {}).get("uid", uid) != uid, timeout=PATIENCE)
+    place.wait_status("a", version=str(first["id"]), timeout=PATIENCE)
+    place.quiet(dbt_operator)
+    assert not builds(stand_in)
+
+
+def test_policy_that_is_refused_is_told_and_the_rest_applied(place: Place, stand_in: DbtCloudStandIn) -> None:
+    meta = {"freshet": {"when": "Cron", "maximumLag": "1h", "nonsense": "1"}}
+    stand_in.graph({"models": [{"name": "a", "meta": meta}]})
+    built(stand_in)
+    discover(place, stand_in)
+    condition = discovered(place, "InvalidMeta")
+    assert "when Cron and schedule go together" in condition["message"]
+    assert "meta.freshet.nonsense is not known" in condition["message"]
+    spec = place.get("assets", "a")["spec"]
+    assert spec["freshness"] == {"maximumLag": "1h"}
+    assert "automation" not in spec
