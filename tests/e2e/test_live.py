@@ -17,6 +17,7 @@ def test_a_person_watches_it_become_stale_and_loads_again(demo: DemoFactory, tmp
     shown.said("In another terminal")
     shown.shell("kubectl config set-context --current --namespace=kaizen-wars")
     for asset in (SOURCE, MODEL, COUNT):
+        shown.shell(f"kubectl wait --for=create asset/{asset} --timeout=120s")
         shown.shell(f"kubectl wait --for=condition=Fresh asset/{asset} --timeout=120s")
     own_pipeline_of_the_readme(shown, folder=tmp_path / "shop")
     shown.shell(f"kubectl wait --for=jsonpath='{{.status.state}}'=Stale asset/{SOURCE} --timeout=200s")

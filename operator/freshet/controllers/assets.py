@@ -78,8 +78,6 @@ class AssetReconciler:
         for pipeline, due in self._world.due.items():
             if pipeline.namespace == key.namespace:
                 due.discard(key.name)
-        self._world.inbox.pop(key, None)
-        self._world.described.pop(key, None)
         self._world.queue.set_wake(key, None)
 
     def _trouble(self, key: Key, asset: Asset) -> Trouble | None:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from freshet.api import conditions as c
 from freshet.api.asset import Asset
 from freshet.api.pipeline import DbtCloudSpec, Pipeline
-from freshet.api.view import Key
+from freshet.api.view import Key, parse
 from freshet.controllers.dbt_clients import Clients, NoToken
 from freshet.controllers.discovery_apply import Applier
 from freshet.controllers.discovery_learn import Learned, adopted, external
@@ -36,6 +36,7 @@ from freshet.dbtcloud.sources import SourceState
 __all__ = ["DiscoveryReconciler"]
 
 States = Mapping[str, tuple[SourceState, Run]]
+Told = tuple[nodes.Described, Ended | None]
 LATE = timedelta(minutes=10)
 """A run's artifacts may come so long after its end."""
 
@@ -182,11 +183,13 @@ class DiscoveryReconciler:
             if fed - memory.fed:
                 memory.fed |= fed
                 made = replace(await self._plan(visit.pipeline, read, fed=memory.fed), fresh=made.fresh)
+            told = self._told(visit.pipeline, read, made, learned)
+            for key in told:
+                self._announce(key, *told[key])
             problems = [*made.found.problems, *await self._applier.apply(visit.pipeline, made.apply)]
             await self._applier.delete(visit.pipeline, made.delete)
         memory.plan = made
         self._world.manifests[Key("Pipeline", visit.key.namespace, visit.key.name)] = read.manifest
-        self._hand_over(visit.pipeline, read, made, learned)
         await self._teller.read(visit.pipeline, read, made, problems)
 
     async def _plan(self, pipeline: Pipeline, read: Read, *, fed: set[str]) -> Plan:
@@ -221,20 +224,29 @@ class DiscoveryReconciler:
                 return {key: (state, run) for key, state in found.items() if key in sources}
         return {}
 
-    def _hand_over(self, pipeline: Pipeline, read: Read, made: Plan, learned: Learned) -> None:
-        """To each Asset's own reconciler: all writes to an object happen under its key."""
-        assets = {asset.name: asset for asset in self._here(pipeline)}
+    def _told(self, pipeline: Pipeline, read: Read, made: Plan, learned: Learned) -> dict[Key, Told]:
+        """What each Asset is told, also one that is about to be made: so it needs but one write of its status."""
+        drafts = {body["metadata"]["name"]: parse(body, type=Asset) for body in made.apply}
+        assets = drafts | {asset.name: asset for asset in self._here(pipeline)}
         at = read.manifest.generated_at or self._world.clock.now()
         ended: dict[str, Ended] = dict(external(found=made.found, learned=learned, fresh=made.fresh, at=at))
         ended |= adopted(found=made.found, learned=learned, assets=assets, pipeline=pipeline, fresh=made.fresh)
-        for name, facts in made.facts.items():
-            if (asset := assets.get(name)) is not None:
-                described = nodes.Described(facts=facts, run=str(read.run.id))
-                self._hand(asset, described, ended.get(name))
+        run = str(read.run.id)
+        return {
+            Key("Asset", pipeline.namespace, name): (nodes.Described(facts=facts, run=run), ended.get(name))
+            for name, facts in made.facts.items()
+            if name in assets
+        }
 
-    def _hand(self, asset: Asset, described: nodes.Described, ended: Ended | None) -> None:
-        key = Key("Asset", asset.namespace, asset.name)
+    def _announce(self, key: Key, described: nodes.Described, ended: Ended | None) -> None:
+        """To the Asset's own reconciler: all writes to an object happen under its key. One that does not exist yet is
+        visited when it does.
+        """
+        asset = self._world.cache.assets.get(key)
         self._world.described[key] = described
+        if asset is None:
+            self._world.inbox[key] = [ended] if ended is not None else []
+            return
         if ended is not None:
             same = ended.version == asset.status.version
             self._world.hand_over(key, replace(ended, outcome="Unchanged") if same else ended)

@@ -17,6 +17,8 @@ from freshet.runtime import errors
 __all__ = ["Applier"]
 
 AT_ONCE = 8
+FEW = 20
+"""More names than that are looked up by one list."""
 
 
 class Applier:
@@ -27,13 +29,16 @@ class Applier:
 
     async def apply(self, pipeline: Pipeline, bodies: Iterable[dict[str, Any]]) -> list[Problem]:
         """Apply them all, a few at a time. Raises Throttled and Unavailable: what is missing then is applied later."""
-        seats = asyncio.Semaphore(AT_ONCE)
+        seats, wanted = asyncio.Semaphore(AT_ONCE), list(bodies)
+        anothers = await self._anothers(pipeline, [body["metadata"]["name"] for body in wanted])
 
         async def one(body: dict[str, Any]) -> list[Problem]:
+            if body["metadata"]["name"] in anothers:
+                return [_taken(body)]
             async with seats:
                 return await self._one(pipeline, body)
 
-        return [problem for problems in await asyncio.gather(*map(one, bodies)) for problem in problems]
+        return [problem for problems in await asyncio.gather(*map(one, wanted)) for problem in problems]
 
     async def delete(self, pipeline: Pipeline, assets: Iterable[Asset]) -> None:
         """Delete Assets whose models are gone."""
@@ -46,9 +51,6 @@ class Applier:
         """What others own, and policy that the API server refuses, is left out, and the rest applied again."""
         name: str = body["metadata"]["name"]
         problems: list[Problem] = []
-        if await self._is_anothers(pipeline, name):
-            text = f"{_node(body)} would have the name of an Asset that somebody else made: rename one"
-            return [Problem(reason=conditions.NAME_CONFLICT, name=name, message=text)]
         rest: dict[str, Any] | None = body
         while rest is not None:
             body = rest
@@ -63,13 +65,27 @@ class Applier:
                 problems = [Problem(reason=conditions.INVALID_META, name=name, message=f"{_node(body)}: {refused}")]
         return [Problem(reason=conditions.WRITE_REFUSED, name=name, message=f"{_node(body)}: {refused}")]
 
-    async def _is_anothers(self, pipeline: Pipeline, name: str) -> bool:
-        """An object that is not in the cache yet is looked up: what this Pipeline does not control is never adopted."""
-        if self._world.cache.assets.get(Key("Asset", pipeline.namespace, name)) is not None:
-            return False
-        live = await self._world.kube.get("Asset", namespace=pipeline.namespace, name=name)
-        references = (live or {}).get("metadata", {}).get("ownerReferences") or []
-        return live is not None and not any(owner["uid"] == pipeline.metadata.uid for owner in references)
+    async def _anothers(self, pipeline: Pipeline, names: list[str]) -> set[str]:
+        """Names that are not in the cache yet and that somebody else has: what this Pipeline does not control is never
+        adopted.
+        """
+        namespace, kube = pipeline.namespace, self._world.kube
+        new = [name for name in names if self._world.cache.assets.get(Key("Asset", namespace, name)) is None]
+        if len(new) > FEW:
+            found = await kube.list_all("Asset", namespace=namespace)
+        else:
+            found = [live for name in new if (live := await kube.get("Asset", namespace=namespace, name=name))]
+        return {live["metadata"]["name"] for live in found if not _owns(pipeline, live)}.intersection(new)
+
+
+def _owns(pipeline: Pipeline, live: dict[str, Any]) -> bool:
+    references = live["metadata"].get("ownerReferences") or []
+    return any(owner["uid"] == pipeline.metadata.uid for owner in references)
+
+
+def _taken(body: dict[str, Any]) -> Problem:
+    text = f"{_node(body)} would have the name of an Asset that somebody else made: rename one"
+    return Problem(reason=conditions.NAME_CONFLICT, name=body["metadata"]["name"], message=text)
 
 
 def _node(body: dict[str, Any]) -> str:

@@ -51,6 +51,8 @@ class Router:
         key, graph, queue = key_of(asset), self._world.graph, self._world.queue
         queue.add(key, urgent=old is not None and new is not None and _is_asked(old, new))
         moved = graph.put(new) if new else graph.remove(key)
+        if new is None:
+            self._world.forget(key)
         concerned = graph.downstreams(key) if not old or not new or _concerns_downstream(old, new) else frozenset()
         urgent = old is not None and new is not None and old.status.version != new.status.version
         for below in concerned:

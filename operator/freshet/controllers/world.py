@@ -63,6 +63,11 @@ class World:
         else:
             self.inbox.pop(key, None)
 
+    def forget(self, key: Key) -> None:
+        """The asset is gone, and with it what it was told: at once, since another may be made before its visit."""
+        self.inbox.pop(key, None)
+        self.described.pop(key, None)
+
     def discover(self, pipeline: Pipeline, run: Run) -> None:
         """A run that counts has ended: let discovery look at what it left."""
         key = discovery_key(pipeline.namespace, pipeline.name)
