@@ -76,7 +76,7 @@ def test_the_local_overlay_takes_what_differs_from_its_files(
     )
     copy.joinpath("secrets.env").write_text("token=abc\n")
     answer = said(cluster, "apply", "-n", namespace, "--validate=strict", "-k", str(copy))
-    assert [line.split()[-1] for line in answer.splitlines()] == ["created"] * 4, answer
+    assert [line.split()[-1] for line in answer.splitlines()] == ["created"] * 3, answer
     pipeline = yaml.safe_load(cluster.kubectl("get", "-n", namespace, "fpl/kaizen-wars", "-o", "yaml"))["spec"]
     assert pipeline["warehouse"] == {"duckdb": {"path": "/warehouse/kaizen.duckdb", "schema": "kaizen_wars"}}
     assert pipeline["dbtCloud"]["host"] == "http://127.0.0.1:4711"
