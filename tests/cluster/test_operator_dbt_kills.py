@@ -92,6 +92,46 @@ def test_killed_at_each_step_and_at_random_with_lost_answers(
         all_fresh_once(place, stand_in, version="v2", runs=2)
 
 
+def test_killed_while_a_run_of_others_is_taken_in(
+    place: Place,
+    stand_in: DbtCloudStandIn,
+    operator_factory: OperatorFactory,
+    operator_kubeconfig: Path,
+    tmp_path: Path,
+) -> None:
+    traps = (
+        Trap("PATCH", "/assets/model-1/status", "before", body='"nightly"'),
+        Trap("PATCH", "/assets/model-1/status", "after", body='"nightly"'),
+        Trap("PATCH", "/pipelines/shop-1/status", "before", body='"cursor"'),
+        Trap("PATCH", "/pipelines/shop-1/status", "after", body='"cursor"'),
+    )
+    with Tripwire(kubeconfig=operator_kubeconfig, folder=tmp_path, kill=lambda: operator.kill()) as wire:
+        operator = operator_factory(kubeconfig=wire.kubeconfig, env={**FAST, "FRESHET_DBT_POLL_SLOW": "0.3"}).start()
+        place.add_asset("raw")
+        place.announce("raw", "v1")
+        add_dbt_pipeline(place, stand_in, "shop-1")
+        add_model(place, "model-1", model="m1", pipeline="shop-1", upstreams=["raw"])
+        place.wait_status("model-1", state="Fresh", timeout=60)
+        wait_for(lambda: "cursor" in place.get("pipelines", "shop-1")["status"].get("dbtCloud", {}), what="runs count")
+        wait_for(lambda: not any(intents(place)), what="the run is recorded")
+        for trap in traps:
+            wire.traps.append(trap)
+            run = stand_in.start_foreign(cause="nightly")
+            assert trap.fired.wait(60), trap
+            operator.start()
+            place.wait_status("model-1", version=str(run["id"]), state="Fresh", timeout=60)
+            wait_for(lambda run=run: f" {run['id']}@" in cursor(place), timeout=60, what="the cursor has passed it")
+        place.quiet(operator)
+        ids = [item["id"] for item in place.status("model-1")["history"]]
+        assert ids == [str(run["id"]) for run in reversed(runs_of(stand_in))], "each once, in order, and none of ours"
+        assert len(ids) == 1 + len(traps)
+
+
+def cursor(place: Place) -> str:
+    """How far runs were taken."""
+    return str(place.get("pipelines", "shop-1")["status"]["dbtCloud"].get("cursor", ""))
+
+
 def keep_alive(operator: OperatorProcess, *, moments: list[float]) -> None:
     """Start it whenever a trap has killed it, and kill it at those moments, until all traps have fired."""
     deadline = time.monotonic() + WINDOW_SECONDS
