@@ -31,6 +31,9 @@ def test_a_person_watches_it_become_stale_and_loads_again(demo: DemoFactory, tmp
     assert "Materialized" in shown.shell(f"kubectl describe asset/{COUNT}")
     metrics = re.search(r"curl -s (\S+)", shown.output())
     assert metrics
+    page = re.search(r"in a browser: +(\S+)", shown.output())
+    assert page
+    assert "<title>freshet lineage</title>" in shown.shell(f"curl -sf --noproxy '*' {page[1]}")
     assert f'asset="{SOURCE}"' in shown.shell(f"curl -sf --noproxy '*' {metrics[1]} | grep ^freshet_asset_state")
     assert shown.interrupt() == 0, shown.output()
     assert "nothing is left running" in shown.output()
