@@ -96,6 +96,7 @@ def test_prometheus_and_kubectl_say_the_same(
     lineage_is_drawn(shown, server)
     the_dbt_cloud_run_is_found(shown, server)
     exemplars_name_runs(shown, server)
+    pods_log_for_machines(shown)
 
 
 def metrics_address(shown: Demo) -> str:
@@ -216,3 +217,19 @@ def exemplars_name_runs(shown: Demo, server: PrometheusServer) -> None:
     }
     assert named
     assert named <= runs
+
+
+def pods_log_for_machines(shown: Demo) -> None:
+    """A load's lines name asset, pipeline and run, the latter as its status does."""
+    env = json.dumps({"spec": {"jobs": {"env": [{"name": "LOG_FORMAT", "value": "json"}]}}})
+    shown.shell(f"kubectl patch -n kaizen-wars fpl/kaizen-wars --type=merge --patch='{env}'")
+    shown.shell(f"kubectl annotate -n kaizen-wars asset/{EXAMPLE[0]} freshet.dev/requestedAt=for-its-log")
+
+    def lines() -> list[dict[str, Any]]:
+        run = objects(shown)["kaizen-wars", EXAMPLE[0]]["status"]["lastRun"]["id"]
+        text = shown.shell(f"kubectl logs -n kaizen-wars -l freshet.dev/asset={EXAMPLE[0]} --tail=-1")
+        read = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        about = {"asset": EXAMPLE[0], "pipeline": "kaizen-wars", "namespace": "kaizen-wars", "run": run}
+        return [line for line in read if about.items() <= line.items()]
+
+    wait_for(lines, timeout=PATIENCE, interval=0.5, what="lines of the load about its run")

@@ -135,7 +135,11 @@ def test_a_cron_job_has_its_schedule_and_is_suspended_at_either_level() -> None:
 def test_databricks_credentials_come_from_its_secret_alone() -> None:
     it = pipe(warehouse={"databricks": {"schema": "s", "secretRef": {"name": "dbx"}}})
     env = load(it)["spec"]["template"]["spec"]["containers"][0]["env"]
-    refs = {item["name"]: item["valueFrom"]["secretKeyRef"]["name"] for item in env if "valueFrom" in item}
+    refs = {
+        item["name"]: item["valueFrom"]["secretKeyRef"]["name"]
+        for item in env
+        if "secretKeyRef" in item.get("valueFrom", {})
+    }
     assert refs["DATABRICKS_TOKEN"] == "dbx"
     assert set(refs.values()) == {"dbx"}
     assert "dbx" not in (variables(load(it)["spec"]["template"])["FRESHET_SPEC"] or "")

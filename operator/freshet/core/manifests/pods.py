@@ -17,6 +17,11 @@ SECRET_KEYS = {
     "DATABRICKS_CLIENT_ID": "clientId",
     "DATABRICKS_CLIENT_SECRET": "clientSecret",
 }
+RUN = {
+    "name": names.ENV_RUN,
+    "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/controller-uid']"}},
+}
+"""The Job's uid, by which the operator's log lines and the status name the run."""
 RESOURCES = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "2Gi"}}
 
 
@@ -91,7 +96,7 @@ def pod_template(
         "name": names.CONTAINER,
         "image": jobs.image or image,
         "command": command,
-        "env": [*env, *warehouse_env(pipeline), *jobs.env],
+        "env": [*env, RUN, *warehouse_env(pipeline), *jobs.env],
         "envFrom": [*jobs.env_from, *env_from],
         "resources": jobs.resources or RESOURCES,
         "volumeMounts": [{"name": "freshet-tmp", "mountPath": "/tmp"}, *jobs.volume_mounts],
