@@ -6,11 +6,11 @@ from typing import Any
 
 from freshet.workloads.errors import DataRefused, Sample
 from freshet.workloads.lines import lines_of_rows
-from freshet.workloads.parse import Parsed
+from freshet.workloads.parse import DETAILS, Parsed, Refused
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier, literal
 
-__all__ = ["check_keys", "keep_last"]
+__all__ = ["check_keys", "keep_last", "set_aside"]
 
 _SHOWN = 3
 
@@ -38,7 +38,7 @@ def check_keys(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, keep: 
         "DuplicateKeys",
         f"{extra:,} rows repeat the primary key ({', '.join(key)}) of another row of this load, first seen in "
         f"lines {lines}:"
-        " mend the export, the key, or set write.onDuplicateKey to keepLast.",
+        " mend the export, the key, or set write.onDuplicateKey to keepLast or quarantine.",
         samples=samples,
         rows_in=parsed.rows + parsed.rejected,
     )
@@ -88,3 +88,50 @@ def keep_last(con: Any, *, parsed: Parsed, key: Sequence[str], folder: Path) -> 
         f" ORDER BY file_row_number) TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4_raw)"
     )
     return target
+
+
+def set_aside(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, folder: Path) -> Path:
+    """A parquet file without any row of a key that comes twice; those are noted in ``parsed``.
+
+    Raises DataRefused where there are more of them than can be told one by one.
+    """
+    names, target = ", ".join(map(identifier, key)), folder / "unique.parquet"
+    source = f"read_parquet({literal(str(parsed.path))}, file_row_number=true)"
+    twice = f"SELECT {names} FROM {source} GROUP BY ALL HAVING count(*) > 1"
+    rows = [
+        row[0]
+        for row in con.execute(
+            f"SELECT file_row_number FROM {source} SEMI JOIN ({twice}) USING ({names}) ORDER BY 1 LIMIT {DETAILS + 1}"
+        ).fetchall()
+    ]
+    if len(rows) + parsed.rejected > DETAILS:
+        raise DataRefused(
+            "TooManyBadRows",
+            f"More than {DETAILS:,} rows are bad or share their primary key ({', '.join(key)}) with another row of this"
+            " load: too many to be set aside, so nothing was loaded; mend the export or the key.",
+            rows_in=parsed.rows + parsed.rejected,
+        )
+    _note_doubled(parsed, rows, key=", ".join(key), csv=csv)
+    columns = ", ".join(identifier(column.name) for column in parsed.columns)
+    con.execute(
+        f"COPY (SELECT {columns} FROM {source} ANTI JOIN ({twice}) USING ({names}) ORDER BY file_row_number)"
+        f" TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4_raw)"
+    )
+    return target
+
+
+def _note_doubled(parsed: Parsed, rows: Sequence[int], *, key: str, csv: Csv) -> None:
+    """One pass over each file that has some."""
+    own: dict[str, list[int]] = {}
+    for row in rows:
+        path, number = _own_row(parsed, row)
+        own.setdefault(path, []).append(number)
+    for path, numbers in own.items():
+        refused = {one.line for one in parsed.refused if one.path == path}
+        found = lines_of_rows(path, csv, numbers, skipped=refused)
+        for number in numbers:
+            line, raw = found.get(number, (0, ""))
+            reason = "the key comes more than once"
+            parsed.doubled.append(Refused(path=path, line=line, column=key, reason=reason, raw=raw))
+    for path, numbers in own.items():
+        parsed.counts[path] -= len(numbers)

@@ -183,23 +183,26 @@ def _write(
             raise error.renamed(local) from error
     _expect_still(found)
     parsed = ready.parsed
-    quarantined = parsed.refused if spec.on_bad_rows == "quarantine" else []
+    quarantined = (*(parsed.refused if spec.on_bad_rows == "quarantine" else ()), *parsed.doubled)
     refused = [replace(one, path=local.get(one.path, one.path)) for one in quarantined]
+    rejected = parsed.rejected + len(parsed.doubled)
     batch = Batch(
         path=ready.path,
         rows=ready.rows,
-        rows_in=parsed.rows + parsed.rejected,
+        rows_in=parsed.rows + rejected,
         columns=parsed.columns,
         key=ready.key,
         fingerprint=found.fingerprint,
         files=files,
         refused=refused,
-        rejected=parsed.rejected,
+        rejected=rejected,
         started_at=started,
     )
     LOG.info("Loading %s rows into %s.", f"{batch.rows:,}", warehouse.relation)
     outcome = warehouse.load(batch=batch, expected=state, folder=folder)
-    samples = [{"line": one.line, "column": one.column, "reason": one.reason} for one in parsed.refused[:3]]
+    samples = [
+        {"line": one.line, "column": one.column, "reason": one.reason} for one in (*parsed.refused, *parsed.doubled)[:3]
+    ]
     return _loaded(spec, warehouse, outcome, started, batch, samples)
 
 
@@ -212,11 +215,7 @@ def _loaded(
     samples: list[dict[str, Any]],
 ) -> dict[str, Any]:
     level = outcome.level
-    aside = (
-        f", {batch.rejected:,} bad rows {'set aside' if spec.on_bad_rows == 'quarantine' else 'dropped'}"
-        if batch.rejected
-        else ""
-    )
+    aside = f", {batch.rejected:,} bad rows {'set aside' if batch.refused else 'dropped'}" if batch.rejected else ""
     done = f"{outcome.written:,} rows written" if outcome.changed else "nothing in them is new"
     return {
         **_level(spec, warehouse, level, started, rows=level.rows),

@@ -72,6 +72,8 @@ class Parsed:
     rejected: int = 0
     refused: list[Refused] = field(default_factory=list)
     skipped: dict[str, set[int]] = field(default_factory=dict)
+    doubled: list[Refused] = field(default_factory=list)
+    """Good rows that were set aside for a key that comes more than once."""
 
     @property
     def rows(self) -> int:

@@ -11,7 +11,7 @@ from freshet.workloads.csvsql import TYPES
 from freshet.workloads.errors import ConfigError, DataRefused, InputError
 from freshet.workloads.header import read_header
 from freshet.workloads.infer import infer
-from freshet.workloads.keys import check_keys, keep_last
+from freshet.workloads.keys import check_keys, keep_last, set_aside
 from freshet.workloads.log import LOG
 from freshet.workloads.parse import DETAILS, NotAsInferred, Parsed, canonical_types, engine, forget_rejects, parse
 from freshet.workloads.spec import IngestSpec
@@ -71,7 +71,8 @@ def _parse(
     folder: Path,
     stored: Callable[[str], str],
 ) -> Parsed:
-    details = DETAILS if spec.on_bad_rows == "quarantine" else 100
+    all_told = "quarantine" in (spec.on_bad_rows, spec.write.on_duplicate_key)
+    details = DETAILS if all_told else 100
     declared = declared_types(spec.csv.schema, canonical=canonical_types(con, spec.csv.schema))
     held = {column.name for column in state.columns or ()}
     inferred = _inferred(con, spec, files, [name for name in names if name not in declared and name not in held])
@@ -164,6 +165,20 @@ def _judge(spec: IngestSpec, parsed: Parsed) -> None:
         )
 
 
+def _judge_doubled(spec: IngestSpec, parsed: Parsed) -> None:
+    """Rows that share a key count as bad ones."""
+    bad = parsed.rejected + len(parsed.doubled)
+    if parsed.rows == 0 or (spec.maximum_bad_rows is not None and bad > spec.maximum_bad_rows):
+        raise DataRefused(
+            "TooManyBadRows",
+            f"{bad:,} of {parsed.rows + bad:,} rows of {spec.csv.path} are bad or share their primary key: too many"
+            " to be tolerated (maximumBadRows), so nothing was loaded.",
+            samples=[one.sample() for one in (*parsed.refused, *parsed.doubled)[:3]],
+            rows_in=parsed.rows + bad,
+            rows_rejected=bad,
+        )
+
+
 def _tolerated(spec: IngestSpec) -> float:
     """The declared limit; what is quarantined is also written row by row, which has an end."""
     declared = math.inf if spec.maximum_bad_rows is None else spec.maximum_bad_rows
@@ -181,7 +196,10 @@ def _first(parsed: Parsed) -> str:
 def _keyed(con: Any, spec: IngestSpec, parsed: Parsed, key: tuple[str, ...], folder: Path) -> Ready:
     if not key:
         return Ready(path=parsed.path, rows=parsed.rows, key=(), parsed=parsed)
-    keep = spec.write.on_duplicate_key == "keepLast"
-    extra = check_keys(con, parsed=parsed, key=key, csv=spec.csv, keep=keep)
+    extra = check_keys(con, parsed=parsed, key=key, csv=spec.csv, keep=spec.write.on_duplicate_key != "fail")
+    if extra and spec.write.on_duplicate_key == "quarantine":
+        path = set_aside(con, parsed=parsed, key=key, csv=spec.csv, folder=folder)
+        _judge_doubled(spec, parsed)
+        return Ready(path=path, rows=parsed.rows, key=key, parsed=parsed)
     path = keep_last(con, parsed=parsed, key=key, folder=folder) if extra else parsed.path
     return Ready(path=path, rows=parsed.rows - extra, key=key, parsed=parsed)

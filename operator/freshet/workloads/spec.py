@@ -81,7 +81,7 @@ class Write(_Struct, frozen=True, kw_only=True):
 
     disposition: Literal["append", "replace", "merge"] = "append"
     primary_key: tuple[str, ...] = ()
-    on_duplicate_key: Literal["fail", "keepLast"] = "fail"
+    on_duplicate_key: Literal["fail", "keepLast", "quarantine"] = "fail"
     on_file_change: Literal["fail"] = "fail"
     adopt: bool = False
 

@@ -225,3 +225,17 @@ def test_a_file_named_like_its_schema_is_loaded_and_counted(world: World) -> Non
     for relation in ("raw", "kw.raw", "kw.kw.raw"):
         spec = msgspec.convert({"warehouse": warehouse, "relation": relation}, CountSpec)
         assert count_rows(spec)["rows"] == 2
+
+
+def test_rows_that_share_a_key_may_be_set_aside(world: World) -> None:
+    world.write("id,name\n1,a\n2,b\nx,y\n2,c\n3,d\n")
+    write = {**MERGE, "onDuplicateKey": "quarantine"}
+    csv = {"schema": {"id": "BIGINT"}}
+    told = world.load(csv=csv, write=write, onBadRows="drop")
+    assert world.rows() == [(1, "a"), (3, "d")]
+    assert (told["rowsIn"], told["rowsLoaded"], told["rowsRejected"]) == (5, 2, 3)
+    aside = world.rows('SELECT line, "column", reason, raw FROM kw.raw__rejected ORDER BY line')
+    assert aside == [(3, "id", "the key comes more than once", "2,b"), (5, "id", "the key comes more than once", "2,c")]
+    with pytest.raises(DataRefused) as caught:
+        world.load(csv={**csv, "nullStrings": ["-"]}, write=write, onBadRows="drop", maximumBadRows=2)
+    assert (caught.value.reason, caught.value.rows_rejected) == ("TooManyBadRows", 3)
