@@ -1,13 +1,14 @@
 """What both commands share: exactly one result, one sentence on failure, one exit code (docs/contract.md)."""
 
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from freshet.workloads.errors import Unavailable, WorkloadError
 from freshet.workloads.log import LOG, set_up
@@ -26,7 +27,20 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def run(kind: str, work: Callable[[datetime], Mapping[str, Any]], *, debug: bool) -> None:
+def _leave(code: int) -> NoReturn:
+    """At once: what an orderly end would free by hand, a quarter of a second of CPU, the kernel frees anyway."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def run(
+    kind: str,
+    work: Callable[[datetime], Mapping[str, Any]],
+    *,
+    debug: bool,
+    leave: Callable[[int], NoReturn] = _leave,
+) -> None:
     """Do ``work`` (given the start), leave its result or its error, and exit."""
     gc.disable()  # a short life with bounded data, whose start is a quarter faster without
     set_up(debug=debug)
@@ -53,7 +67,7 @@ def run(kind: str, work: Callable[[datetime], Mapping[str, Any]], *, debug: bool
         "seconds": round((finished - started).total_seconds(), 3),
     }
     write_result({"kind": kind, **found, **times})
-    sys.exit(code)
+    leave(code)
 
 
 def failure(error: WorkloadError) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def test_a_load_and_a_count_leave_their_results(world: World) -> None:
         ({"write": {"disposition": "merge"}}, 2, "SpecInvalid"),
         ({"write": {"onFileChange": "append"}}, 2, "SpecInvalid"),
         ({"warehouse": {}}, 2, "SpecInvalid"),
-        ({"warehouse": {"databricks": {"schema": "kw"}}}, 2, "WarehouseUnsupported"),
+        ({"warehouse": {"databricks": {"schema": "kw"}}}, 2, "CredentialsMissing"),
     ],
 )
 def test_failures_leave_a_result_and_a_code(world: World, change: dict[str, Any], code: int, reason: str) -> None:

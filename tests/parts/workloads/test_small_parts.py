@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -212,7 +213,7 @@ def test_every_failure_leaves_one_sentence(
         raise error
 
     with pytest.raises(SystemExit) as caught:
-        run("ingest", work, debug=debug)
+        run("ingest", work, debug=debug, leave=sys.exit)
     assert caught.value.code == code
     result = json.loads(path.read_text())
     assert result["error"]["reason"] == reason
@@ -230,7 +231,7 @@ def test_samples_are_at_most_three(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise DataRefused("BadRows", "Bad.", samples=samples, rows_in=9, rows_rejected=9)
 
     with pytest.raises(SystemExit):
-        run("ingest", work, debug=False)
+        run("ingest", work, debug=False, leave=sys.exit)
     result = json.loads(path.read_text())
     assert result["samples"] == [{"line": line, "reason": "too few columns"} for line in range(3)]
     assert result["rowsRejected"] == 9
