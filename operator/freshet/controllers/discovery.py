@@ -49,6 +49,8 @@ class Memory:
     read: Read | None = None
     plan: Plan | None = None
     fed: set[str] = field(default_factory=set)
+    runs: tuple[Run, ...] = ()
+    """Newest first: those that ended and whose results were not looked at yet."""
     environment: int | None = None
     look_at: datetime | None = None
     pace: Pace = field(default_factory=Pace)
@@ -140,12 +142,13 @@ class DiscoveryReconciler:
             memory.environment = (await client.get_job(job_id=spec.job_id)).environment_id
         reader = Reader(client, spec=spec, environment=memory.environment)
         visit = Visit(key=key, pipeline=pipeline, spec=spec, memory=memory, reader=reader, now=self._world.clock.now())
-        runs: tuple[Run, ...] = ()
         ran = self._world.ran.pop(key, [])
         if ran or memory.look_at is None or visit.now >= memory.look_at:
-            runs = await self._look(visit, ran)
+            left = memory.runs if memory.read is not None else ()
+            memory.runs = (*await self._look(visit, ran), *left)
         if memory.read is not None:
-            await self._carry_out(visit, memory.read, runs)
+            await self._carry_out(visit, memory.read, memory.runs)
+            memory.runs = ()
 
     async def _look(self, visit: Visit, ran: list[Run]) -> tuple[Run, ...]:
         """Read the newest manifest; the runs that have ended since the look before come back, newest first."""
