@@ -98,7 +98,8 @@ async def _after_restart(kubeconfig: Path, operator: OperatorProcess, *, names: 
         await asyncio.sleep((AHEAD / 2).total_seconds())
         operator.kill()
         await asyncio.sleep(AHEAD.total_seconds())
-        await asyncio.to_thread(operator.start)
+        operator.start(wait=False)  # by this thread: a process that a thread starts ends with it
+        await asyncio.to_thread(operator.wait_ready)
         ready = time.time()
         seen = await complete(stale, deadlines)
         return [1000 * max(0.0, at - max(ready, deadlines[name])) for name, at in seen.items()]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.core.making import HOUR, MINUTE, NOW, policy
 
 from freshet.core.freshness import Facts, judge
+from freshet.core.lineage import NEVER_OLD
 
 TICK = timedelta(microseconds=1)
 NONE = timedelta(0)
@@ -48,6 +49,15 @@ def test_the_worst_rule_holds(freshness: Any, known: Facts, word: str, reason: s
 def test_static_data_never_grows_old() -> None:
     verdict = judge(policy=policy(dataTime="Static", freshness=LAG), facts=facts(1000 * HOUR), now=NOW)
     assert (verdict.word, verdict.next_at) == ("Fresh", None)
+
+
+@pytest.mark.parametrize("freshness", [LAG, DAILY])
+def test_what_is_built_from_static_data_alone_never_grows_old(freshness: dict[str, str]) -> None:
+    known = Facts(version="v", data_time=NEVER_OLD, last_updated_at=NOW - 1000 * HOUR)
+    verdict = judge(policy=policy(freshness=freshness), facts=known, now=NOW)
+    assert (verdict.word, verdict.next_at) == ("Fresh", None)
+    by_update = judge(policy=policy(freshness={**freshness, "basis": "Update"}), facts=known, now=NOW)
+    assert by_update.word == "Stale"
 
 
 @pytest.mark.parametrize(
