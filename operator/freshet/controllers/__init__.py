@@ -15,6 +15,7 @@ from freshet.controllers.discovery import DiscoveryReconciler
 from freshet.controllers.pipelines import PipelineReconciler
 from freshet.controllers.router import Router, Watcher
 from freshet.controllers.world import World, dbt_key, discovery_key
+from freshet.core.freshness import may_have_passed
 from freshet.core.lineage import Graph
 from freshet.runtime import errors
 from freshet.runtime.cache import Cache
@@ -65,9 +66,12 @@ class Controllers:
         self._world.cache.subscribe(self._router.changed)
 
     async def synced(self) -> None:
-        """The first list is complete: look at everything once."""
+        """The first list is complete: look at everything once, first at what may have become stale meanwhile."""
+        now = self._world.clock.now()
         for asset in self._world.cache.assets:
-            self._world.queue.add(Key("Asset", asset.namespace, asset.name))
+            key = Key("Asset", asset.namespace, asset.name)
+            late = may_have_passed(asset, data_time=self._world.graph.live(key), now=now)
+            self._world.queue.add(key, urgent=late)
         for pipeline in self._world.cache.pipelines:
             self._world.queue.add(Key("Pipeline", pipeline.namespace, pipeline.name))
             self._world.queue.add(dbt_key(pipeline.namespace, pipeline.name))

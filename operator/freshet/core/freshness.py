@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from freshet.api import conditions
-from freshet.api.durations import format_duration
+from freshet.api.asset import Asset
+from freshet.api.durations import format_duration, parse_duration
 from freshet.core import cron
 from freshet.core.lineage import NEVER_OLD
 from freshet.core.policy import Policy
 
-__all__ = ["Facts", "Verdict", "judge"]
+__all__ = ["Facts", "Verdict", "judge", "may_have_passed"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +43,17 @@ def judge(*, policy: Policy, facts: Facts, now: datetime) -> Verdict:
     # What is stale stays so until something else changes: time alone makes nothing fresh.
     upcoming = [v.next_at for v in verdicts if v.next_at is not None and worst.word != "Stale"]
     return Verdict(word=worst.word, reason=worst.reason, message=worst.message, next_at=min(upcoming, default=None))
+
+
+def may_have_passed(asset: Asset, *, data_time: datetime | None, now: datetime) -> bool:
+    """Is it told to be fresh, though a limit may have passed while nobody was there? Such a one goes first."""
+    policy = asset.status.policy
+    if policy is None or asset.status.state not in ("Fresh", "Aging"):
+        return False
+    if policy.maximum_lag is None:
+        return policy.schedule is not None or policy.maximum_unchanged is not None
+    since = asset.status.last_updated_at if policy.basis == "Update" else data_time
+    return since is not None and since + parse_duration(policy.maximum_lag) <= now
 
 
 def _basis(policy: Policy, facts: Facts) -> datetime | None:

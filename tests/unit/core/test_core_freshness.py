@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.core.making import HOUR, MINUTE, NOW, policy
+from tests.unit.core.making import HOUR, MINUTE, NOW, asset, policy
 
-from freshet.core.freshness import Facts, judge
+from freshet.api.asset import AssetStatus, PolicyInForce
+from freshet.core.freshness import Facts, judge, may_have_passed
 from freshet.core.lineage import NEVER_OLD
 
 TICK = timedelta(microseconds=1)
@@ -49,6 +50,27 @@ def test_the_worst_rule_holds(freshness: Any, known: Facts, word: str, reason: s
 def test_static_data_never_grows_old() -> None:
     verdict = judge(policy=policy(dataTime="Static", freshness=LAG), facts=facts(1000 * HOUR), now=NOW)
     assert (verdict.word, verdict.next_at) == ("Fresh", None)
+
+
+@pytest.mark.parametrize(
+    ("state", "in_force", "age", "first"),
+    [
+        ("Fresh", {"maximum_lag": "10m"}, 11 * MINUTE, True),
+        ("Aging", {"maximum_lag": "10m"}, 10 * MINUTE, True),
+        ("Fresh", {"maximum_lag": "10m"}, 9 * MINUTE, False),
+        ("Stale", {"maximum_lag": "10m"}, 11 * MINUTE, False),
+        ("Fresh", {"maximum_lag": "10m", "basis": "Update"}, 11 * MINUTE, False),
+        ("Fresh", {"schedule": "0 6 * * *"}, MINUTE, True),
+        ("Fresh", {}, 1000 * HOUR, False),
+        ("Fresh", {"maximum_lag": "10m"}, None, False),
+    ],
+)
+def test_what_may_have_become_stale_while_nobody_looked_goes_first(
+    state: Any, in_force: dict[str, str], age: timedelta | None, first: bool
+) -> None:
+    status = AssetStatus(state=state, policy=PolicyInForce(**in_force), last_updated_at=NOW)
+    it = asset("x", status=status)
+    assert may_have_passed(it, data_time=None if age is None else NOW - age, now=NOW) is first
 
 
 @pytest.mark.parametrize("freshness", [LAG, DAILY])
