@@ -68,7 +68,7 @@ def test_what_may_not_join_waits_for_its_own_turn(
     lay_out(place, stand_in, own={"c": {"suspend": True}})
     place.announce("raw", "v1")
     place.wait_status("b", state="Fresh")
-    place.wait_status("d", lambda it: "NeverUpdated: waits for c," in it["reason"])
+    place.wait_status("d", lambda it: "NeverUpdated" in it["reason"] and it["blame"] == "c")
     place.patch("assets", "c", {"spec": {"suspend": False}})
     place.wait_status("e", state="Fresh")
     place.quiet(dbt_operator)
@@ -118,6 +118,22 @@ def test_a_job_takes_so_many_runs_at_once_over_all_pipelines_and_the_line_is_see
     spans = sorted((run["created_at"], run["finished_at"]) for run in runs_of(stand_in))
     assert len(spans) == 3
     assert all(ended <= begun for (_, ended), (begun, _) in itertools.pairwise(spans))
+
+
+def test_what_failed_and_what_was_skipped_is_run_again_together(
+    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+) -> None:
+    models = [{"name": name, "upstreams": [up for up in ups if up != "raw"]} for name, ups in EDGES.items()]
+    stand_in.graph({"models": models, "outcomes": {"b": ["error", "success"]}})
+    lay_out(place, stand_in, own={name: {"retries": {"backoff": "200ms"}} for name in "bde"})
+    place.announce("raw", "v1")
+    status = place.wait_status("e", state="Fresh")
+    assert not status.get("failures")
+    place.quiet(dbt_operator)
+    assert [selected(run) for run in runs_of(stand_in)] == [set(EDGES), {"b", "d", "e"}]
+    outcomes = [item["outcome"] for item in place.status("b")["history"]]
+    assert outcomes == ["Succeeded", "Failed"]
+    assert [item.get("attempt", 1) for item in place.status("b")["history"]] == [2, 1]
 
 
 def test_a_budget_delays_and_says_so(place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess) -> None:
