@@ -16,6 +16,8 @@ from tests.support.waiting import wait_for
 
 from freshet.local.databricks.server import HTTP_PATH, DatabricksServer
 
+FRESHET = str(Path(sys.executable).with_name("freshet"))
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabricksServer]:
@@ -31,6 +33,7 @@ def options(server: DatabricksServer, **more: Any) -> dict[str, Any]:
         "_connection_uri": server.url + HTTP_PATH,
         "enable_telemetry": False,
         "_retry_delay_min": 0.1,
+        "_retry_delay_max": 5,
         **more,
     }
 
@@ -149,7 +152,7 @@ def test_a_wrong_token_or_path_opens_nothing(server: DatabricksServer) -> None:
 
 def test_the_command_serves_and_ends(tmp_path: Path) -> None:
     port = tmp_path / "port"
-    command = [sys.executable, "-m", "freshet.cli", "local", "databricks", f"--state={tmp_path}", f"--port-file={port}"]
+    command = [FRESHET, "local", "databricks", f"--state={tmp_path}", f"--port-file={port}"]
     process = subprocess.Popen([*command, "--token=t", "--die-with-parent"], stdout=subprocess.PIPE)
     try:
         wait_for(port.exists, timeout=90, what="the stand-in listens")
