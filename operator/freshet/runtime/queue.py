@@ -189,8 +189,9 @@ class WorkQueue:
                 self._calm.discard(key)
             for key in self._backoffs.pop_due(self._clock.monotonic()):
                 self.add(key)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._sooner.wait(), self._pause())
+            with suppress(TimeoutError):  # wait_for of Python 3.11 may swallow the cancellation that ends all this
+                async with asyncio.timeout(self._pause()):
+                    await self._sooner.wait()
 
     def _pause(self) -> float | None:
         """Seconds until the heaps must be looked at again; None: not before something is added."""

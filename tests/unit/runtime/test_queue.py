@@ -310,3 +310,17 @@ async def test_kinds_apart_keep_nobody_waiting(clock: ManualClock) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_the_end_is_never_swallowed_by_something_sooner(queue: WorkQueue, turns: int) -> None:
+    async with running(queue, lambda key: None):
+        queue.backoff(B)  # something waits, so that the watcher sleeps with an end
+        await settle(queue)
+        task = next(each for each in asyncio.all_tasks() if each.get_name() == "wake-ups")
+        queue.backoff(A)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task}, timeout=5)
+        assert task.done()
