@@ -38,7 +38,7 @@ test: check unit parts cluster e2e ## Everything that must hold
 BESIDE = --dist loadfile -n
 
 unit: $(STAMP) ## Pure tests, in seconds
-	$(BIN)/pytest -q tests/unit
+	$(BIN)/pytest -q -n 2 tests/unit
 
 parts: $(STAMP) ## One part at a time for real: loads into DuckDB, dbt, processes, sockets
 	$(BIN)/pytest -q $(BESIDE) 2 tests/parts
