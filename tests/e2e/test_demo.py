@@ -25,11 +25,12 @@ def test_three_assets_become_fresh_each_from_the_one_before(demo: DemoFactory, o
     assert shown.wait(timeout=PATIENCE) == 0, shown.output()
     seen = changes(shown.output())
     order = [seen.index((asset, state)) for asset in (SOURCE, MODEL, COUNT) for state in ("Updating", "Fresh")]
-    assert seen.index((COUNT, "Missing")) < order[0]
+    assert seen.index((COUNT, "Missing")) < seen.index((COUNT, "Updating"))
     # Loading; loaded; only then the model; only then the count.
     assert order == sorted(order), shown.output()
     rows = len(shown.folder.joinpath("data/raw_fact_virtual.csv").read_text().splitlines()) - 1
     assert f"the count of {rows:,} rows equals the CSV's" in shown.output()
+    assert "was killed" not in shown.output()
     shown.assert_nothing_runs()
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
+
 __all__ = ["DemoError", "Program"]
 
 PR_SET_PDEATHSIG = 1
@@ -50,12 +52,13 @@ class Program:
             raise DemoError(f"{self.name} ended unexpectedly (log: {self.log}):\n  " + "\n  ".join(words))
 
     def stop(self) -> None:
-        """SIGTERM, then SIGKILL."""
+        """SIGTERM, then SIGKILL, which is said: a program that does not end when told has a fault."""
         if self._process.poll() is not None:
             return
         self._process.terminate()
         try:
             self._process.wait(GRACE)
         except subprocess.TimeoutExpired:
+            click.echo(f"{self.name} did not end within {GRACE} s and was killed (log: {self.log})", err=True)
             self._process.kill()
             self._process.wait()
