@@ -33,7 +33,14 @@ def cluster(controlplane: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A running cluster with freshet's resources defined."""
     with LocalCluster.start(folder=tmp_path_factory.mktemp("cluster"), binary=controlplane) as started:
         apply_crds(started)
+        wait_for(lambda: serves(started), what="freshet's resources are served")
         yield started
+
+
+def serves(cluster: LocalCluster) -> bool:
+    """A definition is Established a while before its storage stops answering 429."""
+    paths = (f"/apis/freshet.dev/v1alpha1/{plural}?limit=1" for plural in ("assets", "pipelines"))
+    return all(cluster.http.get(path).status_code == 200 for path in paths)
 
 
 @pytest.fixture
