@@ -35,7 +35,7 @@ demo: $(STAMP) ## Run the kaizen-wars example here and watch it become fresh (ON
 test: check unit parts cluster e2e ## Everything that must hold
 
 # Tests that wait do so side by side; a file's tests stay together, since they share what they started.
-BESIDE = --dist loadfile -n
+BESIDE = --dist loadfile --no-loadscope-reorder -n
 
 unit: $(STAMP) ## Pure tests, in seconds
 	$(BIN)/pytest -q -n 2 tests/unit

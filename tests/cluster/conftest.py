@@ -20,6 +20,13 @@ from freshet.local.controlplane import LocalCluster, build, progress_bar
 
 OperatorFactory = Callable[..., OperatorProcess]
 
+LONG = ("test_operator_dbt_kills", "test_dbt_bad_days", "test_operator_kills", "test_dbt_discovery_scale")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest begin, so that no worker waits for another in the end."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
 
 @pytest.fixture(scope="session")
 def controlplane() -> Path:
