@@ -224,6 +224,7 @@ def test_deciding_again_on_ones_own_word_changes_nothing(spec: Any, runs: Any, v
         assert first.waiting is None
         done = ran(
             id="next",
+            started_at=NOW,
             at=NOW + SECOND,
             looked_at=first.due.versions,
             tick=first.due.tick,
