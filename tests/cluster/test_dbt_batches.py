@@ -234,3 +234,22 @@ def test_discovered_models_are_selected_exactly_and_views_pass_versions_through(
     place.wait_status("base", lastHandledTrigger="now")
     wait_for(lambda: "fqn:kaizen_wars.seen" in str(runs_of(stand_in)[-1]["trigger"]["steps_override"]), timeout=60,
              what="new code builds the view")  # fmt: skip
+
+
+def test_a_request_may_ask_for_event_times_a_full_refresh_and_what_is_below(
+    place: Place, stand_in: DbtCloudStandIn
+) -> None:
+    """A backfill: the asked model and all below it are built with those options, whatever has moved."""
+    lay_out(place, stand_in, own={"e": {"automation": {"when": "Manual"}}})
+    place.announce("raw", "v1")
+    place.wait_status("d", state="Fresh")
+    times = '"eventTimeStart": "2026-01-01", "eventTimeEnd": "2026-02-01"'
+    place.annotate("c", request=f'{{"fullRefresh": true, "downstream": true, {times}}}', requestedAt="now")
+    place.wait_status("c", lastHandledTrigger="now", state="Fresh")
+    place.wait_status("e", state="Fresh")
+    first, backfill = runs_of(stand_in)
+    assert selected(first) == {"a", "b", "c", "d"}
+    assert selected(backfill) == {"c", "d", "e"}
+    steps = backfill["trigger"]["steps_override"]
+    for flag in ("--full-refresh", "--event-time-start 2026-01-01", "--event-time-end 2026-02-01"):
+        assert all(flag in step for step in steps), steps

@@ -21,14 +21,15 @@ RUN = {
     "run_duration_humanized created_at_humanized finished_at_humanized href retry_not_supported_reason",
     "boolean": "artifacts_saved has_docs_generated has_sources_generated notifications_sent in_progress is_complete "
     "is_success is_error is_cancelled can_retry is_running used_repo_cache",
-    "time": "created_at updated_at dequeued_at started_at finished_at last_checked_at last_heartbeat_at should_start_at",
+    "time": "created_at updated_at dequeued_at started_at finished_at last_checked_at last_heartbeat_at "
+    "should_start_at",
     "array": "blocked_by run_steps",
     "object": "trigger job environment",
 }
 STEP = {
     "integer": "run_id account_id index status id",
-    "string": "name logs debug_logs log_path debug_log_path truncated_debug_logs status_color status_humanized duration "
-    "duration_humanized",
+    "string": "name logs debug_logs log_path debug_log_path truncated_debug_logs status_color status_humanized "
+    "duration duration_humanized",
     "time": "started_at finished_at created_at updated_at",
     "object": "run_step_command",
 }
