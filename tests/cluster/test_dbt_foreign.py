@@ -49,7 +49,8 @@ def lay_out(place: Place, stand_in: DbtCloudStandIn, **dbt: Any) -> None:
     for name in ("stg", "mart"):
         place.wait_status(name, state="Missing")
     place.announce("raw", "v1")
-    place.wait_status("mart", state="Fresh")
+    for name in ("stg", "mart"):
+        place.wait_status(name, state="Fresh")
     wait_for(lambda: cursor(place), what="runs are counted from here")
 
 

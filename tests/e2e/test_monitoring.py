@@ -83,6 +83,7 @@ def test_prometheus_and_kubectl_say_the_same(
     trouble.write_text(f"{BROKEN}---{ENDLESS}")
     shown.shell(f"kubectl create namespace watched; kubectl apply --validate=strict -f {trouble}")
     for asset in EXAMPLE:
+        shown.shell(f"kubectl wait -n kaizen-wars --for=create asset/{asset} --timeout={PATIENCE}s")
         shown.shell(f"kubectl wait -n kaizen-wars --for=condition=Fresh asset/{asset} --timeout={PATIENCE}s")
     shown.shell(f"kubectl wait -n watched --for=condition=Failing asset/broken --timeout={PATIENCE}s")
 

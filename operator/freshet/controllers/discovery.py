@@ -144,14 +144,16 @@ class DiscoveryReconciler:
         visit = Visit(key=key, pipeline=pipeline, spec=spec, memory=memory, reader=reader, now=self._world.clock.now())
         ran = self._world.ran.pop(key, [])
         if ran or memory.look_at is None or visit.now >= memory.look_at:
-            left = memory.runs if memory.read is not None else ()
-            memory.runs = (*await self._look(visit, ran), *left)
+            await self._look(visit, ran)
         if memory.read is not None:
             await self._carry_out(visit, memory.read, memory.runs)
             memory.runs = ()
 
-    async def _look(self, visit: Visit, ran: list[Run]) -> tuple[Run, ...]:
-        """Read the newest manifest; the runs that have ended since the look before come back, newest first."""
+    async def _look(self, visit: Visit, ran: list[Run]) -> None:
+        """Read the newest manifest and note, newest first, the runs that have ended since the look before.
+
+        Both are kept before anything else may fail: the next look asks only for what came after.
+        """
         memory, last = visit.memory, visit.memory.read
         memory.look_at = None
         if ran and last is not None:
@@ -160,9 +162,10 @@ class DiscoveryReconciler:
             glance = await visit.reader.glance(deep=last is None)
         careful = memory.plan is not None and memory.plan.pruning
         memory.read = await visit.reader.newest(glance.runs, last=last, careful=careful, now=visit.now)
+        seen, left = (last.run.id, memory.runs) if last is not None else (None, ())
+        new = (run for run in glance.runs if last is None or (run.id != seen and _ended_after(run, last.run)))
+        memory.runs = (*new, *left)
         memory.look_at = await self._next_look(visit, glance)
-        seen = last.run.id if last is not None else None
-        return tuple(run for run in glance.runs if last is None or (run.id != seen and _ended_after(run, last.run)))
 
     async def _next_look(self, visit: Visit, glance: Glance) -> datetime:
         """A run that ended a moment ago may still leave its manifest; a project without any is parsed."""
