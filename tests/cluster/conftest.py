@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.dbt_place import FAST
+from tests.support.dbt_place import FAST, OFTEN
 from tests.support.dbtcloud import assert_hidden
 from tests.support.freshet_objects import Place
 from tests.support.kube import get_object, list_objects
 from tests.support.node import NodeProcess
-from tests.support.operator import OperatorProcess
+from tests.support.operator import OperatorProcess, running
 from tests.support.waiting import wait_for
 
 from freshet.local.cluster_install import apply_crds, apply_rbac
@@ -111,21 +111,20 @@ def place(cluster: LocalCluster, namespace: str) -> Place:
 
 @pytest.fixture(scope="module")
 def dbt_operator(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """One operator of all namespaces for a whole file, which asks dbt Cloud often."""
-    process = OperatorProcess(kubeconfig=operator_kubeconfig, folder=tmp_path_factory.mktemp("dbt-operator"), env=FAST)
-    try:
-        yield process.start()
-        assert_hidden(process.metrics(), where="metrics")
-    finally:
-        process.kill()
-    assert_hidden(process.log(), where="the operator's log")
+    """One operator of all namespaces for a whole file, which asks dbt Cloud often while a run of its own is active."""
+    with running(kubeconfig=operator_kubeconfig, folder=tmp_path_factory.mktemp("dbt-operator"), env=FAST) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def watcher(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """The same, which asks often also when nothing of its own is under way."""
+    with running(kubeconfig=operator_kubeconfig, folder=tmp_path_factory.mktemp("watcher"), env=OFTEN) as process:
+        yield process
 
 
 @pytest.fixture(scope="module")
 def everywhere(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     """One operator of all namespaces for a whole file: starting one takes longer than most tests."""
-    process = OperatorProcess(kubeconfig=operator_kubeconfig, folder=tmp_path_factory.mktemp("everywhere"))
-    try:
-        yield process.start()
-    finally:
-        process.kill()
+    with running(kubeconfig=operator_kubeconfig, folder=tmp_path_factory.mktemp("everywhere")) as process:
+        yield process

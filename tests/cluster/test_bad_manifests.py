@@ -1,12 +1,10 @@
 """A bad manifest is refused where it is written, with a sentence that names the field and says what to do.
 
 The tables are in ``bad_manifests/``: what the API server refuses (asset.yaml, pipeline.yaml), and what only the
-operator can judge (operator.yaml), which answers with a condition instead of a crash.
+operator can everywhere (operator.yaml), which answers with a condition instead of a crash.
 """
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,14 +17,6 @@ from tests.support.waiting import wait_for
 from freshet.local.controlplane import LocalCluster
 
 BAD = {("Ready", "False"), ("Stalled", "True"), ("Fresh", "False"), ("Fresh", "Unknown"), ("DbtCloudReady", "False")}
-
-
-@pytest.fixture(scope="module")
-def judge(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """One operator for the whole table: no bad manifest may keep it from judging the next."""
-    process = OperatorProcess(kubeconfig=operator_kubeconfig, folder=tmp_path_factory.mktemp("judge"))
-    yield process.start()
-    process.kill()
 
 
 @pytest.mark.parametrize("table", ["asset.yaml", "pipeline.yaml"])
@@ -45,7 +35,7 @@ def test_the_api_server_refuses(cluster: LocalCluster, good: dict[str, Any], cas
 
 @pytest.mark.parametrize("case", judged())
 def test_the_operator_says_what_is_wrong(
-    cluster: LocalCluster, judge: OperatorProcess, namespace: str, case: dict[str, Any]
+    cluster: LocalCluster, everywhere: OperatorProcess, namespace: str, case: dict[str, Any]
 ) -> None:
     for manifest in case["objects"]:
         assert "created" in apply(cluster, namespace, manifest)
@@ -54,7 +44,7 @@ def test_the_operator_says_what_is_wrong(
         what=f"{case['about']} says {case['reason']}",
     )
     assert case["says"] in condition["message"]
-    assert judge.ready()
+    assert everywhere.ready()
 
 
 def bad_condition(cluster: LocalCluster, namespace: str, about: str, *, reason: str) -> dict[str, Any]:

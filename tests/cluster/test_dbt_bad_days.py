@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 from tests.cluster.conftest import OperatorFactory
-from tests.support.dbt_place import FAST, add_dbt_pipeline, add_model, runs_of
+from tests.support.dbt_place import OFTEN, add_dbt_pipeline, add_model, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
 from tests.support.operator import OperatorProcess
 from tests.support.waiting import wait_for
 
-SLOW = {**FAST, "FRESHET_DBT_POLL_SLOW": "0.3"}
 GRAPH: Object = {
     "models": [{"name": "stg", "tests": [{"name": "unique_stg_id"}]}, {"name": "mart", "upstreams": ["stg"]}]
 }
@@ -29,7 +28,7 @@ def stand_in(tmp_path: Path) -> Iterator[DbtCloudStandIn]:
 @pytest.fixture
 def quick(operator_factory: OperatorFactory) -> OperatorProcess:
     """An operator of the test's own."""
-    return operator_factory(env=SLOW).start()
+    return operator_factory(env=OFTEN).start()
 
 
 def lay_out(place: Place, stand_in: DbtCloudStandIn, own: Object | None = None, **dbt: Any) -> None:
@@ -61,7 +60,7 @@ def move(place: Place, *versions: str) -> None:
 def test_runs_that_ended_while_the_operator_was_down(
     place: Place, stand_in: DbtCloudStandIn, operator_factory: OperatorFactory
 ) -> None:
-    operator = operator_factory(env=SLOW).start()
+    operator = operator_factory(env=OFTEN).start()
     lay_out(place, stand_in)
     place.quiet(operator)
     operator.kill()

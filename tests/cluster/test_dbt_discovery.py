@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.dbt_place import OFTEN, add_dbt_pipeline, add_model, built, discover, discovered, runs_of
+from tests.support.dbt_place import add_dbt_pipeline, add_model, built, discover, discovered, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
@@ -27,19 +27,8 @@ GRAPH: Object = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def dbt_operator(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """One operator of all namespaces that polls often."""
-    folder = tmp_path_factory.mktemp("dbt-operator")
-    process = OperatorProcess(kubeconfig=operator_kubeconfig, folder=folder, env=OFTEN)
-    try:
-        yield process.start()
-    finally:
-        process.kill()
-
-
 @pytest.fixture
-def stand_in(tmp_path: Path, dbt_operator: OperatorProcess) -> Iterator[DbtCloudStandIn]:
+def stand_in(tmp_path: Path, watcher: OperatorProcess) -> Iterator[DbtCloudStandIn]:
     """A dbt Cloud of the test's own, whose runs are made up."""
     with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=GRAPH) as running:
         yield running
@@ -51,7 +40,7 @@ def names(place: Place) -> set[str]:
 
 
 def test_a_built_project_becomes_assets_and_nothing_runs(
-    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
 ) -> None:
     run = built(stand_in)
     discover(place, stand_in)
@@ -76,7 +65,7 @@ def test_a_built_project_becomes_assets_and_nothing_runs(
     assert spec["automation"] == {"minInterval": "1h"}
     assert place.get("assets", "raw-orders")["spec"]["dataTime"] == "Static"
     assert names(place) == {"stg-orders", "mart", "raw-orders"}
-    place.quiet(dbt_operator)
+    place.quiet(watcher)
     assert len(runs_of(stand_in)) == 1
     status = place.get("pipelines", "shop")["status"]
     assert status["dbtCloud"]["manifest"]["runId"] == str(run["id"])
@@ -93,14 +82,14 @@ def test_a_project_that_was_never_run_is_parsed_and_built(place: Place, stand_in
 
 
 def test_a_project_that_cannot_be_parsed_is_not_parsed_again_and_again(
-    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
 ) -> None:
     stand_in.graph({**GRAPH, "outcomes": {"*": "crash"}})
     discover(place, stand_in)
     wait_for(lambda: [run for run in runs_of(stand_in) if run["is_complete"]], timeout=PATIENCE)
     condition = wait_for(lambda: "failed" in discovered(place, "ManifestUnreadable")["message"], timeout=PATIENCE)
     assert condition
-    place.quiet(dbt_operator)
+    place.quiet(watcher)
     assert len(runs_of(stand_in)) == 1
 
 
@@ -139,7 +128,7 @@ def test_what_a_person_edits_stays(place: Place, stand_in: DbtCloudStandIn) -> N
 
 
 def test_a_model_goes_when_two_manifests_do_not_have_it(
-    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
 ) -> None:
     models = [{"name": "a"}, {"name": "b"}, {"name": "c"}]
     stand_in.graph({"models": models})
@@ -152,7 +141,7 @@ def test_a_model_goes_when_two_manifests_do_not_have_it(
     built(stand_in, "dbt parse")
     gone = place.wait_status("a", lambda it: it.get("dbt", {}).get("missingSince"), timeout=PATIENCE)
     assert gone["version"]
-    place.quiet(dbt_operator)
+    place.quiet(watcher)
     assert names(place) == {"a", "b", "c"}
     built(stand_in, "dbt parse")
     wait_for(lambda: names(place) == {"b", "c"}, timeout=PATIENCE, what="a is gone, c is kept")
@@ -192,7 +181,7 @@ def test_a_name_that_another_object_has(place: Place, stand_in: DbtCloudStandIn)
     place.wait_status("stg", state="Fresh", kind="DbtCloud", timeout=PATIENCE)
 
 
-def test_two_pipelines_claim_one_model(place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess) -> None:
+def test_two_pipelines_claim_one_model(place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess) -> None:
     stand_in.graph({"models": [{"name": "a"}, {"name": "b", "upstreams": ["a"], "tags": ["mine"]}]})
     built(stand_in)
     discover(place, stand_in, select={"paths": ["models/a.sql"]})
@@ -205,7 +194,7 @@ def test_two_pipelines_claim_one_model(place: Place, stand_in: DbtCloudStandIn, 
     assert place.get("assets", "b")["spec"]["upstreams"] == ["a"]
     assert place.get("assets", "a")["spec"]["pipeline"] == "shop"
     assert discovered(place, "ManifestRead")["status"] == "True"
-    place.quiet(dbt_operator)
+    place.quiet(watcher)
     assert len(runs_of(stand_in)) == 1
     place.delete("pipelines", "shop")
     wait_for(lambda: place.get("assets", "a").get("spec", {}).get("pipeline") == "other", timeout=PATIENCE)

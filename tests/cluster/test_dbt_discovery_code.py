@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.dbt_place import OFTEN, built, discover, discovered, runs_of
+from tests.support.dbt_place import built, discover, discovered, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.operator import OperatorProcess
@@ -13,19 +13,8 @@ from tests.support.waiting import wait_for
 PATIENCE = 60
 
 
-@pytest.fixture(scope="module")
-def dbt_operator(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """One operator of all namespaces that polls often."""
-    folder = tmp_path_factory.mktemp("dbt-operator")
-    process = OperatorProcess(kubeconfig=operator_kubeconfig, folder=folder, env=OFTEN)
-    try:
-        yield process.start()
-    finally:
-        process.kill()
-
-
 @pytest.fixture
-def stand_in(tmp_path: Path, dbt_operator: OperatorProcess) -> Iterator[DbtCloudStandIn]:
+def stand_in(tmp_path: Path, watcher: OperatorProcess) -> Iterator[DbtCloudStandIn]:
     """A dbt Cloud of the test's own, whose runs are made up."""
     with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph={"models": []}) as running:
         yield running
@@ -38,7 +27,7 @@ def builds(stand_in: DbtCloudStandIn) -> list[str]:
 
 
 def test_a_model_whose_code_changed_is_built_where_that_is_wanted(
-    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
 ) -> None:
     run = {"freshet": {"onCodeChange": "Run"}}
     stand_in.graph({"models": [{"name": "keen", "meta": run}, {"name": "calm"}]})
@@ -53,7 +42,7 @@ def test_a_model_whose_code_changed_is_built_where_that_is_wanted(
     assert again["dbt"]["builtChecksum"] == again["dbt"]["checksum"] != keen["dbt"]["checksum"]
     calm = place.wait_status("calm", lambda it: it["dbt"]["checksum"] == again["dbt"]["checksum"], timeout=PATIENCE)
     assert calm["dbt"]["builtChecksum"] == keen["dbt"]["checksum"]
-    place.quiet(dbt_operator)
+    place.quiet(watcher)
     (step,) = builds(stand_in)
     assert "keen" in step
     assert "calm" not in step
@@ -64,12 +53,12 @@ def test_a_model_whose_code_changed_is_built_where_that_is_wanted(
     place.wait_status("keen", lambda it: it["dbt"]["builtChecksum"] != again["dbt"]["checksum"], timeout=PATIENCE)
     last = place.wait_status("keen", version=str(theirs["id"]), timeout=PATIENCE)
     assert last["dbt"]["builtChecksum"] == last["dbt"]["checksum"]
-    place.quiet(dbt_operator)
+    place.quiet(watcher)
     assert len(builds(stand_in)) == 1
 
 
 def test_a_model_that_was_reused_is_asked_once_more_when_its_tolerance_has_passed(
-    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
 ) -> None:
     config = {"config": {"state": {"lag_tolerance": "2s"}}}
     stand_in.graph({
@@ -89,7 +78,7 @@ def test_a_model_that_was_reused_is_asked_once_more_when_its_tolerance_has_passe
     again = place.wait_status("stg", lambda it: "tolerance" in it["lastRun"]["cause"], timeout=PATIENCE)
     assert again["lastRun"]["outcome"] == "Unchanged"
     assert again["version"] == str(first["id"])
-    place.quiet(dbt_operator)
+    place.quiet(watcher)
     assert len(builds(stand_in)) == 2
 
 
@@ -106,7 +95,7 @@ def test_an_idle_project_is_parsed_again(place: Place, stand_in: DbtCloudStandIn
 
 
 def test_an_asset_that_a_person_deletes_comes_back_as_it_was(
-    place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
 ) -> None:
     stand_in.graph({"models": [{"name": "a"}]})
     first = built(stand_in)
@@ -116,7 +105,7 @@ def test_an_asset_that_a_person_deletes_comes_back_as_it_was(
     place.delete("assets", "a")
     wait_for(lambda: place.get("assets", "a").get("metadata", {}).get("uid", uid) != uid, timeout=PATIENCE)
     place.wait_status("a", version=str(first["id"]), timeout=PATIENCE)
-    place.quiet(dbt_operator)
+    place.quiet(watcher)
     assert not builds(stand_in)
 
 

@@ -6,31 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.dbt_place import FAST, add_dbt_pipeline, add_model, runs_of
+from tests.support.dbt_place import add_dbt_pipeline, add_model, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
 from tests.support.operator import OperatorProcess
 from tests.support.waiting import wait_for
 
-SLOW = {**FAST, "FRESHET_DBT_POLL_SLOW": "0.3"}
 GRAPH: Object = {
     "models": [
         {"name": "stg", "tests": [{"name": "unique_stg_id"}]},
         {"name": "mart", "upstreams": ["stg"]},
     ]
 }
-
-
-@pytest.fixture(scope="module")
-def watcher(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """An operator of all namespaces that polls often also when nothing of its own is under way."""
-    folder = tmp_path_factory.mktemp("watcher")
-    process = OperatorProcess(kubeconfig=operator_kubeconfig, folder=folder, env=SLOW)
-    try:
-        yield process.start()
-    finally:
-        process.kill()
 
 
 @pytest.fixture

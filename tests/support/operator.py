@@ -1,14 +1,17 @@
 """The operator as its own process, under the ServiceAccount of manifests/base, so that tests may kill -9 it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from tests.support.dbtcloud import assert_hidden
 from tests.support.process import FreshetProcess
 from tests.support.waiting import wait_for
 
-__all__ = ["OperatorProcess"]
+__all__ = ["OperatorProcess", "running"]
 
 READY_SECONDS = 60
 
@@ -67,3 +70,15 @@ class OperatorProcess(FreshetProcess):
         samples = (sample for family in families for sample in family.samples if sample.name == name)
         values = [s.value for s in samples if labels.items() <= s.labels.items()]
         return sum(values) if values else None
+
+
+@contextmanager
+def running(*, kubeconfig: Path, folder: Path, **options: Any) -> Iterator[OperatorProcess]:
+    """A ready operator that ends with the block. The dbt Cloud token must show neither in its metrics nor its log."""
+    process = OperatorProcess(kubeconfig=kubeconfig, folder=folder, **options)
+    try:
+        yield process.start()
+        assert_hidden(process.metrics(), where="metrics")
+    finally:
+        process.kill()
+    assert_hidden(process.log(), where="the operator's log")

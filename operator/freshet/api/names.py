@@ -67,5 +67,4 @@ ANNOTATION_UNIQUE_ID: Final = f"{GROUP}/dbt-unique-id"
 ANNOTATION_APPLIED: Final = f"{GROUP}/applied"
 """Mark of what was applied last: the same again is not sent."""
 
-LIMIT_SOURCE_NAME: Final = 52
 LIMIT_NAME: Final = 63

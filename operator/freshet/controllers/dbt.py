@@ -103,7 +103,7 @@ class DbtReconciler:
         return False
 
     async def _has_new_token(self, visit: Visit) -> bool:
-        """The Secret is read again after a refusal, at most once a minute."""
+        """The Secret is read again after a refusal, unless it was read a moment ago."""
         read_at = self._clients.read_at(visit.pipeline)
         if read_at is not None and self._world.clock.now() < read_at + PAUSE / 60:
             return False

@@ -102,14 +102,15 @@ class Foreign:
             drive.foreign_again = now + min(LONGEST, self._first * 2 ** min(drive.foreign_tries, 20))
             drive.foreign_tries += 1
             return None
-        if not results.complete and results.steps is None:
-            self._tell_missing(visit, run)
+        if not results.complete:
+            self._tell_missing(visit, run, some=results.steps is not None)
         drive.foreign_again = None
         self._results[(visit.key, run.id)] = results
         return results
 
-    def _tell_missing(self, visit: Visit, run: model.Run) -> None:
-        message = f"{run.message}, but left no run_results.json: which models it built is not known"
+    def _tell_missing(self, visit: Visit, run: model.Run, *, some: bool) -> None:
+        where, which = (" of some steps", "those") if some else ("", "it")
+        message = f"{run.message}, but left no run_results.json{where}: what {which} built is not known"
         self._world.kube.emit(visit.pipeline, type="Warning", reason="ResultsMissing", message=message)
 
     async def _pass(self, visit: Visit, *, counted: bool) -> None:

@@ -143,9 +143,11 @@ class Runs:
         return sum(node.unique_id.startswith("model.") for node in nodes)
 
     def _readable(self, pipeline: Pipeline, run: DbtRun) -> DbtRun:
-        """Options that nobody can read are told of once and left out: they must not hold up the job's other models."""
+        """Options that cannot be followed are told of and left out: they must not hold up the job's other models."""
         try:
-            selection.parse_options(run.options)
+            asked = selection.parse_options(run.options)
+            if pipeline.spec.dbt_cloud and pipeline.spec.dbt_cloud.mode != "Select" and asked.flags():
+                raise ValueError("freshet.dev/request: mode WholeJob adds no flag to the job's own steps")
         except ValueError as error:
             message = f"{error}; the run was started without options"
             self._world.kube.emit(pipeline, type="Warning", reason="InvalidRequest", message=message)

@@ -7,7 +7,6 @@ was applied stands on each Asset, and the manifest's in the Pipeline's status, s
 
 import asyncio
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -31,11 +30,9 @@ from freshet.dbtcloud.manifest import ManifestUnreadable
 from freshet.dbtcloud.marker import token_in
 from freshet.dbtcloud.model import Run
 from freshet.dbtcloud.pacing import Pace
-from freshet.dbtcloud.sources import SourceState
 
 __all__ = ["DiscoveryReconciler"]
 
-States = Mapping[str, tuple[SourceState, Run]]
 Told = tuple[nodes.Described, Ended | None]
 LATE = timedelta(minutes=10)
 """A run's artifacts may come so long after its end."""
@@ -222,13 +219,7 @@ class DiscoveryReconciler:
         models = outside - sources
         asked = runs if wanted else foreign if models else ()
         results = await visit.reader.results(asked, wanted=wanted | models, of=read.manifest)
-        return Learned(results=tuple(results), states=await self._states(visit.reader, foreign, sources))
-
-    async def _states(self, reader: Reader, runs: list[Run], sources: set[str]) -> States:
-        for run in runs if sources else ():
-            if found := await reader.sources(run):
-                return {key: (state, run) for key, state in found.items() if key in sources}
-        return {}
+        return Learned(results=tuple(results), states=await visit.reader.states(foreign, wanted=sources))
 
     def _told(self, pipeline: Pipeline, read: Read, made: Plan, learned: Learned) -> dict[Key, Told]:
         """What each Asset is told, also one that is about to be made: so it needs but one write of its status."""

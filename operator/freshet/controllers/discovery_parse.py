@@ -15,7 +15,7 @@ from freshet.api.pipeline import DbtCloudSpec, Pipeline
 from freshet.api.view import Key
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.discovery_read import Glance
-from freshet.controllers.world import World
+from freshet.controllers.world import World, pipeline_key
 from freshet.core.state import Trouble
 from freshet.dbtcloud import errors
 from freshet.dbtcloud.client import TriggerRequest
@@ -63,7 +63,7 @@ class Parser:
         self, pipeline: Pipeline, spec: DbtCloudSpec, *, glance: Glance, missing: bool, now: datetime
     ) -> datetime | None:
         interval = spec.discovery.refresh_interval
-        asked = self._asked.get(_key(pipeline))
+        asked = self._asked.get(pipeline_key(pipeline, pipeline.name))
         earliest = asked + LISTED if asked is not None and not _is_listed(glance, asked) else now
         if pipeline.spec.suspend or not (missing or interval):
             return None
@@ -74,7 +74,7 @@ class Parser:
 
     async def _start(self, pipeline: Pipeline, spec: DbtCloudSpec, *, missing: bool) -> Parsed:
         client, now = await self._clients.of(pipeline, fresh=True), self._world.clock.now()
-        self._asked[_key(pipeline)] = now
+        self._asked[pipeline_key(pipeline, pipeline.name)] = now
         request = TriggerRequest(cause=CAUSE, steps_override=(STEP,))
         # Where the answer is lost, the list will say whether it was started.
         with suppress(errors.AmbiguousAnswer):
@@ -93,10 +93,6 @@ class Parser:
         fast, slow = self._world.settings.dbt_poll_fast, self._world.settings.dbt_poll_slow
         age = (now - run.created_at).total_seconds() if run is not None and run.created_at is not None else 0.0
         return timedelta(seconds=min(max(fast, age / 10), max(fast, slow)))
-
-
-def _key(pipeline: Pipeline) -> Key:
-    return Key("Pipeline", pipeline.namespace, pipeline.name)
 
 
 def _is_listed(glance: Glance, asked: datetime) -> bool:

@@ -6,7 +6,7 @@ read. A run of the commit that was read last has nothing new to say: a manifest 
 
 import asyncio
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -107,6 +107,22 @@ class Reader:
             found.append((run, replace(steps, nodes=mine)))
             left -= mine.keys()
         return found
+
+    async def states(self, runs: Iterable[Run], *, wanted: Set[str]) -> dict[str, tuple[SourceState, Run]]:
+        """How fresh dbt found the wanted sources to be, by the newest run (they come newest first) that looked at each.
+
+        Several runs may look at a part of them. One that looked and has nothing to add ends the search.
+        """
+        known: dict[str, tuple[SourceState, Run]] = {}
+        for run in runs:
+            if wanted <= known.keys():
+                break
+            found = await self.sources(run)
+            new = {key: (state, run) for key, state in found.items() if key in wanted and key not in known}
+            if wanted & found.keys() and not new:
+                break
+            known |= new
+        return known
 
     async def sources(self, run: Run) -> Mapping[str, SourceState]:
         """How fresh dbt found the sources to be in that run; nothing where it did not look."""

@@ -18,7 +18,6 @@ from freshet.local.supervise import LOCK, STATE, STAY, State, read_state, runnin
 
 __all__ = ["adopt", "end", "known", "launch"]
 
-START_SECONDS = 120
 END_SECONDS = 25
 LOG = "supervisor.log"
 

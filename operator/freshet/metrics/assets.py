@@ -15,7 +15,6 @@ __all__ = ["STATES", "AssetMetrics", "LiveDataTime"]
 
 STATES: tuple[str, ...] = get_args(State)
 Value = Callable[[Asset], float | None]
-Row = tuple[Asset, str]
 
 
 class LiveDataTime(Protocol):

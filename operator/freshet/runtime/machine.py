@@ -25,7 +25,6 @@ __all__ = ["Controllers", "Machine", "Pages"]
 logger = logging.getLogger(__name__)
 
 STUCK_SECONDS = 600.0
-START_PATIENCE = 20.0
 
 
 class Controllers(Protocol):

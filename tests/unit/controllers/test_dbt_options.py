@@ -1,4 +1,4 @@
-"""Options of a requested dbt run that nobody can read are told of, and never hold up the job."""
+"""Options of a requested dbt run that cannot be followed are told of, and never hold up the job."""
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -11,14 +11,24 @@ from freshet.controllers.dbt_runs import Runs
 
 
 @pytest.mark.parametrize(
-    ("options", "kept", "told"), [('{"fullRefresh": true}', True, 0), ("{", False, 1), (None, False, 0)]
+    ("mode", "options", "kept", "told"),
+    [
+        ("Select", '{"fullRefresh": true}', True, 0),
+        ("Select", "{", False, 1),
+        ("Select", None, False, 0),
+        ("WholeJob", '{"fullRefresh": true}', False, 1),
+        ("WholeJob", '{"downstream": true}', True, 0),
+    ],
 )
-def test_unreadable_options_are_told_once_and_left_out(options: str | None, kept: bool, told: int) -> None:
+def test_options_that_cannot_be_followed_are_told_once_and_left_out(
+    mode: str, options: str | None, kept: bool, told: int
+) -> None:
     events: list[dict[str, Any]] = []
     reconciler = object.__new__(Runs)
     kube = SimpleNamespace(emit=lambda obj, **event: events.append(event))
     reconciler._world = SimpleNamespace(kube=kube)  # type: ignore[assignment]
     run = DbtRun(token="t", at=datetime(2026, 1, 1, tzinfo=UTC), options=options)
-    answer = reconciler._readable(SimpleNamespace(), run)  # type: ignore[arg-type]
+    pipeline: Any = SimpleNamespace(spec=SimpleNamespace(dbt_cloud=SimpleNamespace(mode=mode)))
+    answer = reconciler._readable(pipeline, run)
     assert (answer.options == options and options is not None) == kept
     assert [event["reason"] for event in events] == ["InvalidRequest"] * told
