@@ -1,7 +1,7 @@
 """Level-triggered reconcilers: observe → the core decides → apply. One small module per concern.
 
 A key's kind says who looks: ``Asset``, ``Pipeline``, ``DbtCloud`` (a Pipeline's job), ``Discovery``
-(its project), ``Counters`` (its columns).
+(its project), ``Counters`` (its columns), ``Lineage`` (whom others' changes have moved).
 """
 
 from aiohttp import web
@@ -12,8 +12,9 @@ from freshet.controllers.dbt import DbtReconciler
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_webhook import PREFIX, WebhookReceiver
 from freshet.controllers.discovery import DiscoveryReconciler
+from freshet.controllers.moves import LINEAGE, Watcher
 from freshet.controllers.pipelines import PipelineReconciler
-from freshet.controllers.router import Router, Watcher
+from freshet.controllers.router import Router
 from freshet.controllers.world import World, dbt_key, discovery_key
 from freshet.core.freshness import may_have_passed
 from freshet.core.lineage import Graph
@@ -46,6 +47,7 @@ class Controllers:
             "Counters": pipelines.count,
             "DbtCloud": self._dbt.reconcile,
             "Discovery": DiscoveryReconciler(world=self._world, clients=self._clients).reconcile,
+            LINEAGE.kind: self._router.moves.settle,
         }
 
     @property
@@ -55,7 +57,7 @@ class Controllers:
 
     def watch(self, watcher: Watcher) -> None:
         """Tell ``watcher`` which Assets look different after each change."""
-        self._router.watchers.append(watcher)
+        self._router.moves.watchers.append(watcher)
 
     def webhooks(self) -> dict[str, web.Application]:
         """What receives them, by the prefix of its paths."""
@@ -67,6 +69,7 @@ class Controllers:
 
     async def synced(self) -> None:
         """The first list is complete: look at everything once, first at what may have become stale meanwhile."""
+        await self._router.moves.settle(LINEAGE)
         now = self._world.clock.now()
         for asset in self._world.cache.assets:
             key = Key("Asset", asset.namespace, asset.name)

@@ -3,7 +3,7 @@
 It never says what to do. Being woken too often costs microseconds; being forgotten costs an update.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import TypeVar
 
@@ -13,15 +13,14 @@ from freshet.api.names import ANNOTATION_UNIQUE_ID, LABEL_ASSET
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key, Object
 from freshet.controllers.discovery_plan import UNOBSERVED
+from freshet.controllers.moves import Moves
 from freshet.controllers.world import World, counters_key, dbt_key, discovery_key
 from freshet.core.blame import why
 from freshet.core.lineage import key_of
 
-__all__ = ["Router", "Watcher"]
+__all__ = ["Router"]
 
 T = TypeVar("T", bound=Object)
-Watcher = Callable[[Iterable[Key]], None]
-"""Told which Assets look different now, or are gone: by a change of their own, or by what follows from another's."""
 COUNTERS_DELAY = timedelta(seconds=1)
 
 
@@ -30,7 +29,7 @@ class Router:
 
     def __init__(self, *, world: World) -> None:
         self._world = world
-        self.watchers: list[Watcher] = []
+        self.moves = Moves(world=world)
 
     def changed(self, kind: str, old: Object | None, new: Object | None) -> None:
         """One object was added, changed or deleted."""
@@ -50,17 +49,17 @@ class Router:
             return
         key, graph, queue = key_of(asset), self._world.graph, self._world.queue
         queue.add(key, urgent=old is not None and new is not None and _is_asked(old, new))
-        moved = graph.put(new) if new else graph.remove(key)
         if new is None:
+            graph.remove(key)
             self._world.forget(key)
+        else:
+            graph.put(new)
         concerned = graph.downstreams(key) if not old or not new or _concerns_downstream(old, new) else frozenset()
         urgent = old is not None and new is not None and old.status.version != new.status.version
         for below in concerned:
             queue.add(below, urgent=urgent)
-        for tell in self.watchers:
-            tell({key, *concerned, *moved})
-        for other, older in moved.items():
-            self._look(other, even_if_fresh=older)
+        self.moves.told({key, *concerned})
+        self.moves.changed()
         self._blamed(key, old, new)
         if asset.spec.pipeline:
             self._pipeline_of(asset.namespace, asset.spec.pipeline, source=asset.kind == "Source", old=old, new=new)
@@ -83,20 +82,12 @@ class Router:
                 if pipeline.namespace == asset.namespace and found is not None and found.status == "False":
                     yield pipeline
 
-    def _look(self, key: Key, *, even_if_fresh: bool = False) -> None:
-        """Newer data makes only what is not fresh look again: a fresh one's own deadline finds out by itself, unless
-        it has moved to before.
-        """
-        asset = self._world.cache.assets.get(key)
-        if asset is not None and (even_if_fresh or asset.status.state != "Fresh"):
-            self._world.queue.add(key)
-
     def _blamed(self, key: Key, old: Asset | None, new: Asset | None) -> None:
         """Whoever blames this asset says why it does not deliver: where that has changed, it must be said anew."""
         followers = self._world.graph.followers(key)
         if followers and (old is None or new is None or why(old) != why(new)):
             for other in followers:
-                self._look(other)
+                self.moves.look(other)
 
     def _pipeline_of(
         self, namespace: str, pipeline: str, *, source: bool, old: Asset | None, new: Asset | None

@@ -2,11 +2,11 @@
 
 A derived asset that consumed an upstream's newest version is as fresh as that upstream's newest check, without being
 built again (DESIGN §4 rule 8). So data times live in this graph, not in each status: when one moves, only the assets
-below it are recomputed, and only in memory.
+below it are recomputed, and only in memory. Many changes at once are recomputed once: each asset after what it reads.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterator
+import heapq
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -14,10 +14,10 @@ from typing import NamedTuple
 from freshet.api.asset import Asset, Consumed
 from freshet.api.view import Key
 from freshet.core.cycles import Cycles
+from freshet.core.order import Order
 
 __all__ = ["NEVER_OLD", "Graph", "inherits", "key_of"]
 
-MANY = 64
 SHOWN = 8
 """Of the names on a cycle."""
 NEVER_OLD = datetime.max.replace(tzinfo=UTC)
@@ -51,7 +51,8 @@ class Age(NamedTuple):
 class Graph:
     """Upstreams, downstreams, cycles, live data times and whom they come from.
 
-    Not thread-safe; updates cost what they change.
+    ``put`` and ``remove`` cost next to nothing; ``settle`` what has moved. What is asked of data times is as of the
+    newest ``settle``. Not thread-safe.
     """
 
     def __init__(self) -> None:
@@ -59,26 +60,44 @@ class Graph:
         self._downstreams: dict[Key, set[Key]] = {}
         self._ages: dict[Key, Age] = {}
         self._followers: dict[Key, set[Key]] = {}
-        self._cycles = Cycles(upstreams=self._upstreams, downstreams=self.downstreams)
+        self._changed: set[Key] = set()
+        self._order = Order(upstreams=self._upstreams, downstreams=self._below)
+        self._cycles = Cycles(order=self._order, upstreams=self._upstreams, downstreams=self._below)
 
-    def put(self, asset: Asset) -> dict[Key, bool]:
-        """Take in an asset's newest state. Returns the assets whose age moved, itself included: is it older now?"""
+    def put(self, asset: Asset) -> None:
+        """Take in an asset's newest state."""
         key, node = key_of(asset), _node(asset)
         old = self._nodes.get(key)
         if old == node:
-            return {}
+            return
         self._nodes[key] = node
+        self._changed.add(key)
         self._link(key, old.upstreams if old else (), node.upstreams)
-        return self._spread(key)
 
-    def remove(self, key: Key) -> dict[Key, bool]:
+    def remove(self, key: Key) -> None:
         """Forget an asset; what it fed keeps the data time that it consumed."""
         node = self._nodes.pop(key, None)
+        self._changed.add(key)
         self._link(key, node.upstreams if node else (), ())
-        self._set(key, None)
-        moved: dict[Key, bool] = {}
-        for below in tuple(self.downstreams(key)):
-            moved |= self._spread(below)
+        self._forget(key)
+
+    def settle(self) -> dict[Key, bool]:
+        """Compute anew what the changes since the last time have moved. Returns the assets whose age did: is it older
+        now? An edge that closes a ring carries nothing further, else ages could chase each other for ever.
+        """
+        self._order.closing()
+        changed, self._changed = self._changed, set()
+        waiting, seen, moved = [(self._order.place(key), key) for key in changed], set(changed), dict[Key, bool]()
+        heapq.heapify(waiting)
+        while waiting:
+            place, here = heapq.heappop(waiting)
+            if not self._compute(here, moved) and here not in changed:
+                continue
+            for below in self._below(here):
+                later = self._order.place(below)
+                if below not in seen and later > place:
+                    seen.add(below)
+                    heapq.heappush(waiting, (later, below))
         return moved
 
     def live(self, key: Key) -> datetime | None:
@@ -122,39 +141,39 @@ class Graph:
         node = self._nodes.get(key)
         return node.upstreams if node else ()
 
+    def _below(self, key: Key) -> Iterable[Key]:
+        return self._downstreams.get(key, ())
+
     def _link(self, key: Key, old: tuple[Key, ...], new: tuple[Key, ...]) -> None:
         before, after = set(old), set(new)
         for gone in before - after:
-            self._downstreams.get(gone, set()).discard(key)
+            self._downstreams[gone].discard(key)
+            self._changed.update(below for _, below in self._order.closing())
+            self._order.removed(gone, key)
+            self._forget(gone)
         for fresh in after - before:
             self._downstreams.setdefault(fresh, set()).add(key)
+            self._order.added(fresh, key)
         if before - after:
             self._cycles.removed(key)
         if after - before:
             self._cycles.added(key)
 
-    def _spread(self, key: Key) -> dict[Key, bool]:
-        """Recompute from this asset down as long as something moves.
+    def _forget(self, key: Key) -> None:
+        """Nothing is kept of what neither exists nor is named."""
+        if key not in self._nodes and not self._downstreams.get(key):
+            self._downstreams.pop(key, None)
+            self._order.forget(key)
 
-        What waits in the queue is not queued again, so that an asset below a thousand others is computed about once.
-        Without a cycle that settles; in one, values could chase each other, so its members are cut after MANY visits.
-        """
-        first: dict[Key, Age | None] = {}
-        visits: dict[Key, int] = {}
-        waiting: OrderedDict[Key, None] = OrderedDict({key: None})
-        while waiting:
-            here, _ = waiting.popitem(last=False)
-            visits[here] = visits.get(here, 0) + 1
-            node, before = self._nodes.get(here), self._ages.get(here)
-            age = self._age(here, node) if node else None
-            if age != before:
-                first.setdefault(here, before)
-                self._set(here, age)
-            elif here != key or visits[here] > 1:
-                continue
-            if visits[here] < MANY or not self._cycles.of(here):
-                waiting.update(dict.fromkeys(self._downstreams.get(here, ())))
-        return {moved: _is_older(before, self._ages.get(moved)) for moved, before in first.items()}
+    def _compute(self, here: Key, moved: dict[Key, bool]) -> bool:
+        """Has its age moved?"""
+        node, before = self._nodes.get(here), self._ages.get(here)
+        age = self._age(here, node) if node else None
+        if age == before:
+            return False
+        self._set(here, age)
+        moved[here] = _is_older(before, age)
+        return True
 
     def _set(self, key: Key, age: Age | None) -> None:
         before = self._ages.pop(key, None)

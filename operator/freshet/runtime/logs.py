@@ -28,7 +28,8 @@ QUIET = ("kopf", "aiohttp.access", "httpx", "httpcore")
 def about(key: Key) -> Iterator[None]:
     """Lines of this block are about the object that the key names."""
     field = "asset" if key.kind == "Asset" else "pipeline"
-    token = _ABOUT.set(MappingProxyType({"namespace": key.namespace, field: key.name}))
+    named = {"namespace": key.namespace, field: key.name} if key.name else {}
+    token = _ABOUT.set(MappingProxyType(named))
     try:
         yield
     finally:

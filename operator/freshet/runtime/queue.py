@@ -51,6 +51,7 @@ class WorkQueue:
         self._deadlines: Wakeups[datetime] = Wakeups()
         self._backoffs: Wakeups[float] = Wakeups()
         self._calm: set[Key] = set()
+        self._hasty: set[Key] = set()
         self._sooner = asyncio.Event()
         self._ended = asyncio.Event()
 
@@ -91,6 +92,12 @@ class WorkQueue:
             self._calm.add(key)
         self._deadlines.earliest(key, when)
         self._hurry(when <= (self._deadlines.head() or when))
+
+    def add_after(self, key: Key, delay: timedelta) -> None:
+        """Visit the key so much later, before all others, whatever is done to the wall clock."""
+        self._hasty.add(key)
+        self._backoffs.earliest(key, self._clock.monotonic() + delay.total_seconds())
+        self._hurry(True)
 
     def set_wake(self, key: Key, when: datetime | None, *, urgent: bool = True) -> None:
         """Replace the key's pending time: a visit knows best when to look again, and whether others may go before."""
@@ -188,7 +195,8 @@ class WorkQueue:
                 self.add(key, urgent=key not in self._calm)
                 self._calm.discard(key)
             for key in self._backoffs.pop_due(self._clock.monotonic()):
-                self.add(key)
+                self.add(key, urgent=key in self._hasty)
+                self._hasty.discard(key)
             with suppress(TimeoutError):  # wait_for of Python 3.11 may swallow the cancellation that ends all this
                 async with asyncio.timeout(self._pause()):
                     await self._sooner.wait()

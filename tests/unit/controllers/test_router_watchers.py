@@ -24,7 +24,7 @@ class Watched:
         kube: Any = nobody
         queue = WorkQueue(clock=clock)
         router = Router(world=World(cache=self.cache, kube=kube, queue=queue, clock=clock, settings=Settings()))
-        router.watchers.append(lambda keys: self.told.update(key.name for key in keys))
+        router.moves.watchers.append(lambda keys: self.told.update(key.name for key in keys))
         self.cache.subscribe(router.changed)
 
     def put(self, name: str, *, upstreams: tuple[str, ...] = (), **status: Any) -> set[str]:

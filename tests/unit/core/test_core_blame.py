@@ -45,11 +45,15 @@ class World:
 
     def _visit(self, name: str, now: datetime, ended: Mapping[str, Ended]) -> None:
         it = self.assets[name]
-        self.graph.put(it)
+        self._see(it)
         decision = self._decide(it, now, ended)
         self.wakes[name] = decision.wake_at
         self.assets[name] = msgspec.structs.replace(it, status=decision.status)
-        self.graph.put(self.assets[name])
+        self._see(self.assets[name])
+
+    def _see(self, it: Asset) -> None:
+        self.graph.put(it)
+        self.graph.settle()
 
     def _decide(self, it: Asset, now: datetime, ended: Mapping[str, Ended]) -> Decision:
         found = {key_of(other): other for other in self.assets.values()}

@@ -1,6 +1,7 @@
 """Live data times against a plain recursive reading of the rule; cycles; shapes of ten thousand."""
 
 import random
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from tests.unit.core.making import NOW, asset, source
 
 from freshet.api.asset import Asset, AssetStatus, Consumed, HistoryItem
 from freshet.api.view import Key
-from freshet.core.lineage import NEVER_OLD, Graph, inherits
+from freshet.core.lineage import NEVER_OLD, Age, Graph, Node, inherits, key_of
 
 VERSIONS = ["v1", "v2"]
 
@@ -21,6 +22,11 @@ def at(minutes: int | None) -> datetime | None:
 
 def key(name: str) -> Key:
     return Key("Asset", "ns", name)
+
+
+def put(graph: Graph, it: Asset) -> dict[Key, bool]:
+    graph.put(it)
+    return graph.settle()
 
 
 def root(name: str, minutes: int | None, version: str = "v1", *, static: bool = False) -> Asset:
@@ -98,15 +104,16 @@ def test_live_times_are_what_the_rule_says(states: list[Asset], gone: int) -> No
         before = {name: oracle(name, assets) for name in assets}
         assets[state.name] = state
         assert graph.preview(state) == oracle(state.name, assets)
-        moved = graph.put(state)
+        moved = put(graph, state)
         for name in assets:
             assert graph.live(key(name)) == told(name, assets)
         for name, then in before.items():
             now = oracle(name, assets)
             assert now == then or moved[key(name)] is (then is not None and (now is None or now < then))
-        assert graph.put(state) == {}
+        assert put(graph, state) == {}
     assets.pop(f"n{gone}", None)
     graph.remove(key(f"n{gone}"))
+    graph.settle()
     for name in assets:
         assert graph.live(key(name)) == told(name, assets)
 
@@ -114,36 +121,36 @@ def test_live_times_are_what_the_rule_says(states: list[Asset], gone: int) -> No
 def test_an_unchanged_check_makes_all_below_as_fresh() -> None:
     graph = Graph()
     for it in (root("s", 0), derived("b", {"s": "v1"}), derived("c", {"b": "v1"})):
-        graph.put(it)
-    assert graph.put(root("s", 5)) == dict.fromkeys([key("s"), key("b"), key("c")], False)
+        put(graph, it)
+    assert put(graph, root("s", 5)) == dict.fromkeys([key("s"), key("b"), key("c")], False)
     assert graph.live(key("c")) == at(5)
 
 
 def test_what_consumed_an_older_version_is_as_old_as_that_was() -> None:
     graph = Graph()
-    graph.put(root("s", 30, "v2"))
-    graph.put(derived("b", {"s": "v1"}, minutes=7))
+    put(graph, root("s", 30, "v2"))
+    put(graph, derived("b", {"s": "v1"}, minutes=7))
     assert graph.live(key("b")) == at(7)
 
 
 def test_an_asset_below_hundreds_of_others_follows_the_last_of_them() -> None:
     graph, middle = Graph(), [f"m{n}" for n in range(200)]
-    graph.put(root("s", 0))
+    put(graph, root("s", 0))
     for name in middle:
-        graph.put(derived(name, {"s": "v1"}))
-    graph.put(derived("bottom", dict.fromkeys(middle, "v1")))
-    graph.put(root("s", 9))
+        put(graph, derived(name, {"s": "v1"}))
+    put(graph, derived("bottom", dict.fromkeys(middle, "v1")))
+    put(graph, root("s", 9))
     assert graph.live(key("bottom")) == at(9)
     assert graph.root(derived("bottom", dict.fromkeys(middle, "v1"))) == key("s")
 
 
 def test_what_is_built_from_static_data_alone_never_grows_old() -> None:
     graph = Graph()
-    graph.put(root("seed", -500, static=True))
+    put(graph, root("seed", -500, static=True))
     below = [derived("b", {"seed": "v1"}), derived("c", {"b": "v1"}), derived("d", {"c": "v1", "s": "v1"})]
-    graph.put(root("s", 3))
+    put(graph, root("s", 3))
     for it in below:
-        graph.put(it)
+        put(graph, it)
     assert [graph.preview(it) for it in below] == [NEVER_OLD, NEVER_OLD, at(3)]
     assert [graph.live(key(it.name)) for it in below] == [None, None, at(3)]
     unsure = derived("e", {"seed": "v1", "x": "v1"}, minutes=None)
@@ -154,23 +161,24 @@ def test_the_root_is_the_first_that_did_not_follow() -> None:
     graph = Graph()
     chain = [root("s", 5, "v2"), derived("a", {"s": "v1"}), derived("b", {"a": "v1"}), derived("c", {"b": "v1"})]
     for it in chain:
-        graph.put(it)
+        put(graph, it)
     assert [graph.root(it).name for it in chain] == ["s", "a", "a", "a"]
     assert graph.followers(key("a")) == {key("b"), key("c")}
-    moved = graph.put(derived("a", {"s": "v2"}))
+    moved = put(graph, derived("a", {"s": "v2"}))
     assert moved.keys() == {key("a"), key("b"), key("c")}
     assert graph.followers(key("s")) == {key("a"), key("b"), key("c")}
     assert graph.followers(key("a")) == set()
     graph.remove(key("s"))
+    graph.settle()
     assert graph.followers(key("s")) == set()
 
 
 def test_moves_say_which_became_older() -> None:
     graph = Graph()
     for it in (root("s", 5), derived("a", {"s": "v1"}, minutes=1)):
-        graph.put(it)
-    assert graph.put(root("s", 9)) == {key("s"): False, key("a"): False}
-    assert graph.put(root("s", 12, "v2")) == {key("s"): False, key("a"): True}
+        put(graph, it)
+    assert put(graph, root("s", 9)) == {key("s"): False, key("a"): False}
+    assert put(graph, root("s", 12, "v2")) == {key("s"): False, key("a"): True}
 
 
 def test_rings_are_found_in_any_order_and_gone_when_cut() -> None:
@@ -178,13 +186,13 @@ def test_rings_are_found_in_any_order_and_gone_when_cut() -> None:
         graph = Graph()
         ups = {"a": ["c"], "b": ["a"], "c": ["b"], "d": ["c"]}
         for name in order:
-            graph.put(derived(name, dict.fromkeys(ups[name], "v1")))
+            put(graph, derived(name, dict.fromkeys(ups[name], "v1")))
             for known in order:
                 graph.cycle(key(known))
         assert [graph.cycle(key(name))[:1] for name in "abcd"] == [("a",), ("b",), ("c",), ()]
-        graph.put(derived("a", {}))
+        put(graph, derived("a", {}))
         assert [graph.cycle(key(name)) for name in "abcd"] == [(), (), (), ()]
-        graph.put(derived("a", {"c": "v1"}))
+        put(graph, derived("a", {"c": "v1"}))
         assert graph.cycle(key("b")) == ("b", "c", "a", "b")
         graph.remove(key("c"))
         assert [graph.cycle(key(name)) for name in "abd"] == [(), (), ()]
@@ -193,87 +201,115 @@ def test_rings_are_found_in_any_order_and_gone_when_cut() -> None:
 def test_a_long_ring_is_cut_short_in_words() -> None:
     graph = Graph()
     for n in range(5000):
-        graph.put(derived(str(n), {str((n - 1) % 5000): "v1"}))
+        put(graph, derived(str(n), {str((n - 1) % 5000): "v1"}))
     assert graph.cycle(key("7")) == (*(str(n) for n in range(7, 15)), "…", "7")
 
 
-@pytest.mark.parametrize("shape", ["chain", "star", "lattice"])
-@pytest.mark.parametrize("order", ["down", "up", "any"])
-def test_the_work_is_in_proportion(shape: str, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts of work, not durations: taking in, asking each for its cycle, one move of the root, one fault of it."""
-    count, work = 2000, {"ages": 0, "ups": 0}
-    parents = {
-        "chain": lambda n: [n - 1],
-        "star": lambda n: [0],
-        "lattice": lambda n: [0] if n <= 50 else [n - 50 + d for d in (0, 1, -1) if 0 < n - 50 + d < n],
-    }[shape]
-    age, ups = Graph._age, Graph._upstreams
-    monkeypatch.setattr(Graph, "_age", lambda *a: work.update(ages=work["ages"] + 1) or age(*a))
-    monkeypatch.setattr(Graph, "_upstreams", lambda *a: work.update(ups=work["ups"] + 1) or ups(*a))
-    assets = [derived(str(n), {str(p): "v1" for p in parents(n)}) for n in range(1, count)]
+WIDE = 100
+SHAPES: dict[str, Callable[[int], list[int]]] = {
+    "chain": lambda n: [n - 1],
+    "star": lambda n: [0],
+    "lattice": lambda n: [0] if n <= WIDE else [n - WIDE + d for d in (0, 1, -1) if 0 < n - WIDE + d < n],
+}
+
+
+def ten_thousand(shape: str, order: str) -> list[Asset]:
+    assets = [derived(str(n), {str(p): "v1" for p in SHAPES[shape](n)}) for n in range(1, 10_000)]
+    assets.insert(0, root("0", 0))
     if order != "down":
         random.Random(1).shuffle(assets) if order == "any" else assets.reverse()
-    graph = Graph()
-    graph.put(root("0", 0))
+    return assets
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("order", ["down", "up", "any"])
+def test_the_work_is_in_proportion(shape: str, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts of work, not durations, at ten thousand: the first list, one move of the root, one fault of it."""
+    ages, graph, assets = count_ages(monkeypatch), Graph(), ten_thousand(shape, order)
     for it in assets:
         graph.put(it)
-    work.update(ages=0, ups=0)
-    assert not any(graph.cycle(key(str(n))) for n in range(count))
-    assert work["ups"] <= 2 * count
-    assert len(graph.put(root("0", 5))) == count
-    assert work["ages"] <= 4 * count
-    work.update(ages=0)
-    assert len(graph.followers(key("0"))) == count - 1
+    assert len(graph.settle()) == len(ages) == 10_000
+    assert not any(graph.cycle(key_of(it)) for it in assets)
+    assert graph._order.steps <= 6 * 10_000
+    ages.clear()
+    assert len(put(graph, root("0", 5))) == len(ages) == 10_000
+    assert len(graph.followers(key("0"))) == 9_999
     assert {graph.root(it) for it in assets} == {key("0")}
-    assert work["ages"] == len(assets)
 
 
-@pytest.mark.parametrize("shape", ["chain", "star", "lattice"])
-def test_ten_thousand(shape: str) -> None:
-    parents = {
-        "chain": lambda n: [n - 1],
-        "star": lambda n: [0],
-        "lattice": lambda n: [0] if n <= 100 else [n - 100 + d for d in (0, 1, -1) if 0 < n - 100 + d < n],
-    }[shape]
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("order", ["down", "up"])
+def test_assets_that_come_one_by_one_cost_what_they_change(shape: str, order: str) -> None:
+    """Each is asked for its cycle, and what reads it, before the next one comes, as their visits do."""
     graph = Graph()
-    graph.put(root("0", 0))
-    for n in range(1, 10_000):
-        graph.put(derived(str(n), {str(p): "v1" for p in parents(n)}))
-    assert len(graph.put(root("0", 5))) == 10_000
-    assert graph.live(key("9999")) == at(5)
-    assert graph.cycle(key("5000")) == ()
+    for it in ten_thousand(shape, order):
+        graph.put(it)
+        assert not any(graph.cycle(asked) for asked in (key_of(it), *graph.downstreams(key_of(it))))
+    assert graph._order.steps <= 6 * 10_000
+
+
+def test_a_chain_that_comes_in_any_order_one_by_one() -> None:
+    graph = Graph()
+    for it in ten_thousand("chain", "any"):
+        graph.put(it)
+        assert not graph.cycle(key_of(it))
+    assert graph._order.steps <= 50 * 10_000
+
+
+def test_nothing_is_kept_of_what_is_gone() -> None:
+    graph = Graph()
+    for name in "abc":
+        put(graph, derived(name, {"s": "v1", "t": "v1"}))
+    for name in "abc":
+        graph.remove(key(name))
+    graph.settle()
+    kept = (graph._nodes, graph._ages, graph._downstreams, graph._followers, graph._changed, graph._order._places)
+    assert not any(kept)
+
+
+def count_ages(monkeypatch: pytest.MonkeyPatch) -> list[Key]:
+    """The assets whose ages are computed from here on, each time."""
+    computed: list[Key] = []
+    age = Graph._age
+
+    def counted(graph: Graph, key: Key, node: Node) -> Age:
+        computed.append(key)
+        return age(graph, key, node)
+
+    monkeypatch.setattr(Graph, "_age", counted)
+    return computed
 
 
 def test_cycles_are_named_and_do_not_hang() -> None:
     graph = Graph()
     ring = {"a": {"c": "v1", "s": "v1"}, "b": {"a": "v1", "t": "v1"}, "c": {"b": "v1"}}
-    graph.put(root("s", 1))
-    graph.put(root("t", 2))
+    put(graph, root("s", 1))
+    put(graph, root("t", 2))
     for name, consumed in ring.items():
-        graph.put(derived(name, consumed))
-    graph.put(derived("below", {"c": "v1"}))
+        put(graph, derived(name, consumed))
+    put(graph, derived("below", {"c": "v1"}))
     assert graph.cycle(key("a")) == ("a", "b", "c", "a")
     assert graph.cycle(key("below")) == ()
     for minutes in range(20):
-        graph.put(root("s", minutes))
-        graph.put(root("t", 20 - minutes))
+        put(graph, root("s", minutes))
+        put(graph, root("t", 20 - minutes))
     assert graph.root(derived("below", {"c": "v1"})) in {key(name) for name in (*ring, "s", "t")}
-    graph.put(derived("a", {"s": "v1"}))
+    put(graph, derived("a", {"s": "v1"}))
     assert graph.cycle(key("a")) == ()
     assert graph.live(key("below")) == at(1)
 
 
 def test_an_asset_that_names_itself() -> None:
     graph = Graph()
-    graph.put(derived("a", {"a": "v1"}))
+    put(graph, derived("a", {"a": "v1"}))
     assert graph.cycle(key("a")) == ("a", "a")
 
 
 def test_static_inputs_do_not_count_and_their_absence_is_no_age() -> None:
     graph = Graph()
-    graph.put(root("seed", -500, static=True))
-    graph.put(root("s", 3))
-    graph.put(derived("b", {"seed": "v1", "s": "v1"}))
+    put(graph, root("seed", -500, static=True))
+    put(graph, root("s", 3))
+    put(graph, derived("b", {"seed": "v1", "s": "v1"}))
     assert graph.live(key("b")) == at(3)
     assert graph.static(key("seed"))
     assert not graph.static(key("b"))

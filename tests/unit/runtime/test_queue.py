@@ -287,6 +287,28 @@ async def test_deadlines_are_urgent(queue: WorkQueue, clock: ManualClock) -> Non
     assert visited == [A, B, *others]
 
 
+async def test_what_is_to_come_soon_comes_though_the_clock_is_set_back_and_before_others(
+    queue: WorkQueue, clock: ManualClock
+) -> None:
+    visited: list[Key] = []
+
+    def visit(key: Key) -> None:
+        visited.append(key)
+        if len(visited) == 1:
+            clock.wall -= timedelta(hours=1)
+            clock.seconds += 0.02
+
+    queue.add_after(B, timedelta(milliseconds=20))
+    queue.add_after(B, timedelta(hours=1))
+    for number in range(3):
+        queue.add(Key("Asset", "demo", str(number)))
+    async with running(queue, visit, workers=1):
+        await settle(queue)
+        await asyncio.sleep(0.05)
+        await settle(queue)
+    assert B in visited
+
+
 async def test_kinds_apart_keep_nobody_waiting(clock: ManualClock) -> None:
     queue, visited, hangs = WorkQueue(clock=clock, apart=frozenset({"Slow"})), [], asyncio.Event()
     quick = asyncio.Event()
