@@ -6,56 +6,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.dbt_place import add_dbt_pipeline, add_model, runs_of
+from tests.support.dbt_place import CHAIN, add_dbt_pipeline, chain, chain_is_built_from, cloud, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
 from tests.support.operator import OperatorProcess
 from tests.support.waiting import wait_for
 
-GRAPH: Object = {
-    "models": [
-        {"name": "stg", "tests": [{"name": "unique_stg_id"}]},
-        {"name": "mart", "upstreams": ["stg"]},
-    ]
-}
-
 
 @pytest.fixture
 def stand_in(tmp_path: Path) -> Iterator[DbtCloudStandIn]:
     """A dbt Cloud of the test's own, whose runs are made up."""
-    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=GRAPH) as running:
+    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=CHAIN) as running:
         yield running
-
-
-def lay_out(place: Place, stand_in: DbtCloudStandIn, **dbt: Any) -> None:
-    """``stg`` on ``raw`` v1, ``mart`` on ``stg``, both built once."""
-    add_dbt_pipeline(place, stand_in, **dbt)
-    place.add_asset("raw")
-    add_model(place, "stg", model="stg", upstreams=["raw"])
-    add_model(place, "mart", model="mart", upstreams=["stg"])
-    for name in ("stg", "mart"):
-        place.wait_status(name, state="Missing")
-    place.announce("raw", "v1")
-    for name in ("stg", "mart"):
-        place.wait_status(name, state="Fresh")
-    wait_for(lambda: cursor(place), what="runs are counted from here")
-
-
-def cursor(place: Place) -> str:
-    """How far runs were taken."""
-    return str(place.get("pipelines", "shop")["status"].get("dbtCloud", {}).get("cursor", ""))
 
 
 def taken(place: Place, run: Object) -> Any:
     """Once the cursor has that run."""
-    return wait_for(lambda: f" {run['id']}@" in cursor(place), what=f"run {run['id']} is taken")
+    return wait_for(lambda: f" {run['id']}@" in cloud(place)["cursor"], what=f"run {run['id']} is taken")
 
 
 def test_a_run_of_others_counts_and_starts_nothing(
     place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
 ) -> None:
-    lay_out(place, stand_in)
+    chain(place, stand_in)
     run = stand_in.wait(stand_in.start_foreign(cause="nightly")["id"])
     status = place.wait_status("mart", version=str(run["id"]))
     assert status["considered"] == {"stg": str(run["id"])}
@@ -66,7 +40,7 @@ def test_a_run_of_others_counts_and_starts_nothing(
 
 
 def test_what_does_not_count_is_told_apart(place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess) -> None:
-    lay_out(place, stand_in)
+    chain(place, stand_in)
     before = place.status("stg")["version"]
     strangers: list[Object] = [
         {"steps_override": ["dbt compile"]},
@@ -78,7 +52,7 @@ def test_what_does_not_count_is_told_apart(place: Place, stand_in: DbtCloudStand
         {"target_name_override": "staging"},
     ]
     runs = [stand_in.wait(stand_in.start_foreign(**fields)["id"]) for fields in strangers]
-    stand_in.graph({"models": [{**model, "schema": "elsewhere"} for model in GRAPH["models"]]})
+    stand_in.graph({"models": [{**model, "schema": "elsewhere"} for model in CHAIN["models"]]})
     runs.append(stand_in.wait(stand_in.start_foreign(cause="into another schema")["id"]))
     for run in runs:
         taken(place, run)
@@ -89,7 +63,7 @@ def test_what_does_not_count_is_told_apart(place: Place, stand_in: DbtCloudStand
 def test_upstreams_that_moved_while_it_ran_are_due_again(
     place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
 ) -> None:
-    lay_out(place, stand_in)
+    chain(place, stand_in)
     place.patch("assets", "stg", {"spec": {"automation": {"when": "Manual"}}})
     run = stand_in.start_foreign(override={"seconds": 3.0})
     wait_for(lambda: stand_in.runs()[-1]["started_at"], what="it runs")
@@ -104,7 +78,7 @@ def test_upstreams_that_moved_while_it_ran_are_due_again(
 def test_a_failure_of_others_is_told_and_is_no_attempt(
     place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
 ) -> None:
-    lay_out(place, stand_in)
+    chain(place, stand_in)
     before = place.status("stg")
     run = stand_in.start_foreign(override={"outcomes": {"stg": "error"}})
     status = place.wait_status("stg", lambda it: it["lastRun"]["id"] == str(run["id"]))
@@ -113,13 +87,13 @@ def test_a_failure_of_others_is_told_and_is_no_attempt(
     place.quiet(watcher)
     assert len(runs_of(stand_in)) == 2
     place.announce("raw", "v2")
-    place.wait_status("mart", lambda it: place.status("stg")["considered"] == {"raw": "v2"} and it["state"] == "Fresh")
+    chain_is_built_from(place, "v2")
 
 
 def test_tests_of_others_hold_back_and_release(
     place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
 ) -> None:
-    lay_out(place, stand_in)
+    chain(place, stand_in)
     place.patch("assets", "mart", {"spec": {"automation": {"when": "Manual"}}})
     place.announce("raw", "v2")
     place.wait_status("stg", state="Fresh", considered={"raw": "v2"})
@@ -144,7 +118,7 @@ def at_rest(place: Place, stand_in: DbtCloudStandIn) -> bool:
 def test_an_idle_job_costs_one_list_request_a_poll(
     place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
 ) -> None:
-    lay_out(place, stand_in)
+    chain(place, stand_in)
     add_dbt_pipeline(place, stand_in, "second")
     wait_for(lambda: place.get("pipelines", "second")["status"].get("dbtCloud", {}).get("cursor"), what="it polls too")
     place.quiet(watcher)

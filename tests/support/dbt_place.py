@@ -7,7 +7,21 @@ from tests.support.freshet_objects import Place
 from tests.support.kube import Object
 from tests.support.waiting import wait_for
 
-__all__ = ["FAST", "OFTEN", "add_dbt_pipeline", "add_model", "built", "discover", "discovered", "runs_of"]
+__all__ = [
+    "CHAIN",
+    "FAST",
+    "OFTEN",
+    "add_dbt_pipeline",
+    "add_model",
+    "built",
+    "chain",
+    "chain_is_built_from",
+    "cloud",
+    "discover",
+    "discovered",
+    "move",
+    "runs_of",
+]
 
 FAST = {"FRESHET_DBT_POLL_FAST": "0.1"}
 OFTEN = {**FAST, "FRESHET_DBT_POLL_SLOW": "0.3"}
@@ -15,6 +29,10 @@ OFTEN = {**FAST, "FRESHET_DBT_POLL_SLOW": "0.3"}
 PATIENCE = 60
 SECRET = "dbt-cloud"
 PROJECT = "kaizen_wars"
+CHAIN: Object = {
+    "models": [{"name": "stg", "tests": [{"name": "unique_stg_id"}]}, {"name": "mart", "upstreams": ["stg"]}]
+}
+"""The graph of :func:`chain`."""
 
 
 def add_dbt_pipeline(place: Place, stand_in: DbtCloudStandIn, name: str = "shop", *, job: int = 1, **dbt: Any) -> None:
@@ -64,3 +82,40 @@ def built(stand_in: DbtCloudStandIn, *steps: str) -> Object:
     """A run that somebody else has started, when it has ended."""
     trigger = {"steps_override": list(steps)} if steps else {}
     return stand_in.wait(stand_in.start_foreign(**trigger)["id"])
+
+
+def chain(place: Place, stand_in: DbtCloudStandIn, own: Object | None = None, **dbt: Any) -> None:
+    """``stg`` on ``raw`` v1, ``mart`` on ``stg``, both built once by one run; ``own``: of the spec of ``stg``."""
+    add_dbt_pipeline(place, stand_in, **dbt)
+    place.add_asset("raw")
+    add_model(place, "stg", model="stg", upstreams=["raw"], **(own or {}))
+    add_model(place, "mart", model="mart", upstreams=["stg"])
+    for name in ("stg", "mart"):
+        place.wait_status(name, state="Missing")
+    place.announce("raw", "v1")
+    chain_is_built_from(place, "v1")
+    wait_for(lambda: cloud(place).get("cursor"), what="runs are counted from here")
+
+
+def move(place: Place, *versions: str) -> None:
+    """``raw`` moves, one version after the other, and the operator has seen each."""
+    for version in versions:
+        place.announce("raw", version)
+        place.wait_status("raw", version=version)
+
+
+def chain_is_built_from(place: Place, version: str, *, timeout: float = PATIENCE) -> Object:
+    """The status of ``mart`` once it is built from ``stg``, and that from ``raw`` of that version."""
+
+    def current(status: Object) -> bool:
+        stg = place.status("stg")
+        built = stg.get("considered") == {"raw": version} and status.get("considered") == {"stg": stg.get("version")}
+        return bool(built and stg.get("state") == status.get("state") == "Fresh")
+
+    return place.wait_status("mart", current, timeout=timeout)
+
+
+def cloud(place: Place, pipeline: str = "shop") -> Object:
+    """What a Pipeline knows of its job."""
+    found: Object = place.get("pipelines", pipeline).get("status", {}).get("dbtCloud", {})
+    return found

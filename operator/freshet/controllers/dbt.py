@@ -20,7 +20,6 @@ from freshet.controllers.dbt_line import Line, queued
 from freshet.controllers.dbt_poll import Poller
 from freshet.controllers.dbt_results import Rewards
 from freshet.controllers.dbt_runs import Runs
-from freshet.controllers.dbt_views import passed_on
 from freshet.controllers.world import World
 from freshet.core.automation import Waiting
 from freshet.dbtcloud import errors
@@ -167,7 +166,7 @@ class DbtReconciler:
         if batch is None and visit.run is None:
             return False
         try:
-            return await self._runs.step(visit, batch)
+            return await self._runs.step(visit, batch, settled=foreign == "Idle")
         finally:
             self._line.settled(visit.key)
 
@@ -175,9 +174,7 @@ class DbtReconciler:
         """What to run now; None where nothing may be started, and then why is shown."""
         key, pipeline, now = visit.key, visit.pipeline, self._world.clock.now()
         batch = await self._batcher.plan(pipeline, visit.spec)
-        for name, due in batch.passing.items():
-            asset = Key("Asset", pipeline.namespace, name)
-            self._world.hand_over(asset, passed_on(due, live=self._world.graph.live, of=asset, now=now))
+        self._batcher.pass_on(pipeline, batch)
         spent = {name: _budget(visit.spec) for name, why in batch.left.items() if why == conditions.BUDGET_EXHAUSTED}
         if spent:
             visit.wake(_tomorrow(now))

@@ -4,13 +4,14 @@ Being due is asked of the core anew each time; nothing is remembered but who is 
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from freshet.api.asset import Asset
 from freshet.api.names import ANNOTATION_REQUESTED_AT
 from freshet.api.pipeline import DbtCloudSpec, DbtRun, Pipeline, Spent
 from freshet.api.view import Key
+from freshet.controllers.dbt_views import passed_on
 from freshet.controllers.observe import Observer
 from freshet.controllers.world import World, pipeline_key
 from freshet.core import nodes
@@ -91,18 +92,37 @@ class Batcher:
         self._world = world
         self._observer = Observer(world=world)
 
-    async def plan(self, pipeline: Pipeline, spec: DbtCloudSpec) -> Batch:
-        """The next run, as things are now."""
+    async def plan(self, pipeline: Pipeline, spec: DbtCloudSpec, *, instead: DbtRun | None = None) -> Batch:
+        """The next run, as things are now; ``instead`` of one that was meant and certainly never sent."""
         models = {asset.name: asset for asset in self._models(pipeline)}
-        members = await self._members(pipeline, spec, models)
+        members = await self._members(pipeline, spec, models, instead=instead)
         due = {name: member.due for name, member in members.items() if member.due is not None}
+        limit = self._limit(pipeline, spec, instead)
         options = _first_options(due)
         if options is not None:
-            return self._asked(pipeline, spec, members, due, options)
+            return self._asked(pipeline, members, due, options, limit=limit)
         passing = {name: it for name, it in due.items() if members[name].passes}
         if passing:
             return Batch(passing=passing)
-        return self._batch(pipeline, spec, members, due, options=None)
+        return self._batch(members, due, options=None, limit=limit)
+
+    def reserved(self, pipeline: Pipeline, run: DbtRun) -> int:
+        """How many models the run was counted with when it was meant."""
+        return sum(node.unique_id.startswith("model.") for node in self.nodes(pipeline, run))
+
+    def _limit(self, pipeline: Pipeline, spec: DbtCloudSpec, instead: DbtRun | None) -> int:
+        """How many models may still be built."""
+        if spec.max_models_per_day is None:
+            return MOST
+        back = self.reserved(pipeline, instead) if instead else 0
+        return min(MOST, max(0, spec.max_models_per_day + back - spent_on(pipeline, self._world.clock.now())))
+
+    def pass_on(self, pipeline: Pipeline, batch: Batch) -> None:
+        """Have its views take in what their upstreams have."""
+        now, live = self._world.clock.now(), self._world.graph.live
+        for name, due in batch.passing.items():
+            asset = Key("Asset", pipeline.namespace, name)
+            self._world.hand_over(asset, passed_on(due, live=live, of=asset, now=now))
 
     def still_wanted(self, pipeline: Pipeline, run: DbtRun) -> bool:
         """Is there still an asset that this run is for?"""
@@ -129,16 +149,18 @@ class Batcher:
         assets = self._world.cache.assets_of(pipeline.namespace, pipeline.name)
         return [a for a in assets if a.kind == "DbtCloud" and a.metadata.deletion_timestamp is None]
 
-    async def _members(self, pipeline: Pipeline, spec: DbtCloudSpec, models: Mapping[str, Asset]) -> dict[str, _Member]:
+    async def _members(
+        self, pipeline: Pipeline, spec: DbtCloudSpec, models: Mapping[str, Asset], *, instead: DbtRun | None
+    ) -> dict[str, _Member]:
         """What may be due, and all models below it."""
-        hints = self._world.due.get(pipeline_key(pipeline, pipeline.name), ())
+        hints = {*self._world.due.get(pipeline_key(pipeline, pipeline.name), ()), *(instead.assets if instead else ())}
         todo = [name for name, asset in models.items() if name in hints or self._stirs(asset)]
         members: dict[str, _Member] = {}
         while todo:
             name = todo.pop()
             if name in members:
                 continue
-            members[name] = await self._member(pipeline, spec, models[name], mates=models)
+            members[name] = await self._member(spec, models[name], mates=models, instead=instead)
             below = self._world.graph.downstreams(key_of(models[name]))
             todo += [key.name for key in below if key.name in models]
         return members
@@ -153,25 +175,24 @@ class Batcher:
         )
         return any(up and up.status.version and up.status.version != status.considered.get(name) for name, up in found)
 
-    async def _member(self, pipeline: Pipeline, spec: DbtCloudSpec, asset: Asset, *, mates: Collection[str]) -> _Member:
+    async def _member(
+        self, spec: DbtCloudSpec, asset: Asset, *, mates: Collection[str], instead: DbtRun | None
+    ) -> _Member:
         observed = await self._observer.observe(asset, trouble=None)
+        if instead is not None and observed.active is not None and observed.active.name == instead.token:
+            observed = replace(observed, active=None)
         decision = decide(observed)
         rechecks = spec.mode != "Select" or "build" in spec.command.split()
         part = joining(_situation(observed, decision), trouble=decision.trouble, mates=mates, rechecks=rechecks)
         return _Member(asset=asset, decision=decision, part=part, passes=_passes(spec, asset, part.due))
 
     def _asked(
-        self,
-        pipeline: Pipeline,
-        spec: DbtCloudSpec,
-        members: Mapping[str, _Member],
-        due: Mapping[str, Due],
-        options: str,
+        self, pipeline: Pipeline, members: Mapping[str, _Member], due: Mapping[str, Due], options: str, *, limit: int
     ) -> Batch:
         """A run with options is for those who asked for them, and for what is below where they say so."""
         chosen = {name: it for name, it in due.items() if it.options == options}
         if not _read(options).downstream:
-            return self._batch(pipeline, spec, {name: members[name] for name in chosen}, chosen, options=options)
+            return self._batch({name: members[name] for name in chosen}, chosen, options=options, limit=limit)
         below = set(chosen)
         todo = list(chosen)
         while todo:
@@ -179,23 +200,19 @@ class Batcher:
             new = {key.name for key in found if key.name in members} - below
             below |= new
             todo += new
-        return self._batch(
-            pipeline, spec, {n: m for n, m in members.items() if n in below}, chosen, options=options, all=True
-        )
+        chosen_members = {name: member for name, member in members.items() if name in below}
+        return self._batch(chosen_members, chosen, options=options, limit=limit, all=True)
 
     def _batch(
         self,
-        pipeline: Pipeline,
-        spec: DbtCloudSpec,
         members: Mapping[str, _Member],
         due: Mapping[str, Due],
         *,
         options: str | None,
+        limit: int,
         all: bool = False,
     ) -> Batch:
         candidates = {name: _candidate(member, due=name in due, joins_anyway=all) for name, member in members.items()}
-        left = spent_on(pipeline, self._world.clock.now())
-        limit = MOST if spec.max_models_per_day is None else min(MOST, max(0, spec.max_models_per_day - left))
         planned = batch.plan(due=set(due), models=candidates, limit=limit)
         parts = {name: due.get(name) or members[name].part.due for name in (*planned.build, *planned.passed)}
         build = {name: parts[name] for name in planned.build}

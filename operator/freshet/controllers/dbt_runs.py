@@ -37,6 +37,8 @@ __all__ = ["Runs"]
 logger = logging.getLogger(__name__)
 
 DELIVERY = timedelta(seconds=5)
+PASSING = timedelta(seconds=1)
+"""How long views are given to take in the version that they hand on."""
 REFUSED = timedelta(hours=1)
 DIRECTLY = 30
 """A run of ours is asked for by its id once in so many of the shortest pauses between polls."""
@@ -56,8 +58,10 @@ class Runs:
             results_patience=fast * 150,
         )
 
-    async def step(self, visit: Visit, batch: Batch | None) -> bool:
-        """True when there is more to do at once. Raises DbtCloudError and NoToken."""
+    async def step(self, visit: Visit, batch: Batch | None, *, settled: bool = True) -> bool:
+        """True when there is more to do at once; ``settled``: runs of others are all taken in, so that what is due is
+        known. Raises DbtCloudError and NoToken.
+        """
         now, run, drive = self._world.clock.now(), visit.run, visit.drive
         if await self._corrected(visit):
             return True
@@ -72,7 +76,7 @@ class Runs:
             new_token=marker.new_token(now=now, random=os.urandom(5)),
             cancel=self._why_cancel(visit, now),
         )
-        return await self._act(visit, batch, action)
+        return await self._act(visit, batch, action, settled=settled)
 
     async def _corrected(self, visit: Visit) -> bool:
         """The answer to the request named one run and the list has our token on another: the token is ours."""
@@ -99,7 +103,7 @@ class Runs:
         seen = visit.run is not None and visit.run.id is not None and int(visit.run.id) in visit.drive.ended
         return replace(self._times, poll_every=timedelta(0)) if seen else self._times
 
-    async def _act(self, visit: Visit, batch: Batch | None, action: actions.Action) -> bool:
+    async def _act(self, visit: Visit, batch: Batch | None, action: actions.Action, *, settled: bool) -> bool:
         doers: dict[type, Callable[[Visit, Any], Awaitable[bool]]] = {
             actions.Post: self._post,
             actions.Look: self._look,
@@ -111,19 +115,33 @@ class Runs:
             actions.Abandon: self._abandon,
         }
         if isinstance(action, actions.WriteIntent):
+            if visit.run is not None:
+                return await self._renew(visit, visit.run, action, settled=settled)
+            assert batch is not None
             return await self._write_intent(visit, batch, action)
         if isinstance(action, actions.Wait):
             visit.wake(action.until)
         return await doers[type(action)](visit, action) if type(action) in doers else False
 
-    async def _write_intent(self, visit: Visit, batch: Batch | None, action: actions.WriteIntent) -> bool:
-        spent = None
-        if action.renewed and visit.run is not None:
-            run = msgspec.structs.replace(visit.run, at=action.at)
-        else:
-            assert batch is not None
-            run = self._readable(visit.pipeline, batch.run(token=action.token, at=action.at))
-            spent = self._spent(visit.pipeline, batch.billed)
+    async def _renew(self, visit: Visit, old: DbtRun, action: actions.WriteIntent, *, settled: bool) -> bool:
+        """What was meant was certainly never sent: mean what is due by now instead, or nothing."""
+        if not settled:
+            return False
+        batch = await self._batcher.plan(visit.pipeline, visit.spec, instead=old)
+        if batch.passing:
+            self._batcher.pass_on(visit.pipeline, batch)
+            visit.wake(self._world.clock.now() + PASSING)
+            return False
+        if not batch:
+            message = "what the run was for is not due any more"
+            return await self._abandon(visit, actions.Abandon(reason="NotNeeded", message=message))
+        return await self._write_intent(visit, batch, action, reserved=self._batcher.reserved(visit.pipeline, old))
+
+    async def _write_intent(
+        self, visit: Visit, batch: Batch, action: actions.WriteIntent, *, reserved: int = 0
+    ) -> bool:
+        run = self._readable(visit.pipeline, batch.run(token=action.token, at=action.at))
+        spent = self._spent(visit.pipeline, batch.billed - reserved)
         logger.debug("%s: %s: %s", visit.key, action, run.versions)
         await self._record(visit.pipeline, run=run, **({"spent": spent} if spent else {}))
         visit.drive.memory = visit.drive.memory.wrote(Intent(token=run.token, at=run.at), now=self._world.clock.now())
@@ -138,9 +156,7 @@ class Runs:
         return Spent(day=day_of(now), models=max(0, spent_on(pipeline, now) + more))
 
     def _reserved(self, visit: Visit) -> int:
-        """How many models the run was counted with when it was meant."""
-        nodes = self._batcher.nodes(visit.pipeline, visit.run) if visit.run else []
-        return sum(node.unique_id.startswith("model.") for node in nodes)
+        return self._batcher.reserved(visit.pipeline, visit.run) if visit.run else 0
 
     def _readable(self, pipeline: Pipeline, run: DbtRun) -> DbtRun:
         """Options that cannot be followed are told of and left out: they must not hold up the job's other models."""

@@ -26,7 +26,7 @@ class Idle:
 
 @dataclass(frozen=True, kw_only=True)
 class WriteIntent:
-    """PATCH the intent with resourceVersion, then :meth:`Memory.wrote`. A renewal keeps all but the time."""
+    """PATCH the intent with resourceVersion, then :meth:`Memory.wrote`. A renewal keeps the token, not what is due."""
 
     token: str
     at: datetime

@@ -47,6 +47,8 @@ class Memory:
     tried_look_at: datetime | None = None
     posts: int = 0
     retry_at: datetime | None = None
+    renew: bool = False
+    """A POST had no effect: what is due may have changed since, so the intent is renewed before the next."""
     trouble: str = ""
     refused: Refusal | None = None
     run: Run | None = None
@@ -72,7 +74,7 @@ class Memory:
         """The PATCH of an intent (new or renewed) was acknowledged: it may be sent."""
         kept = self if self.token == intent.token else Memory()
         fresh = replace(kept, token=intent.token, at=intent.at, first_seen=now, doubt=False)
-        return replace(fresh, looked_at=None, tried_look_at=None, retry_at=None, refused=None)
+        return replace(fresh, looked_at=None, tried_look_at=None, retry_at=None, renew=False, refused=None)
 
     def posting(self) -> "Memory":
         """A POST is about to begin: from here on it may have taken effect."""
@@ -87,7 +89,7 @@ class Memory:
         if isinstance(error, (errors.Unreachable, errors.RateLimited)):
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.posts - 1, 10))
             asked = timedelta(seconds=error.retry_after or 0)
-            return replace(self, doubt=False, retry_at=now + max(pause, asked), trouble=str(error))
+            return replace(self, doubt=False, retry_at=now + max(pause, asked), renew=True, trouble=str(error))
         if isinstance(error, (errors.AuthenticationFailed, errors.NotFound, errors.Refused)):
             return replace(self, doubt=False, refused=Refusal(reason=_reason(error), message=str(error)))
         return replace(self, trouble=str(error))

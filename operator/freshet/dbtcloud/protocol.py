@@ -13,7 +13,9 @@ it and tells :class:`Memory` what came of it. What is recorded survives a crash;
 An intent of which this process does not know that no POST can have taken effect is *in doubt*: it is looked for, never
 sent. Doubt ends in one of two ways. The run is found: it is adopted. Or a complete look that *began* after the window
 had passed did not find it: nothing can come any more. Then the intent is renewed (same token, new time, one PATCH)
-before it is sent again, so that a second crash finds a young intent and waits again.
+before it is sent again, so that a second crash finds a young intent and waits again. A renewal is for what is due then,
+with the versions of then: whatever moved while dbt Cloud was away is in the one run that follows, and if nothing is due
+any more there is none.
 
 The window counts from the intent's time: how late a POST may begin (`slack`), how long it may take (`post_timeout`),
 how late a run may show in the list (`list_lag`), and how far our clocks may differ (`clock_skew`). A POST begins within
@@ -28,13 +30,13 @@ Where the process may die, and what the next one does:
 3. between WriteIntent and Post: in doubt; not found after the window; renewed and sent;
 4. in Post, before or after the service took it, or its answer lost: in doubt; found, or sent again after the window;
 5. between Post and RecordId: in doubt; found and recorded;
-6. in Renew: as 2, since the token is the same whichever time is recorded;
+6. in Renew: as 2, since the token is the same whichever time is recorded, and no run was made for either;
 7. between RecordId and Finish: the id is recorded; polling goes on; results are fetched again, which changes nothing,
    because the run's id names the versions that it made;
 8. in Finish: either it happened (then the needs are met, and nothing is due) or it is done again.
 
-What certainly had no effect (no connection, 429) leaves no doubt and is sent again after a while. What was refused
-(4xx) is abandoned with the reason: the need stays due, and the caller decides when to try again. Only an intent
+What certainly had no effect (no connection, 429) leaves no doubt: it is renewed after a while and sent again. What was
+refused (4xx) is abandoned with the reason: the need stays due, and the caller decides when to try again. Only an intent
 without doubt is ever abandoned. Two things are assumed: a POST takes effect within `post_timeout` of its beginning or
 never, and a run shows in the list within `list_lag` of its creation. Both have room in the defaults.
 
@@ -139,7 +141,7 @@ def _send(intent: Intent, *, memory: Memory, now: datetime, settings: Settings, 
     if memory.retry_at is not None and now < memory.retry_at:
         return Wait(until=memory.retry_at, why=memory.trouble)
     limit = intent.at + settings.slack
-    if not intent.at <= now < limit:
+    if memory.renew or not intent.at <= now < limit:
         return WriteIntent(token=intent.token, at=now, renewed=True)
     return Post(token=intent.token, not_after=limit)
 

@@ -113,7 +113,11 @@ def test_an_ambiguous_answer_is_looked_for(error: errors.DbtCloudError) -> None:
 def test_what_had_no_effect_is_sent_again_after_a_while(error: errors.DbtCloudError, pause: timedelta) -> None:
     memory = OWN.posting().unsent(error, now=NOW)
     assert next_action(INTENT, memory) == Wait(until=NOW + pause, why=str(error))
-    assert isinstance(next_action(INTENT, memory, at=NOW + pause), WriteIntent | Post)
+    later = NOW + pause
+    assert next_action(INTENT, memory, at=later) == WriteIntent(token=TOKEN, at=later, renewed=True)
+    renewed = Intent(token=TOKEN, at=later)
+    again = next_action(renewed, memory.wrote(renewed, now=later), at=later)
+    assert again == Post(token=TOKEN, not_after=later + TIMES.slack)
 
 
 @pytest.mark.parametrize(

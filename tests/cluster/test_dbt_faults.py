@@ -1,0 +1,95 @@
+"""A dbt Cloud that answers badly: limits, pages of HTML, halves of JSON, wrong ids, slowness. Nothing is lost, nothing
+runs twice, and no attempt is used up.
+"""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.dbt_place import CHAIN, chain, chain_is_built_from, move, runs_of
+from tests.support.dbtcloud import DbtCloudStandIn
+from tests.support.freshet_objects import Place
+from tests.support.kube import Object
+from tests.support.operator import OperatorProcess
+from tests.support.waiting import wait_for
+
+TRIGGER, LIST, RUN = "/run/$", "/runs/$", r"/runs/\d+/$"
+RESULTS = "/run_results.json$"
+RETRY_AFTER = 2.0
+BURST = 2
+
+SPOILT: dict[str, list[Object]] = {
+    "HTML for everything": [{"action": "html", "method": "GET", "times": 6}],
+    "half a list": [{"action": "truncate", "method": "GET", "path": LIST, "times": 4}],
+    "half a run": [{"action": "truncate", "method": "GET", "path": RUN, "times": 3}],
+    "half the results": [{"action": "truncate", "method": "GET", "path": RESULTS, "times": 3}],
+    "a wrong id in the answer and in the list": [
+        {"action": "wrong_id", "method": "POST", "path": TRIGGER, "times": 1},
+        {"action": "wrong_id", "method": "GET", "path": LIST, "times": 3},
+    ],
+    "slow bodies": [
+        {"action": "slow", "method": "POST", "path": TRIGGER, "seconds": 1.0, "times": 1},
+        {"action": "slow", "method": "GET", "path": LIST, "seconds": 1.0, "times": 2},
+        {"action": "slow", "method": "GET", "path": RESULTS, "seconds": 1.0, "times": 1},
+    ],
+    "errors of the service": [{"action": "status", "status": 503, "method": "GET", "times": 6}],
+    "a full queue": [{"action": "queue_full", "method": "POST", "path": TRIGGER, "times": 1}],
+    "a clock that is ahead, and a lost answer": [
+        {"action": "clock_skew", "seconds": 90.0},
+        {"action": "lose", "method": "POST", "path": TRIGGER, "times": 1},
+    ],
+    "a clock that is behind, and a lost answer": [
+        {"action": "clock_skew", "seconds": -90.0},
+        {"action": "lose", "method": "POST", "path": TRIGGER, "times": 1},
+    ],
+}
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, watcher: OperatorProcess) -> Iterator[DbtCloudStandIn]:
+    """A dbt Cloud of the test's own, whose runs are made up."""
+    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=CHAIN) as running:
+        yield running
+
+
+def taken_in(place: Place) -> list[str]:
+    """The runs that ``mart`` knows, oldest first."""
+    return [item["id"] for item in reversed(place.status("mart")["history"])]
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_what_is_spoilt_loses_nothing_and_starts_nothing_twice(
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess, name: str
+) -> None:
+    chain(place, stand_in, own={"retries": {"limit": 0}})
+    stand_in.faults(SPOILT[name])
+    move(place, "v2")
+    chain_is_built_from(place, "v2")
+    assert not place.status("stg").get("failures")
+    assert [check["name"] for check in place.status("stg")["checks"]] == ["unique_stg_id"]
+    place.quiet(watcher)
+    assert len(runs_of(stand_in)) == 2
+    stand_in.wait(stand_in.start_foreign(cause="nightly")["id"])
+    wait_for(lambda: taken_in(place) == [str(run["id"]) for run in runs_of(stand_in)], what="each once, in order")
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_burst_of_429_is_sat_out_by_the_whole_account(
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess, method: str
+) -> None:
+    chain(place, stand_in, own={"retries": {"limit": 0}})
+    wait_for(lambda: not any(run["in_progress"] for run in stand_in.runs()), what="nothing is under way")
+    stand_in.forget_requests()
+    stand_in.faults([{"action": "rate_limit", "method": method, "retry_after": RETRY_AFTER, "times": BURST}])
+    move(place, "v2", "v3")
+    chain_is_built_from(place, "v3")
+    place.quiet(watcher)
+    asked = stand_in.requests()
+    refused = [entry for entry in asked if entry["status"] == 429]
+    assert len(refused) == BURST
+    for before, after in itertools.pairwise(asked):
+        if before["status"] == 429:
+            assert after["at"] - before["at"] >= RETRY_AFTER, (before, after)
+    assert not place.status("stg").get("failures")
+    assert len(runs_of(stand_in)) == 2 or method == "GET", "what moved meanwhile is in the run that was refused"
