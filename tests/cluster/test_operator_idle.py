@@ -1,4 +1,4 @@
-"""Once settled nothing is written; and one chain with a real load, run by the node agent."""
+"""Once settled nothing is written; and chains with real loads, run by the node agent."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from tests.support.freshet_objects import Place, load_result, user_job
 from tests.support.kube import Object
 from tests.support.node import NodeProcess
 from tests.support.operator import OperatorProcess
+from tests.support.postgres import postgres
 from tests.support.waiting import wait_for
 
 ORDERS: Object = {"asset": "orders", "csv": {"path": "/data/orders.csv"}, "table": "raw_orders"}
@@ -67,3 +68,22 @@ def test_a_real_load_and_a_real_count(place: Place, node: NodeProcess, tmp_path:
     with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as warehouse:
         assert warehouse.sql("SELECT sum(amount) FROM shop.raw_orders").fetchall() == [(60,)]
     node.assert_running()
+
+
+@pytest.mark.usefixtures("operator", "node")
+def test_the_same_on_postgres_with_dlts_settings_from_a_secret(place: Place, tmp_path: Path) -> None:
+    """Of the count's relation only the upstream is known: that is what the load has reported."""
+    (tmp_path / "orders.csv").write_text("id,amount\n1,10\n2,20\n3,30\n")
+    volumes = [{"name": "here", "hostPath": {"path": str(tmp_path)}}]
+    jobs = {"volumes": volumes, "volumeMounts": [{"name": "here", "mountPath": "/data"}]}
+    source = {**ORDERS, "write": {"disposition": "merge", "primaryKey": ["id"]}}
+    with postgres() as server:
+        place.add_secret("postgres", DESTINATION__POSTGRES__CREDENTIALS=server.url)
+        warehouse = {"dlt": {"destination": "postgres", "secretRef": {"name": "postgres"}}}
+        place.add_pipeline(sources=(source,), jobs=jobs, warehouse=warehouse)
+        place.add_asset("orders-count", pipeline="shop", upstreams=["orders"], materialize={"count": {}})
+        loaded = place.wait_status("orders", state="Fresh", rows=3, timeout=90)
+        counted = place.wait_status("orders-count", state="Fresh", rows=3, timeout=60)
+        assert (loaded["relation"], counted["relation"]) == ("shop.raw_orders", "shop.raw_orders")
+        assert counted["consumed"]["orders"]["version"] == loaded["version"]
+        assert server.query("SELECT sum(amount) FROM shop.raw_orders") == [(60,)]

@@ -1,39 +1,26 @@
 """Debian's Prometheus: its linter and tests of rules (promtool), and a server that scrapes for real."""
 
-import fcntl
-import os
 import shutil
 import socket
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import yaml
+from tests.support.debian import install
 from tests.support.process import die_with_parent
 from tests.support.waiting import wait_for
 
 __all__ = ["PrometheusServer", "promtool", "require_prometheus"]
 
-PACKAGE = "prometheus"
 START_SECONDS = 60
 
 
 def require_prometheus() -> None:
-    """Install Debian's package where it is missing; one test process does it, the others wait."""
-    if shutil.which("promtool") and shutil.which("prometheus"):
-        return
-    with (Path(tempfile.gettempdir()) / "freshet-tests-apt.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if shutil.which("promtool"):
-            return
-        before = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", PACKAGE]):
-            env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-            done = subprocess.run([*before, "apt-get", *command], capture_output=True, text=True, check=False, env=env)
-            assert done.returncode == 0, f"Prometheus cannot be installed: {done.stdout}{done.stderr}"
+    """Install Debian's package where it is missing."""
+    install("prometheus", found=lambda: shutil.which("promtool") and shutil.which("prometheus"))
 
 
 def promtool(*arguments: str | Path, input: str | None = None) -> str:

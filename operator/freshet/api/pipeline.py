@@ -60,12 +60,20 @@ class DuckDb(View, frozen=True, kw_only=True):
     schema: str | None = None
 
 
+class Dlt(View, frozen=True, kw_only=True):
+    """Any other destination that dlt ships, by its name there."""
+
+    destination: str
+    schema: str | None = None
+    secret_ref: SecretRef | None = None
+
+
 class Warehouse(View, frozen=True, kw_only=True):
     """Exactly one member is set."""
 
     databricks: Databricks | None = None
     duckdb: DuckDb | None = None
-    dlt: dict[str, Any] | None = None
+    dlt: Dlt | None = None
 
 
 class SourceSpec(View, frozen=True, kw_only=True):

@@ -84,7 +84,9 @@ async def _outside(
     if warehouse is not None and warehouse.databricks is not None and "warehouse.databricks.secretRef" in sound:
         yield await outside.databricks(pipeline, known[warehouse.databricks.secret_ref.name] or {})
     if warehouse is not None and warehouse.duckdb is not None:
-        yield outside.duckdb(pipeline, reached(assets))
+        yield outside.by_runs(pipeline, "DuckDB", reached(assets))
+    if warehouse is not None and warehouse.dlt is not None:
+        yield outside.by_runs(pipeline, f"dlt's destination {warehouse.dlt.destination}", reached(assets))
 
 
 def _same(asset: Asset, pipeline: Pipeline) -> bool:

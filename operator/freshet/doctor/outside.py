@@ -10,7 +10,7 @@ from freshet.dbtcloud.client import DbtCloud
 from freshet.dbtcloud.errors import DbtCloudError
 from freshet.doctor.findings import Finding, bad, good, unsure
 
-__all__ = ["databricks", "dbt_cloud", "duckdb"]
+__all__ = ["by_runs", "databricks", "dbt_cloud"]
 
 SECONDS = 20.0
 DBT_REMEDY = "docs/runbooks/dbt-cloud-unreachable.md"
@@ -60,14 +60,16 @@ async def _token(http: httpx.AsyncClient, text: Mapping[str, str]) -> str:
     return str(answer.json()["access_token"])
 
 
-def duckdb(pipeline: Pipeline, reached: bool | None) -> Finding:
-    """The file lies on a volume of the Jobs: what their newest run found is all that can be said from here."""
+def by_runs(pipeline: Pipeline, name: str, reached: bool | None) -> Finding:
+    """A DuckDB file lies on a volume of the Jobs, and the drivers of dlt's destinations are in their image: what their
+    newest run found is all that can be said from here.
+    """
     subject = _subject(pipeline)
     if reached is None:
-        return unsure(subject, "DuckDB: no load or count has opened it yet")
+        return unsure(subject, f"{name}: no load or count has opened it yet")
     if not reached:
-        return bad(subject, "DuckDB: the newest load or count could not use it", WAREHOUSE_REMEDY)
-    return good(subject, "DuckDB: the newest load or count used it")
+        return bad(subject, f"{name}: the newest load or count could not use it", WAREHOUSE_REMEDY)
+    return good(subject, f"{name}: the newest load or count used it")
 
 
 def _subject(pipeline: Pipeline) -> str:

@@ -33,6 +33,13 @@ def needs(pipeline: Pipeline) -> list[Need]:
         either = (("token",), ("clientId", "clientSecret"))
         field = "warehouse.databricks.secretRef"
         found.append(Need(field=field, secret=secret, keys=("host", "httpPath"), either=either))
+    dlt = spec.warehouse.dlt if spec.warehouse is not None else None
+    if dlt is not None and dlt.secret_ref is not None:
+        found.append(Need(field="warehouse.dlt.secretRef", secret=dlt.secret_ref.name))
+    for source in spec.sources:
+        if "secretRef" in source.csv:
+            field = f"sources[{source.asset}].csv.secretRef"
+            found.append(Need(field=field, secret=source.csv["secretRef"]["name"]))
     return [*found, *_of_jobs(pipeline)]
 
 

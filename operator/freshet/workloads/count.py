@@ -1,6 +1,7 @@
 """``freshet count``: how many rows a relation holds, and how recent they are.
 
-Small on purpose: it never imports dlt or pyarrow, and the Databricks connector only for Databricks.
+Small on purpose: it never imports pyarrow, dlt only for a destination of dlt's, and the Databricks connector only for
+Databricks.
 """
 
 from collections.abc import Mapping
@@ -50,6 +51,10 @@ def _ask(spec: CountSpec, parts: tuple[str, ...]) -> tuple[int, object]:
         from freshet.workloads.count_duckdb import ask_duckdb
 
         return ask_duckdb(spec.warehouse.duckdb, parts=parts, column=spec.data_time_column)
+    if spec.warehouse.dlt is not None:
+        from freshet.workloads.count_dlt import ask_dlt
+
+        return ask_dlt(spec.warehouse.dlt, relation=spec.relation, column=spec.data_time_column)
     from freshet.workloads.count_databricks import ask_databricks
 
     return ask_databricks(parts=parts, column=spec.data_time_column)
@@ -71,7 +76,7 @@ def relation_parts(spec: CountSpec) -> tuple[str, ...]:
             "RelationInvalid",
             f"The relation {spec.relation!r} has {len(parts)} parts: write schema.table or catalog.schema.table.",
         )
-    place = spec.warehouse.duckdb or spec.warehouse.databricks
+    place = spec.warehouse.duckdb or spec.warehouse.databricks or spec.warehouse.dlt
     if len(parts) == 1 and place is not None:
         parts = (place.schema, *parts)
     catalog = spec.warehouse.databricks.catalog if spec.warehouse.databricks else None

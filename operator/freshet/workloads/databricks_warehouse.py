@@ -5,7 +5,6 @@ then is read back, and only then the load is recorded. Every step may be lost, r
 out from the rows themselves.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from freshet.workloads.log import LOG
 from freshet.workloads.parse import Refused
 from freshet.workloads.spec import Databricks, IngestSpec
 from freshet.workloads.sql import identifier, qualified
-from freshet.workloads.warehouse import AnswerLost, Batch, Level, Outcome, TableMoved, TableState
+from freshet.workloads.warehouse import AnswerLost, Batch, Level, Outcome, TableMoved, TableState, next_load_id
 
 __all__ = ["DatabricksWarehouse"]
 
@@ -186,7 +185,7 @@ class DatabricksWarehouse:
         self, sql: Sql, place: tuple[str, str], incoming: Incoming, batch: Batch, before: TableState
     ) -> Outcome:
         target = (*place, self._table)
-        load_id = _load_id(batch, before)
+        load_id = next_load_id(batch, before)
         names = [column.name for column in batch.columns]
         disposition = self._spec.write.disposition
         if before.columns is None or disposition == "replace":
@@ -308,12 +307,6 @@ def _telling(error: BaseException) -> Exception:
         chain.append(found)
         found = found.__cause__ or found.__context__
     return Exception(" / ".join(f"{type(one).__name__}: {one}" for one in chain))
-
-
-def _load_id(batch: Batch, before: TableState) -> str:
-    """Derived from what is loaded onto what: whoever does the same gives it the same name."""
-    onto = before.level.load_id if before.level else ""
-    return hashlib.sha256(f"{batch.fingerprint}\n{onto}".encode()).hexdigest()[:24]
 
 
 def _make_schema(sql: Sql, place: tuple[str, str]) -> None:

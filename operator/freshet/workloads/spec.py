@@ -16,6 +16,7 @@ __all__ = [
     "CountSpec",
     "Csv",
     "Databricks",
+    "Dlt",
     "DuckDb",
     "IngestSpec",
     "RowChecks",
@@ -44,15 +45,23 @@ class Databricks(_Struct, frozen=True, kw_only=True):
     catalog: str | None = None
 
 
-class WarehouseSpec(_Struct, frozen=True, kw_only=True):
-    """Exactly one of the two."""
+class Dlt(_Struct, frozen=True, kw_only=True):
+    """``destination``: by its name in dlt; ``schema``: what dlt calls a dataset."""
+
+    destination: str
+    schema: str
+
+
+class WarehouseSpec(_Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Exactly one of the three. What is left out stays out of a load's fingerprint."""
 
     duckdb: DuckDb | None = None
     databricks: Databricks | None = None
+    dlt: Dlt | None = None
 
     def __post_init__(self) -> None:
-        if (self.duckdb is None) == (self.databricks is None):
-            raise ValueError("warehouse must hold exactly one of duckdb and databricks")
+        if sum(one is not None for one in (self.duckdb, self.databricks, self.dlt)) != 1:
+            raise ValueError("warehouse must hold exactly one of duckdb, databricks and dlt")
 
 
 class Csv(_Struct, frozen=True, kw_only=True):

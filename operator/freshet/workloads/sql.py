@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["identifier", "literal", "qualified", "split_relation", "struct"]
+__all__ = ["identifier", "literal", "qualified", "split_quoted", "split_relation", "struct"]
 
 
 def identifier(name: str, *, mark: str = '"') -> str:
@@ -26,11 +26,17 @@ def split_relation(text: str) -> tuple[str, ...]:
     """``a.b`` → ("a", "b"); parts may be quoted with double quotes or backticks. Raises ValueError where a part
     is empty or open.
     """
-    parts: list[str] = []
+    return tuple(part for part, _ in split_quoted(text))
+
+
+def split_quoted(text: str) -> tuple[tuple[str, bool], ...]:
+    """The same, telling of each part whether it was quoted: ``a."b"`` → (("a", False), ("b", True))."""
+    parts: list[tuple[str, bool]] = []
     rest = text.strip()
     while True:
+        quoted = rest[:1] in ('"', "`")
         part, rest = _part(rest)
-        parts.append(part)
+        parts.append((part, quoted))
         if not rest:
             return tuple(parts)
         if not rest.startswith("."):

@@ -1,10 +1,12 @@
 """What a load needs from a warehouse: a look, and one atomic write.
 
-A warehouse is a module of its own (``duckdb_warehouse``, ``databricks_warehouse``); ``open_warehouse`` knows which.
+A warehouse is a module of its own (``duckdb_warehouse``, ``databricks_warehouse``, ``dlt_warehouse``);
+``open_warehouse`` knows which.
 Between the look and the write no lock is held, so that parsing a large file keeps nobody waiting: ``load`` finds out
 whether the table is still as it was seen.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +19,17 @@ from freshet.workloads.inputs import InputFile
 from freshet.workloads.parse import Refused
 from freshet.workloads.spec import IngestSpec
 
-__all__ = ["AnswerLost", "Batch", "Level", "Outcome", "TableMoved", "TableState", "Warehouse", "open_warehouse"]
+__all__ = [
+    "AnswerLost",
+    "Batch",
+    "Level",
+    "Outcome",
+    "TableMoved",
+    "TableState",
+    "Warehouse",
+    "next_load_id",
+    "open_warehouse",
+]
 
 
 class TableMoved(Exception):
@@ -103,6 +115,12 @@ class Warehouse(Protocol):
     def relation(self) -> str: ...
 
 
+def next_load_id(batch: Batch, before: TableState) -> str:
+    """Derived from what is loaded onto what: whoever does the same gives it the same name."""
+    onto = before.level.load_id if before.level else ""
+    return hashlib.sha256(f"{batch.fingerprint}\n{onto}".encode()).hexdigest()[:24]
+
+
 def open_warehouse(spec: IngestSpec) -> Warehouse:
     if spec.warehouse.duckdb is not None:
         from freshet.workloads.duckdb_warehouse import DuckDbWarehouse
@@ -112,4 +130,8 @@ def open_warehouse(spec: IngestSpec) -> Warehouse:
         from freshet.workloads.databricks_warehouse import DatabricksWarehouse
 
         return DatabricksWarehouse(spec=spec, where=spec.warehouse.databricks)
-    raise ConfigError("WarehouseUnsupported", "The spec names no warehouse: give duckdb or databricks.")
+    if spec.warehouse.dlt is not None:
+        from freshet.workloads.dlt_warehouse import DltWarehouse
+
+        return DltWarehouse(spec=spec, where=spec.warehouse.dlt)
+    raise ConfigError("WarehouseUnsupported", "The spec names no warehouse: give duckdb, databricks or dlt.")

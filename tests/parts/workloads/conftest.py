@@ -11,6 +11,7 @@ import duckdb
 import msgspec
 import pytest
 from tests.parts.workloads.lake import TOKEN, Lake, environ_of
+from tests.support.postgres import PostgresServer, postgres
 
 from freshet.local.databricks.server import DatabricksServer
 from freshet.workloads.command import now
@@ -82,3 +83,9 @@ def lake(databricks: DatabricksServer, tmp_path: Path) -> Iterator[Lake]:
     databricks.faults.clear()
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    with postgres() as server:
+        yield server

@@ -76,6 +76,15 @@ def test_pods_fit_the_restricted_level_and_have_no_token(make: Any) -> None:
     assert pod["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "freshet"
 
 
+@pytest.mark.parametrize("make", [load, count, lambda it: cron(it)["spec"]["jobTemplate"]])
+def test_a_dlt_destination_gets_its_settings_from_its_secret(make: Any) -> None:
+    dlt = {"destination": "postgres", "secretRef": {"name": "pg"}}
+    pod = make(pipe(warehouse={"dlt": dlt}, jobs={"envFrom": [{"secretRef": {"name": "mine"}}]}))["spec"]["template"]
+    given = json.loads(variables(pod)["FRESHET_SPEC"])["warehouse"]
+    assert given == {"dlt": {"destination": "postgres", "schema": "p"}}
+    assert pod["spec"]["containers"][0]["envFrom"] == [{"secretRef": {"name": name}} for name in ("pg", "mine")]
+
+
 @pytest.mark.parametrize("make", [load, count])
 def test_jobs_are_ours_are_kept_and_are_tried_once(make: Any) -> None:
     job = make(pipe(timeout="90s"))

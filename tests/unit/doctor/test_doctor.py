@@ -126,15 +126,26 @@ JOBS = {
 
 
 def test_every_secret_that_a_pipeline_names_is_needed() -> None:
-    found = secrets.needs(pipeline(dbtCloud=DBT, warehouse=DATABRICKS, jobs=JOBS))
+    source = {"asset": "a", "csv": {"path": "s3://b/x.csv", "secretRef": {"name": "bucket"}}}
+    found = secrets.needs(pipeline(dbtCloud=DBT, warehouse=DATABRICKS, jobs=JOBS, sources=[source]))
     assert [(need.secret, need.keys) for need in found] == [
         ("dbt", ("token",)),
         ("hook", ("k",)),
         ("bricks", ("host", "httpPath")),
+        ("bucket", ()),
         ("extra", ("a",)),
         ("all", ()),
         ("registry", ()),
     ]
+
+
+def test_the_secret_of_a_dlt_destination_is_needed_where_one_is_named() -> None:
+    dlt: dict[str, Any] = {"destination": "postgres"}
+    assert secrets.needs(pipeline(warehouse={"dlt": dlt})) == []
+    made = pipeline(warehouse={"dlt": {**dlt, "secretRef": {"name": "pg"}}})
+    (need,) = secrets.needs(made)
+    assert secrets.judge(made, need, None).message == "Secret pg (warehouse.dlt.secretRef) does not exist"
+    assert secrets.judge(made, need, {"DESTINATION__POSTGRES__CREDENTIALS": b"u"}).level == "good"
 
 
 def judged(secret: dict[str, bytes] | None) -> Finding:
@@ -172,5 +183,6 @@ def test_keys_that_are_missing_are_named(secret: dict[str, bytes], lacks: str | 
 
 
 @pytest.mark.parametrize(("reached", "level"), [(True, "good"), (False, "bad"), (None, "unsure")])
-def test_duckdb_is_known_by_its_runs(reached: bool | None, level: str) -> None:
-    assert outside.duckdb(pipeline(), reached).level == level
+def test_what_only_the_jobs_reach_is_known_by_their_runs(reached: bool | None, level: str) -> None:
+    found = outside.by_runs(pipeline(), "DuckDB", reached)
+    assert (found.level, found.message.split(":")[0]) == (level, "DuckDB")

@@ -60,13 +60,15 @@ def env(values: dict[str, Any]) -> list[dict[str, Any]]:
 def warehouse_spec(pipeline: Pipeline) -> dict[str, Any]:
     """The ``warehouse`` of FRESHET_SPEC: where, without the Secret (docs/contract.md)."""
     warehouse = pipeline.spec.warehouse or Warehouse()
+    default = pipeline.name.replace("-", "_")
     if warehouse.databricks is not None:
         databricks = warehouse.databricks
         return {"databricks": {"schema": databricks.schema, "catalog": databricks.catalog}}
     if warehouse.duckdb is not None:
-        schema = warehouse.duckdb.schema or pipeline.name.replace("-", "_")
-        return {"duckdb": {"path": warehouse.duckdb.path, "schema": schema}}
-    return {"dlt": warehouse.dlt}
+        return {"duckdb": {"path": warehouse.duckdb.path, "schema": warehouse.duckdb.schema or default}}
+    if warehouse.dlt is not None:
+        return {"dlt": {"destination": warehouse.dlt.destination, "schema": warehouse.dlt.schema or default}}
+    return {}
 
 
 def warehouse_env(pipeline: Pipeline) -> list[dict[str, Any]]:
@@ -79,6 +81,12 @@ def warehouse_env(pipeline: Pipeline) -> list[dict[str, Any]]:
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key, "optional": True}}}
         for name, key in SECRET_KEYS.items()
     ]
+
+
+def _warehouse_env_from(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """All keys of the Secret of a dlt destination: they are named as dlt names its settings."""
+    dlt = (pipeline.spec.warehouse or Warehouse()).dlt
+    return [{"secretRef": {"name": dlt.secret_ref.name}}] if dlt is not None and dlt.secret_ref is not None else []
 
 
 def pod_template(
@@ -97,7 +105,7 @@ def pod_template(
         "image": jobs.image or image,
         "command": command,
         "env": [*env, RUN, *warehouse_env(pipeline), *jobs.env],
-        "envFrom": [*jobs.env_from, *env_from],
+        "envFrom": [*_warehouse_env_from(pipeline), *jobs.env_from, *env_from],
         "resources": jobs.resources or RESOURCES,
         "volumeMounts": [{"name": "freshet-tmp", "mountPath": "/tmp"}, *jobs.volume_mounts],
         "terminationMessagePath": names.TERMINATION_LOG,

@@ -1,0 +1,31 @@
+"""A count at any destination of dlt's that speaks SQL."""
+
+from freshet.workloads.dlt_destination import opened
+from freshet.workloads.errors import ConfigError
+from freshet.workloads.spec import Dlt
+from freshet.workloads.sql import split_quoted
+
+__all__ = ["ask_dlt"]
+
+
+def ask_dlt(where: Dlt, *, relation: str, column: str | None) -> tuple[int, object]:
+    """(rows, newest value of ``column``). Raises WorkloadError."""
+    parts = split_quoted(relation)
+    if len(parts) == 1:
+        parts = ((where.schema, False), *parts)
+    name = ".".join(part for part, _ in parts)
+    with opened(where, name="freshet_count", what=f"the count of {name}", relation=name) as place:
+        quoted = place.relation(parts)
+        newest = f"max({place.relation([(_own(column, place.names(quoted), name), True)])})" if column else "NULL"
+        rows, found = place.ask(f"SELECT count(*), {newest} FROM {quoted}")[0]
+    return int(rows), found
+
+
+def _own(column: str, names: list[str], relation: str) -> str:
+    """The column as the relation spells it."""
+    found = next((name for name in names if name.lower() == column.lower()), None)
+    if found is None:
+        raise ConfigError(
+            "DataTimeColumnMissing", f"dataTimeColumn {column} is not in {relation}, which has {', '.join(names)}."
+        )
+    return found

@@ -1,0 +1,202 @@
+"""Any destination that dlt ships and that speaks SQL, opened by its name; settings come from the pod's environment.
+
+dlt's own configuration is all there is: the keys of ``warehouse.dlt.secretRef`` are variables of the pod, named as dlt
+names its settings (docs/loads.md, "Other destinations").
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from freshet.workloads.dlt_load import prepare
+from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
+from freshet.workloads.spec import Dlt
+
+__all__ = ["Place", "normalized", "opened", "sentence"]
+
+_REFUSED = r"authentication failed|no password supplied|invalid credentials|login failed|password is incorrect|\b401\b"
+_FORBIDDEN = r"permission denied|insufficient privileg|not authorized|access denied|\b403\b"
+
+
+class Place:
+    """One dataset (schema) of a destination. ``client`` is dlt's job client, connected."""
+
+    def __init__(self, *, pipeline: Any, client: Any) -> None:
+        self._pipeline = pipeline
+        self._client = client
+        self._sql = client.sql_client
+
+    @property
+    def capabilities(self) -> Any:
+        return self._client.capabilities
+
+    @property
+    def schema(self) -> str:
+        return str(self._sql.dataset_name)
+
+    def table(self, name: str) -> str:
+        """As dlt calls the table of that name."""
+        return str(self._client.schema.naming.normalize_table_identifier(name))
+
+    def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows of one statement, whose ``%s`` marks are filled by ``values``. Raises what dlt raises."""
+        return [tuple(row) for row in self._sql.execute_sql(statement, *values) or ()]
+
+    def named(self, table: str) -> str:
+        """The table in full, quoted for a statement."""
+        return str(self._sql.make_qualified_table_name(self.table(table)))
+
+    def quoted(self, name: str) -> str:
+        return str(self._sql.escape_column_name(name))
+
+    def columns(self, table: str) -> dict[str, Mapping[str, Any]]:
+        """dlt's view of the table's columns, by name; empty where there is no table."""
+        found: dict[str, Mapping[str, Any]] = self._client.get_storage_table(self.table(table))[1]
+        return {name.lower(): column for name, column in found.items()}
+
+    def names(self, relation: str) -> list[str]:
+        """The columns of a table or view, which may lie in any schema; ``relation`` is quoted."""
+        with self._sql.execute_query(f"SELECT * FROM {relation} WHERE 1 = 0") as cursor:
+            return [str(column[0]) for column in cursor.description]
+
+    def relation(self, parts: Sequence[tuple[str, bool]]) -> str:
+        """Names that were not quoted, (name, False), are folded as this destination folds them."""
+        fold: Callable[[str], str] = self.capabilities.casefold_identifier
+        escape: Callable[[str], str] = self.capabilities.escape_identifier
+        return ".".join(escape(name if quoted else fold(name)) for name, quoted in parts)
+
+    def run(self, resources: Iterable[Any], *, file_format: str | None = None) -> None:
+        """One dlt package, loaded to its end. Raises what dlt raises."""
+        import dlt
+
+        made = list(resources)
+        name = self._client.schema.name
+        info = self._pipeline.run(
+            dlt.source(lambda: made, name=name, max_table_nesting=0)(), loader_file_format=file_format
+        )
+        info.raise_on_failed_jobs()
+
+
+def normalized(name: str) -> str:
+    """As dlt writes a name: in snake_case, where ``a__b`` becomes ``a_b``."""
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+    from dlt.common.normalizers.naming.snake_case import NamingConvention
+
+    return str(NamingConvention().normalize_table_identifier(name))
+
+
+@contextmanager
+def opened(where: Dlt, *, name: str, what: str, relation: str) -> Iterator[Place]:
+    """A connection. ``name``: of dlt's pipeline and schema; ``what`` is being done, such as "the load of a.b".
+
+    What goes wrong inside becomes a WorkloadError with a sentence.
+    """
+    with tempfile.TemporaryDirectory(prefix="freshet-dlt-") as folder:
+        prepare(Path(folder))
+        os.environ["SCHEMA__NAMING"] = "snake_case"
+        try:
+            pipeline = _pipeline(where, name=name, folder=Path(folder))
+            with _client(pipeline, where) as client:
+                yield Place(pipeline=pipeline, client=client)
+        except Exception as error:
+            if _is_ours(error):
+                raise
+            raise sentence(error, where=where, what=what, relation=relation) from error
+
+
+def _is_ours(error: Exception) -> bool:
+    from freshet.workloads.warehouse import AnswerLost, TableMoved
+
+    return isinstance(error, (WorkloadError, TableMoved, AnswerLost))
+
+
+def _pipeline(where: Dlt, *, name: str, folder: Path) -> Any:
+    """Fresh each time: nothing that an earlier run left comes along, nothing is restored from the destination."""
+    import dlt
+    from dlt.common.destination import Destination
+
+    destination = Destination.from_reference(where.destination)
+    if "insert-from-staging" in (destination.capabilities().supported_replace_strategies or ()):
+        destination = Destination.from_reference(where.destination, replace_strategy="insert-from-staging")
+    pipeline = dlt.pipeline(
+        name, pipelines_dir=str(folder / "pipelines"), destination=destination, dataset_name=where.schema
+    )
+    pipeline.config.restore_from_destination = False
+    return pipeline
+
+
+@contextmanager
+def _client(pipeline: Any, where: Dlt) -> Iterator[Any]:
+    from dlt.common.schema import Schema
+    from dlt.destinations.job_client_impl import SqlJobClientBase
+
+    pipeline._inject_schema(Schema(pipeline.pipeline_name))
+    with pipeline.destination_client() as client:
+        if not isinstance(client, SqlJobClientBase):
+            raise ConfigError(
+                "WarehouseUnsupported",
+                f"dlt's destination {where.destination} has no tables that SQL could read back, which freshet needs to"
+                " know what it loaded: use one that has, such as postgres or snowflake.",
+            )
+        yield client
+
+
+def sentence(error: Exception, *, where: Dlt, what: str, relation: str) -> WorkloadError:
+    """What dlt or a driver said, for people; their own words may hold values and stay in the log of ``--debug``."""
+    from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity, UnknownDestinationModule
+    from dlt.common.exceptions import MissingDependencyException
+
+    name, chain = where.destination, list(_chain(error))
+    for one in chain:
+        if isinstance(one, MissingDependencyException):
+            wanted = ", ".join(one.dependencies)
+            return ConfigError(
+                "DriverMissing",
+                f"The image of this Job lacks what dlt's destination {name} needs ({wanted}): set jobs.image to one"
+                " that has it (docs/loads.md, Other destinations).",
+            )
+        if isinstance(one, UnknownDestinationModule):
+            return ConfigError("WarehouseUnsupported", f"dlt ships no destination {name}: mend warehouse.dlt.")
+        if isinstance(one, ConfigFieldMissingException):
+            return _missing(name, one.fields)
+        if isinstance(one, ConfigurationException):
+            return _missing(name, ["credentials"], how="has settings that cannot be read, first of all")
+        if isinstance(one, DestinationUndefinedEntity):
+            return InputError(
+                "RelationMissing",
+                f"There is no table or view {relation} in the warehouse: build it first, or mend the count's relation.",
+            )
+    return _of_driver(" / ".join(map(str, chain)), type(chain[-1]).__name__, name=name, what=what)
+
+
+def _missing(name: str, fields: Iterable[str], *, how: str = "lacks") -> ConfigError:
+    wanted = ", ".join(f"DESTINATION__{name}__{field}".upper() for field in fields)
+    return ConfigError("CredentialsMissing", f"dlt's destination {name} {how} {wanted}: see warehouse.dlt.secretRef.")
+
+
+def _of_driver(text: str, kind: str, *, name: str, what: str) -> WorkloadError:
+    if re.search(_REFUSED, text, re.IGNORECASE):
+        return ConfigError(
+            "AuthenticationFailed",
+            f"dlt's destination {name} refuses the credentials: renew them in the Secret (warehouse.dlt.secretRef).",
+        )
+    if re.search(_FORBIDDEN, text, re.IGNORECASE):
+        return ConfigError("PermissionDenied", f"The credentials for {name} do not allow {what}: grant what it needs.")
+    return Unavailable(
+        "WarehouseUnavailable",
+        f"dlt's destination {name} did not do {what} ({kind}): it is tried again; --debug shows the details.",
+    )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    found: BaseException | None = error
+    while found is not None and found not in seen:
+        seen.append(found)
+        yield found
+        found = found.__cause__ or found.__context__

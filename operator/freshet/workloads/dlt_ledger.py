@@ -1,0 +1,76 @@
+"""freshet's own record at a destination of dlt's: ``_freshet_loads``, one row for each load, with the files it took.
+
+dlt writes it, in a package of its own after the rows were counted. Rows carry the id of their load (``LOAD_ID``).
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from freshet.workloads.databricks_ledger import LOAD_ID
+from freshet.workloads.dlt_destination import Place
+from freshet.workloads.ledger import LOADS
+from freshet.workloads.warehouse import Level
+
+__all__ = ["LOAD_ID", "level_of", "record", "taken_by"]
+
+_COLUMNS = {
+    "load_id": "text",
+    "asset": "text",
+    "table_name": "text",
+    "fingerprint": "text",
+    "version": "text",
+    "updated_at": "timestamp",
+    "data_time": "timestamp",
+    "rows": "bigint",
+    "previous_rows": "bigint",
+    "rows_in": "bigint",
+    "rows_loaded": "bigint",
+    "rows_rejected": "bigint",
+    "bytes": "bigint",
+    "finished_at": "timestamp",
+    "made_anew": "bool",
+    "files": "text",
+}
+
+
+def level_of(place: Place, table: str) -> Level | None:
+    """What the newest load of the table left; None where none is recorded."""
+    if not place.columns(LOADS):
+        return None
+    names = ("load_id", "version", "fingerprint", "updated_at", "data_time", "rows", "previous_rows")
+    loads, own = place.named(LOADS), place.quoted("table_name")
+    newest = f"SELECT max({place.quoted('finished_at')}) FROM {loads} WHERE {own} = %s"
+    found = place.ask(
+        f"SELECT {', '.join(map(place.quoted, names))} FROM {loads}"
+        f" WHERE {own} = %s AND {place.quoted('finished_at')} = ({newest})",
+        table,
+        table,
+    )
+    return Level(**dict(zip(names, found[0], strict=True))) if found else None
+
+
+def taken_by(place: Place, table: str) -> dict[str, str]:
+    """Path → sha256 of each file whose rows are in the table: those of the loads since it was last made anew."""
+    if not place.columns(LOADS):
+        return {}
+    found = place.ask(
+        f"SELECT {place.quoted('made_anew')}, {place.quoted('files')} FROM {place.named(LOADS)}"
+        f" WHERE {place.quoted('table_name')} = %s ORDER BY {place.quoted('finished_at')}",
+        table,
+    )
+    taken: dict[str, str] = {}
+    for anew, files in found:
+        if anew:
+            taken.clear()
+        taken.update(json.loads(files))
+    return taken
+
+
+def record(place: Place, *, table: str, values: Mapping[str, Any], files: Mapping[str, str]) -> None:
+    """One more row; ``values`` lacks what is said beside it."""
+    import dlt
+
+    row = {"table_name": table, **values, "files": json.dumps(files)}
+    columns = {name: {"name": name, "data_type": kind, "nullable": True} for name, kind in _COLUMNS.items()}
+    place.run([dlt.resource([row], name=LOADS, write_disposition="append", columns=columns)])

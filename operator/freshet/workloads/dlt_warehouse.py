@@ -1,0 +1,217 @@
+"""Loads into any destination that dlt ships and that speaks SQL, by dlt's own append, replace and merge.
+
+What is in the table is counted before a load is reported, and what the same input has loaded is not loaded again. There
+is no promise beyond that: two loads at once, or one that is cut off and whose input changes meanwhile, may leave rows
+twice (docs/loads.md, "Other destinations").
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from freshet.workloads import dlt_ledger as ledger
+from freshet.workloads.columns import Column, snake
+from freshet.workloads.count import as_time
+from freshet.workloads.dlt_destination import Place, normalized, opened
+from freshet.workloads.dlt_types import arrow_type, expect_known, from_dlt, stored
+from freshet.workloads.errors import ConfigError, Unavailable
+from freshet.workloads.log import LOG
+from freshet.workloads.spec import Dlt, IngestSpec
+from freshet.workloads.warehouse import AnswerLost, Batch, Outcome, TableMoved, TableState, next_load_id
+
+__all__ = ["DltWarehouse"]
+
+_REJECTED = {"load_id": "text", "path": "text", "line": "bigint", "column": "text", "reason": "text", "raw": "text"}
+
+
+class DltWarehouse:
+    """One table at one destination of dlt's (``warehouse.Warehouse``)."""
+
+    def __init__(self, *, spec: IngestSpec, where: Dlt) -> None:
+        self._spec = spec
+        self._where = where
+        self._name = f"freshet_{snake(spec.asset or spec.table)}"
+
+    @cached_property
+    def relation(self) -> str:
+        return f"{normalized(self._where.schema)}.{normalized(self._spec.table)}"
+
+    def stored(self, kind: str) -> str:
+        return stored(kind)
+
+    def inspect(self) -> TableState:
+        with opened(self._where, name=self._name, what=self._what, relation=self.relation) as place:
+            return self._state(place)
+
+    def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
+        expect_known(batch.columns)
+        with opened(self._where, name=self._name, what=self._what, relation=self.relation) as place:
+            before = self._state(place)
+            if _token(before) != _token(expected):
+                raise TableMoved
+            self._expect_types(batch, before)
+            load_id = next_load_id(batch, before)
+            self._clear(place, load_id, before)
+            place.run(self._resources(place, batch, load_id), file_format=self._format(place))
+            rows, written = self._rows(place, load_id)
+            if written != batch.rows:
+                raise AnswerLost(self._incomplete(written, batch.rows))
+            self._record(place, batch, before, load_id=load_id, rows=rows)
+            level = ledger.level_of(place, self._table)
+            if level is None or level.load_id != load_id:
+                raise TableMoved
+        return Outcome(level=level, changed=True, written=written)
+
+    @property
+    def _what(self) -> str:
+        return f"the load of {self.relation}"
+
+    @property
+    def _rejected(self) -> str:
+        return f"{self._table}_rejected"
+
+    @property
+    def _table(self) -> str:
+        return self.relation.partition(".")[2]
+
+    def _state(self, place: Place) -> TableState:
+        columns, level = place.columns(self._table), ledger.level_of(place, self._table)
+        if not columns:
+            return TableState(columns=None, level=level, rows=0)
+        taken = ledger.taken_by(place, self._table) if self._spec.write.disposition == "append" else {}
+        return TableState(
+            columns=tuple(
+                Column(name=name, type=from_dlt(found)) for name, found in columns.items() if name != ledger.LOAD_ID
+            ),
+            level=level,
+            rows=int(place.ask(f"SELECT count(*) FROM {place.named(self._table)}")[0][0]),
+            taken=taken,
+            marked=ledger.LOAD_ID in columns,
+        )
+
+    def _expect_types(self, batch: Batch, before: TableState) -> None:
+        """dlt adds columns and changes none."""
+        held = {column.name: column.type for column in before.columns or ()}
+        for column in batch.columns:
+            if held.get(column.name, stored(column.type)) != stored(column.type):
+                raise ConfigError(
+                    "SchemaConflict",
+                    f"Column {column.name} is {held[column.name]} in {self.relation}, but csv.schema says"
+                    f" {column.type}: mend csv.schema, or drop the table to load it anew.",
+                )
+
+    def _clear(self, place: Place, load_id: str, before: TableState) -> None:
+        """Rows of this very load, which was cut off before it was recorded."""
+        if before.marked and self._spec.write.disposition == "append":
+            _take_out(place, self._table, mark=ledger.LOAD_ID, load_id=load_id)
+        if place.columns(self._rejected):
+            _take_out(place, self._rejected, mark="load_id", load_id=load_id)
+
+    def _resources(self, place: Place, batch: Batch, load_id: str) -> Iterator[Any]:
+        import dlt
+
+        yield dlt.resource(
+            lambda: _batches(batch, load_id),
+            name=self._table,
+            write_disposition=self._disposition(place),
+            primary_key=list(batch.key) or None,
+        )
+        if batch.refused:
+            rows = [{"load_id": load_id, **asdict(one)} for one in batch.refused]
+            columns = {name: {"name": name, "data_type": kind} for name, kind in _REJECTED.items()}
+            yield dlt.resource(rows, name=self._rejected, write_disposition="append", columns=columns)
+
+    def _disposition(self, place: Place) -> Any:
+        """Merging, upsert is preferred: it leaves columns alone that are not in the file."""
+        if self._spec.write.disposition != "merge":
+            return self._spec.write.disposition
+        known = place.capabilities.supported_merge_strategies or ()
+        found = next((one for one in ("upsert", "delete-insert") if one in known), None)
+        if found is None:
+            raise ConfigError(
+                "DispositionUnsupported",
+                f"dlt cannot merge at the destination {self._where.destination}: use append or replace.",
+            )
+        return {"disposition": "merge", "strategy": found}
+
+    def _format(self, place: Place) -> str | None:
+        """CSV, several times as fast as statements, where no value is an empty text: CSV takes that for none."""
+        known = place.capabilities.supported_loader_file_formats or ()
+        if place.capabilities.preferred_loader_file_format != "insert_values":
+            return None
+        return "csv" if "csv" in known and "" in self._spec.csv.null_strings else "insert_values"
+
+    def _rows(self, place: Place, load_id: str) -> tuple[int, int]:
+        """All rows, and those that this load wrote."""
+        mark = place.quoted(ledger.LOAD_ID)
+        found = place.ask(
+            f"SELECT count(*), sum(CASE WHEN {mark} = %s THEN 1 ELSE 0 END) FROM {place.named(self._table)}", load_id
+        )
+        return int(found[0][0]), int(found[0][1] or 0)
+
+    def _incomplete(self, written: int, rows: int) -> Unavailable:
+        return Unavailable(
+            "LoadIncomplete",
+            f"{self.relation} holds {written:,} of {rows:,} rows: nothing is reported as loaded; it is tried again.",
+        )
+
+    def _record(self, place: Place, batch: Batch, before: TableState, *, load_id: str, rows: int) -> None:
+        now, disposition = datetime.now(UTC), self._spec.write.disposition
+        values = {
+            "load_id": load_id,
+            "asset": self._spec.asset,
+            "fingerprint": batch.fingerprint,
+            "version": load_id,
+            "updated_at": now,
+            "data_time": self._data_time(place),
+            "rows": rows,
+            "previous_rows": before.rows if before.columns is not None and before.level else None,
+            "rows_in": batch.rows_in,
+            "rows_loaded": batch.rows,
+            "rows_rejected": batch.rejected,
+            "bytes": sum(file.size for file in batch.files),
+            "finished_at": now,
+            "made_anew": before.columns is None or disposition == "replace",
+        }
+        files: Mapping[str, str] = {file.path: file.sha256 for file in batch.files} if disposition == "append" else {}
+        ledger.record(place, table=self._table, values=values, files=files)
+
+    def _data_time(self, place: Place) -> datetime | None:
+        column = self._spec.data_time_column
+        if column is None:
+            return None
+        names = list(place.columns(self._table))
+        if snake(column) not in names:
+            raise ConfigError(
+                "DataTimeColumnMissing",
+                f"dataTimeColumn {column} is not in {self.relation}, which has {', '.join(names)}.",
+            )
+        found = place.ask(f"SELECT max({place.quoted(snake(column))}) FROM {place.named(self._table)}")[0][0]
+        return as_time(found, column=column)
+
+
+def _take_out(place: Place, table: str, *, mark: str, load_id: str) -> None:
+    """DELETE only where there is something: not every destination has it."""
+    its = f"FROM {place.named(table)} WHERE {place.quoted(mark)} = %s"
+    if place.ask(f"SELECT count(*) {its}", load_id)[0][0]:
+        LOG.info("An earlier try of this load was cut off: its rows are taken out of %s first.", table)
+        place.ask(f"DELETE {its}", load_id)
+
+
+def _batches(batch: Batch, load_id: str) -> Iterator[Any]:
+    """The rows, each with the id of its load, in pieces."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([(column.name, arrow_type(column.type)) for column in batch.columns])
+    with pq.ParquetFile(batch.path) as source:
+        for found in source.iter_batches(columns=schema.names):
+            rows = found.cast(schema)
+            yield rows.append_column(ledger.LOAD_ID, pa.repeat(pa.scalar(load_id), rows.num_rows))
+
+
+def _token(state: TableState) -> tuple[object, ...]:
+    return (state.level.load_id if state.level else None, state.columns, state.rows)

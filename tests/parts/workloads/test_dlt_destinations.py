@@ -1,0 +1,246 @@
+"""Other destinations of dlt's, on Debian's PostgreSQL: what loads and counts leave there, and what they say."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.support.postgres import PASSWORD, PostgresServer
+
+from freshet.workloads import dlt_warehouse
+from freshet.workloads.columns import Column
+from freshet.workloads.command import now
+from freshet.workloads.count import count_rows
+from freshet.workloads.dlt_types import expect_known, stored
+from freshet.workloads.errors import ConfigError, DataRefused, InputError, Unavailable, WorkloadError
+from freshet.workloads.load import load
+from freshet.workloads.spec import CountSpec, IngestSpec
+
+VARIABLE = "DESTINATION__POSTGRES__CREDENTIALS"
+MERGE = {"disposition": "merge", "primaryKey": ["id"]}
+
+
+class Place:
+    """A schema of the server, and a file to load into it."""
+
+    def __init__(self, server: PostgresServer, *, folder: Path) -> None:
+        self.server = server
+        self.schema = f"kw_{uuid.uuid4().hex[:8]}"
+        self.folder = folder
+
+    def write(self, content: str, name: str = "in.csv") -> None:
+        (self.folder / name).write_text(content)
+
+    def warehouse(self, destination: str) -> dict[str, Any]:
+        return {"dlt": {"destination": destination, "schema": self.schema}}
+
+    def load(self, *, destination: str = "postgres", csv: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+        spec = {
+            "asset": "raw",
+            "warehouse": self.warehouse(destination),
+            "table": "raw",
+            "csv": {"path": str(self.folder / "in.csv"), **(csv or {})},
+            "write": {"disposition": "append"},
+            **more,
+        }
+        return load(spec=msgspec.convert(spec, IngestSpec), last={}, started=now())
+
+    def count(self, relation: str, *, destination: str = "postgres", **more: Any) -> Any:
+        spec = {"warehouse": self.warehouse(destination), "relation": relation, **more}
+        return count_rows(msgspec.convert(spec, CountSpec))
+
+    def rows(self, columns: str = "id, v", table: str = "raw") -> list[tuple[Any, ...]]:
+        return self.server.query(f"SELECT {columns} FROM {self.schema}.{table} ORDER BY 1")
+
+
+@pytest.fixture
+def place(postgres_server: PostgresServer, tmp_path: Path) -> Iterator[Place]:
+    before = dict(os.environ)
+    os.environ.update({VARIABLE: postgres_server.url, "TMPDIR": str(tmp_path)})
+    yield Place(postgres_server, folder=tmp_path)
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def test_append_takes_a_file_once(place: Place) -> None:
+    place.write("id,v\n1,a\n2,b\n")
+    first = place.load()
+    assert (first["changed"], first["rows"], first["rowsLoaded"]) == (True, 2, 2)
+    assert first["relation"] == f"{place.schema}.raw"
+    again = place.load()
+    assert (again["changed"], again["version"], again["rows"]) == (False, first["version"], 2)
+    place.write("id,v\n3,c\n", "in-2.csv")
+    more = place.load(csv={"path": str(place.folder / "in*.csv")})
+    assert (more["rows"], more["rowsLoaded"], more["previousRows"]) == (3, 1, 2)
+    assert more["version"] != first["version"]
+    assert place.rows() == [(1, "a"), (2, "b"), (3, "c")]
+    place.write("id,v\n1,other\n")
+    with pytest.raises(InputError) as caught:
+        place.load(csv={"path": str(place.folder / "in*.csv")})
+    assert caught.value.reason == "FileChanged"
+
+
+def test_merge_updates_adds_and_leaves_the_rest(place: Place) -> None:
+    place.write("id,v,w\n1,a,x\n2,b,y\n")
+    place.load(write=MERGE)
+    place.write("id,v,n\n2,B,7\n3,c,8\n")
+    found = place.load(write=MERGE, checks={"rows": {"minimum": 3, "maximumDropPercent": 10}})
+    assert (found["rows"], found["rowsLoaded"], found["previousRows"]) == (3, 2, 2)
+    assert [check["passed"] for check in found["checks"]] == [True, True]
+    assert place.rows("id, v, w, n") == [(1, "a", "x", None), (2, "B", "y", 7), (3, "c", None, 8)]
+
+
+def test_replace_leaves_what_is_in_the_file_and_views_stay(place: Place) -> None:
+    replace_ = {"disposition": "replace"}
+    place.write("id,v\n1,a\n2,b\n")
+    place.load(write=replace_)
+    place.server.query(f"CREATE VIEW {place.schema}.top AS SELECT max(id) AS id FROM {place.schema}.raw")
+    place.write("id,v\n9,z\n")
+    assert place.load(write=replace_)["rows"] == 1
+    assert place.rows() == [(9, "z")]
+    assert place.rows("id", "top") == [(9,)]
+
+
+@pytest.mark.parametrize("nulls", [[""], ["NULL"]])
+def test_values_arrive_as_they_were(place: Place, nulls: list[str]) -> None:
+    """Once by CSV and COPY, once by statements: there an empty text is a text."""
+    kinds = {"id": "INTEGER", "n": "DECIMAL(18,2)", "t": "TIMESTAMP", "z": "TIMESTAMPTZ", "u": "UUID", "x": "DOUBLE"}
+    one = '1,"a ""q"", b\n\\N é",1234.50,2026-01-02 03:04:05.123456,2026-01-02T03:04:05+02:00,true,2026-01-02,'
+    null = nulls[0]
+    rest = ",".join([null] * 7)
+    place.write(f"id,v,n,t,z,b,d,u,x\n{one}00000000-0000-0000-0000-00000000000a,0.1\n2,,{rest}\n")
+    found = place.load(csv={"schema": kinds, "nullStrings": nulls}, dataTimeColumn="z")
+    assert found["dataTime"] == "2026-01-02T01:04:05.000000Z"
+    columns = "id, v, n::text, (t AT TIME ZONE 'UTC')::text, (z AT TIME ZONE 'UTC')::text, b, d::text, u, x"
+    uuid_ = "00000000-0000-0000-0000-00000000000a"
+    times = ("2026-01-02 03:04:05.123456", "2026-01-02 01:04:05")
+    empty = None if null == "" else ""
+    assert place.rows(columns) == [
+        (1, 'a "q", b\n\\N é', "1234.50", *times, True, "2026-01-02", uuid_, 0.1),
+        (2, empty, None, None, None, None, None, None, None),
+    ]
+
+
+def test_bad_rows_are_set_aside(place: Place) -> None:
+    place.write("id,v\n1,a\ntwo,b\n")
+    found = place.load(csv={"schema": {"id": "BIGINT"}}, onBadRows="quarantine")
+    assert (found["rows"], found["rowsRejected"]) == (1, 1)
+    assert place.rows('line, "column", raw', "raw_rejected") == [(3, "id", "two,b")]
+    with pytest.raises(DataRefused):
+        place.load(csv={"schema": {"id": "BIGINT"}}, table="other")
+
+
+def test_a_load_cut_off_before_its_record_is_not_loaded_twice(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write("id,v\n1,a\n")
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dlt_warehouse.ledger, "record", killed)
+        with pytest.raises(KeyboardInterrupt):
+            place.load()
+    assert place.rows() == [(1, "a")]
+    assert place.load()["rowsLoaded"] == 1
+    assert place.rows() == [(1, "a")]
+
+
+def test_rows_that_did_not_arrive_are_no_success(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """dlt says success; the table is counted nevertheless."""
+    place.write("id,v\n1,a\n2,b\n")
+    batches = dlt_warehouse._batches
+    monkeypatch.setattr(
+        dlt_warehouse, "_batches", lambda batch, load_id: (rows.slice(1) for rows in batches(batch, load_id))
+    )
+    with pytest.raises(Unavailable) as caught:
+        place.load()
+    assert caught.value.reason == "LoadIncomplete"
+    assert "1 of 2 rows" in caught.value.message
+
+
+def test_a_table_of_somebody_else_is_left_alone(place: Place) -> None:
+    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.raw (id bigint, v text)")
+    place.write("id,v\n1,a\n")
+    with pytest.raises(ConfigError) as caught:
+        place.load()
+    assert caught.value.reason == "TableNotOurs"
+    place.load(write={"disposition": "append", "adopt": True})
+    assert place.rows() == [(1, "a")]
+
+
+def test_a_type_that_the_table_contradicts_is_refused(place: Place) -> None:
+    place.write("id,v\n1,a\n")
+    place.load(write={"disposition": "replace"})
+    place.write("id,v\n1,2\n")
+    with pytest.raises(ConfigError) as caught:
+        place.load(csv={"schema": {"v": "BIGINT"}}, write={"disposition": "replace"})
+    assert caught.value.reason == "SchemaConflict"
+
+
+def test_tables_and_views_are_counted(place: Place) -> None:
+    place.server.query(
+        f'CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}."Odd ""Name" AS SELECT DATE \'2026-01-02\' AS d'
+    )
+    place.server.query(f'CREATE VIEW {place.schema}.v AS SELECT * FROM {place.schema}."Odd ""Name"')
+    for relation in ("v", "V", f"{place.schema}.V", f'postgres.{place.schema}."Odd ""Name"'):
+        found = place.count(relation, dataTimeColumn="D", checks={"rows": {"minimum": 2}})
+        assert (found["rows"], found["dataTime"]) == (1, "2026-01-02T00:00:00.000000Z")
+        assert not found["checks"][0]["passed"]
+
+
+@pytest.mark.parametrize(
+    ("relation", "more", "reason"),
+    [
+        ("nothing", {}, "RelationMissing"),
+        ("v; DROP TABLE v", {}, "RelationMissing"),
+        ("v", {"dataTimeColumn": "nope"}, "DataTimeColumnMissing"),
+        ("v", {"dataTimeColumn": "id"}, "DataTimeColumnType"),
+    ],
+)
+def test_what_cannot_be_counted_is_a_sentence(place: Place, relation: str, more: dict[str, Any], reason: str) -> None:
+    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.v AS SELECT 1 AS id")
+    with pytest.raises(WorkloadError) as caught:
+        place.count(relation, **more)
+    assert caught.value.reason == reason
+    assert place.rows("id", "v") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("destination", "settings", "reason", "words"),
+    [
+        ("postgres", None, "CredentialsMissing", VARIABLE),
+        ("postgres", "postgresql://freshet:wrong@{address}/postgres", "AuthenticationFailed", "renew them"),
+        ("postgres", "postgresql://freshet:wrong@127.0.0.1:9/postgres", "WarehouseUnavailable", "tried again"),
+        ("postgres", "no url", "CredentialsMissing", VARIABLE),
+        ("snowflake", "snowflake://me:wrong@account/db?warehouse=w", "DriverMissing", "dlt[snowflake]"),
+        ("filesystem", None, "WarehouseUnsupported", "no tables that SQL could read back"),
+        ("postgrez", None, "WarehouseUnsupported", "dlt ships no destination postgrez"),
+    ],
+)
+def test_what_is_wrong_with_the_settings_is_a_sentence(
+    place: Place, destination: str, settings: str | None, reason: str, words: str
+) -> None:
+    os.environ.pop(VARIABLE)
+    os.environ["DESTINATION__FILESYSTEM__BUCKET_URL"] = str(place.folder)
+    if settings is not None:
+        os.environ[f"DESTINATION__{destination.upper()}__CREDENTIALS"] = settings.format(address=place.server.address)
+    place.write("id,v\n1,a\n")
+    for work in (lambda: place.load(destination=destination), lambda: place.count("v", destination=destination)):
+        with pytest.raises(WorkloadError) as caught:
+            work()
+        assert (caught.value.reason, caught.value.message.count("\n")) == (reason, 0)
+        assert words in caught.value.message
+        assert "wrong" not in caught.value.message
+        assert PASSWORD not in caught.value.message
+
+
+def test_types_that_dlt_lacks_are_refused() -> None:
+    fine = Column(name="a", type="UTINYINT")
+    expect_known([fine, replace(fine, type="DECIMAL(18,2)")])
+    assert stored("UTINYINT") == "BIGINT"
+    with pytest.raises(ConfigError):
+        expect_known([replace(fine, type="UBIGINT")])
