@@ -179,6 +179,8 @@ class DbtRun(View, frozen=True, kw_only=True):
     passed: tuple[str, ...] = ()
     options: str | None = None
     cancelled: str | None = None
+    parse: bool = False
+    """It builds nothing: the project is parsed, for discovery."""
 
 
 class Spent(View, frozen=True, kw_only=True):

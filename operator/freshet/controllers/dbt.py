@@ -95,21 +95,11 @@ class DbtReconciler:
             drive.refusal = Refusal(trouble=error.trouble, until=until, generation=generation)
             visit.wake(until)
         except errors.DbtCloudError as error:
-            if isinstance(error, errors.AuthenticationFailed) and await self._has_new_token(visit):
+            if isinstance(error, errors.AuthenticationFailed) and await self._clients.has_new_token(visit.pipeline):
                 return True
             self._failed(visit, error)
         self._stand_back(visit)
         return False
-
-    async def _has_new_token(self, visit: Visit) -> bool:
-        """The Secret is read again after a refusal, unless it was read a moment ago."""
-        read_at = self._clients.read_at(visit.pipeline)
-        if read_at is not None and self._world.clock.now() < read_at + PAUSE / 60:
-            return False
-        try:
-            return await self._clients.reread(visit.pipeline)
-        except NoToken:
-            return False
 
     def _failed(self, visit: Visit, error: errors.DbtCloudError) -> None:
         drive, now = visit.drive, self._world.clock.now()

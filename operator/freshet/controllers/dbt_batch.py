@@ -23,11 +23,13 @@ from freshet.dbtcloud import batch
 from freshet.dbtcloud.manifest import Model
 from freshet.dbtcloud.selection import Node, RunOptions, parse_options
 
-__all__ = ["Batch", "Batcher", "day_of", "spent_on", "unique_id_of"]
+__all__ = ["PARSE", "Batch", "Batcher", "day_of", "spent_on", "unique_id_of"]
 
 SHOWN = 3
 MOST = 1000
 """Models of one run: the intent must fit into the Pipeline's status."""
+PARSE = "parse the project, to find its models"
+"""The cause of a run that builds nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,8 @@ class Batch:
     """The next run: ``build`` in an order that respects the graph, ``passed`` views that get its version unbuilt.
 
     ``left``: what is due and not in it, and why. ``passing``: views that hand on what upstreams have already, without
-    any run. ``options``: what a person asked for; all models of the run share it.
+    any run. ``options``: what a person asked for; all models of the run share it. ``parse``: nothing is to be built,
+    but the project parsed; any build leaves a manifest, too.
     """
 
     build: Mapping[str, Due] = field(default_factory=dict)
@@ -44,9 +47,10 @@ class Batch:
     left: Mapping[str, str] = field(default_factory=dict)
     options: str | None = None
     billed: int = 0
+    parse: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.build)
+        return bool(self.build) or self.parse
 
     def run(self, *, token: str, at: datetime) -> DbtRun:
         """The intent to record."""
@@ -63,9 +67,12 @@ class Batch:
             definitions={name: due.definition for name, due in parts.items()},
             passed=tuple(self.passed),
             options=self.options,
+            parse=self.parse,
         )
 
     def _cause(self) -> str:
+        if self.parse:
+            return PARSE
         names = list(self.build)
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         return f"{', '.join(names[:SHOWN])}{more}: {self.build[names[0]].cause}"
@@ -94,6 +101,11 @@ class Batcher:
 
     async def plan(self, pipeline: Pipeline, spec: DbtCloudSpec, *, instead: DbtRun | None = None) -> Batch:
         """The next run, as things are now; ``instead`` of one that was meant and certainly never sent."""
+        found = await self._builds(pipeline, spec, instead=instead)
+        parse = pipeline_key(pipeline, pipeline.name) in self._world.parses.wanted
+        return replace(found, parse=True) if parse and not found.build and not found.passing else found
+
+    async def _builds(self, pipeline: Pipeline, spec: DbtCloudSpec, *, instead: DbtRun | None) -> Batch:
         models = {asset.name: asset for asset in self._models(pipeline)}
         members = await self._members(pipeline, spec, models, instead=instead)
         due = {name: member.due for name, member in members.items() if member.due is not None}
@@ -126,6 +138,8 @@ class Batcher:
 
     def still_wanted(self, pipeline: Pipeline, run: DbtRun) -> bool:
         """Is there still an asset that this run is for?"""
+        if run.parse:
+            return pipeline.discovers and not pipeline.spec.suspend
         existing = {asset.name for asset in self._models(pipeline) if not asset.spec.suspend}
         return not pipeline.spec.suspend and bool(existing.intersection(run.assets))
 

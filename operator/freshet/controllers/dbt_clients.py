@@ -18,6 +18,7 @@ from freshet.runtime import telemetry
 __all__ = ["Clients", "NoToken"]
 
 TOKEN_AGE = timedelta(minutes=1)
+MOMENT = timedelta(seconds=1)
 
 
 class NoToken(Exception):
@@ -73,14 +74,24 @@ class Clients:
         return hmac.new(self._salt, entry.token.encode(), sha256).hexdigest() if entry else ""
 
     async def reread(self, pipeline: Pipeline) -> bool:
-        """After a 401: read the Secret now. True when the token is another one."""
-        entry = self._entries.get(Key("Pipeline", pipeline.namespace, pipeline.name))
-        if entry is None or pipeline.spec.dbt_cloud is None:
+        """After a 401: read the Secret, unless that was a moment ago. True when the token is another one.
+
+        Raises NoToken.
+        """
+        entry, now = self._entries.get(Key("Pipeline", pipeline.namespace, pipeline.name)), self._world.clock.now()
+        if entry is None or pipeline.spec.dbt_cloud is None or now < entry.read_at + MOMENT:
             return False
         token = await self._token(pipeline, pipeline.spec.dbt_cloud)
-        changed, entry.token, entry.read_at = token != entry.token, token, self._world.clock.now()
+        changed, entry.token, entry.read_at = token != entry.token, token, now
         entry.client.use_token(token)
         return changed
+
+    async def has_new_token(self, pipeline: Pipeline) -> bool:
+        """The same, where a Secret that cannot be read means no."""
+        try:
+            return await self.reread(pipeline)
+        except NoToken:
+            return False
 
     def read_at(self, pipeline: Pipeline) -> datetime | None:
         """When the token was read."""

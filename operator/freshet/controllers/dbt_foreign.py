@@ -1,7 +1,8 @@
 """Runs that somebody else started: taken in the order of their end, exactly once each, also after a downtime.
 
 The cursor in the Pipeline's status moves past a run only when every asset has taken it in. A run whose results come
-late is waited for, for a while; what is behind it in the order waits too, but no run of ours does.
+late is waited for, for a while; what is behind it in the order waits too, but no run of ours does. Then its own end is
+believed, for what its commands name.
 """
 
 from datetime import timedelta
@@ -17,6 +18,7 @@ from freshet.controllers.dbt_results import Results, Rewards
 from freshet.controllers.world import World
 from freshet.dbtcloud import errors, foreign, model
 from freshet.dbtcloud.model import RunStatus
+from freshet.dbtcloud.silence import steps_of
 
 __all__ = ["Foreign", "failures_after"]
 
@@ -92,25 +94,32 @@ class Foreign:
         drive, now = visit.drive, self._world.clock.now()
         client = await self._clients.of(visit.pipeline)
         try:
-            whole = await client.get_run(run_id=run.id)
+            run = await client.get_run(run_id=run.id)
         except errors.NotFound:
-            results = Results(complete=True)
+            results = Results(complete=False, missing=steps_of(run, commands=self._commands(visit, run)))
         else:
-            results = await self._rewards.fetch(client, whole, pipeline=visit.pipeline)
+            results = await self._rewards.fetch(client, run, pipeline=visit.pipeline)
         drive.foreign_since = drive.foreign_since or now
         if not results.complete and now < drive.foreign_since + self._patience:
             drive.foreign_again = now + min(LONGEST, self._first * 2 ** min(drive.foreign_tries, 20))
             drive.foreign_tries += 1
             return None
         if not results.complete:
-            self._tell_missing(visit, run, some=results.steps is not None)
+            results = self._rewards.completed(visit.pipeline, run, results)
+            self._tell_missing(visit, run, results)
         drive.foreign_again = None
         self._results[(visit.key, run.id)] = results
         return results
 
-    def _tell_missing(self, visit: Visit, run: model.Run, *, some: bool) -> None:
-        where, which = (" of some steps", "those") if some else ("", "it")
-        message = f"{run.message}, but left no run_results.json{where}: what {which} built is not known"
+    def _commands(self, visit: Visit, run: model.Run) -> tuple[str, ...]:
+        """What a run of this job does unless it says otherwise; of another job nothing is known."""
+        job = visit.drive.job
+        return job.execute_steps if job is not None and run.job == job.id else ()
+
+    def _tell_missing(self, visit: Visit, run: model.Run, results: Results) -> None:
+        untold = ", ".join(results.untold)
+        rest = f"; what {untold!r} built cannot be told from its words" if untold else ""
+        message = f"{run.message}, but run_results.json did not come: what its commands name counts as it ended{rest}"
         self._world.kube.emit(visit.pipeline, type="Warning", reason="ResultsMissing", message=message)
 
     async def _pass(self, visit: Visit, *, counted: bool) -> None:

@@ -16,7 +16,9 @@ from freshet.core.lineage import key_of
 from freshet.core.outcome import Ended, is_recorded
 from freshet.dbtcloud import errors, model
 from freshet.dbtcloud.client import DbtCloud
+from freshet.dbtcloud.manifest import Manifest, Model, named
 from freshet.dbtcloud.results import StepResults, TestNode, artifact_steps, merge, parse
+from freshet.dbtcloud.silence import taken_at_its_word
 
 __all__ = ["Results", "Rewards"]
 
@@ -25,10 +27,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """What the run's steps say. ``complete``: nothing more is due to come."""
+    """What the run's steps say. ``complete``: nothing more is due to come; ``missing``: steps that say nothing yet."""
 
     complete: bool
     steps: StepResults | None = None
+    missing: tuple[model.RunStep, ...] = ()
+    untold: tuple[str, ...] = ()
+    """Commands that left no results and whose words do not tell what they built."""
 
     @property
     def built(self) -> int:
@@ -49,15 +54,26 @@ class Rewards:
         if not steps and run.run_steps is None:
             steps = [(None, None)]
         tests, models = self._tests(pipeline), [unique_id_of(asset) for asset in self._models(pipeline)]
-        pages, missing = [], 0
+        pages, missing = [], []
         for step, command in steps:
             raw = await _artifact(client, run, step)
             page = parse(raw, command=command, tests=tests, models=models)
             if isinstance(page, StepResults):
                 pages.append(page)
             else:
-                missing += 1
-        return Results(complete=not missing, steps=merge(pages) if pages else None)
+                missing += [it for it in run.run_steps or () if it.index == step]
+        complete = len(pages) == len(steps)
+        return Results(complete=complete, steps=merge(pages) if pages else None, missing=tuple(missing))
+
+    def completed(self, pipeline: Pipeline, run: model.Run, results: Results) -> Results:
+        """Results that do not come any more are made up for by what the steps' commands and their ends say."""
+        manifest = self._manifest(pipeline)
+        known = manifest.models if manifest else self._named(pipeline)
+        silent = taken_at_its_word(run, steps=results.missing, models=known, whole=manifest is not None)
+        if not silent.nodes:
+            return replace(results, untold=silent.untold)
+        steps = results.steps or StepResults(which="build")
+        return replace(results, steps=replace(steps, nodes={**silent.nodes, **steps.nodes}), untold=silent.untold)
 
     def own(self, pipeline: Pipeline, intent: DbtRun, run: model.Run, results: Results | None) -> list[str]:
         """Hand over what a run of ours came to; returns the names of the assets that have yet to take it in."""
@@ -98,8 +114,15 @@ class Rewards:
 
     def _tests(self, pipeline: Pipeline) -> Mapping[str, TestNode] | None:
         """The project's tests, where a manifest is known."""
-        manifest = self._world.manifests.get(pipeline_key(pipeline, pipeline.name))
+        manifest = self._manifest(pipeline)
         return manifest.tests if manifest else None
+
+    def _manifest(self, pipeline: Pipeline) -> Manifest | None:
+        return self._world.manifests.get(pipeline_key(pipeline, pipeline.name))
+
+    def _named(self, pipeline: Pipeline) -> dict[str, Model]:
+        """The Pipeline's models where there is no manifest: their names are all that is known."""
+        return {model.unique_id: model for asset in self._models(pipeline) if (model := named(unique_id_of(asset)))}
 
     def _models(self, pipeline: Pipeline) -> Iterable[Asset]:
         assets = self._world.cache.assets_of(pipeline.namespace, pipeline.name)

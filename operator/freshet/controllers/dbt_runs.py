@@ -23,8 +23,8 @@ from freshet.controllers.dbt_foreign import failures_after
 from freshet.controllers.dbt_health import trouble_of
 from freshet.controllers.dbt_line import Line
 from freshet.controllers.dbt_results import Rewards
-from freshet.controllers.world import World
-from freshet.core.policy import effective
+from freshet.controllers.world import World, discovery_key, pipeline_key
+from freshet.core.policy import effective, run_timeout
 from freshet.dbtcloud import actions, errors, foreign, marker, model, selection
 from freshet.dbtcloud.client import TriggerRequest
 from freshet.dbtcloud.memory import Intent
@@ -40,6 +40,7 @@ DELIVERY = timedelta(seconds=5)
 PASSING = timedelta(seconds=1)
 """How long views are given to take in the version that they hand on."""
 REFUSED = timedelta(hours=1)
+PARSE_STEP = "dbt parse"
 DIRECTLY = 30
 """A run of ours is asked for by its id once in so many of the shortest pauses between polls."""
 
@@ -193,6 +194,8 @@ class Runs:
 
     def _request(self, visit: Visit, run: DbtRun) -> TriggerRequest:
         cause = marker.cause_of(sentence=f"freshet: {run.cause}", token=run.token)
+        if run.parse:
+            return TriggerRequest(cause=cause, steps_override=(PARSE_STEP,))
         if visit.spec.mode != "Select":
             return TriggerRequest(cause=cause)
         steps = selection.steps(
@@ -284,11 +287,11 @@ class Runs:
         """The longest timeout of its models: to end the run is to end them all."""
         assets = [self._world.cache.assets.get(Key("Asset", pipeline.namespace, name)) for name in run.assets]
         limits = []
-        for asset in assets:
-            try:
-                limits += [effective(asset=asset, pipeline=pipeline).timeout] if asset is not None else []
-            except ValueError:
-                continue
+        with suppress(ValueError):
+            limits += [run_timeout(pipeline)] if run.parse else []
+        for asset in filter(None, assets):
+            with suppress(ValueError):
+                limits += [effective(asset=asset, pipeline=pipeline).timeout]
         return max(limits, default=None)
 
     async def _fetch(self, visit: Visit, action: actions.FetchResults) -> bool:
@@ -303,6 +306,8 @@ class Runs:
         run, intent, results = visit.drive.memory.run, visit.run, visit.drive.results
         assert run is not None
         assert intent is not None
+        if results is not None and results.steps is not None and not results.complete:
+            results = self._rewards.completed(visit.pipeline, run, results)
         if self._rewards.own(visit.pipeline, intent, run, results):
             visit.wake(self._world.clock.now() + DELIVERY)
             return False
@@ -311,6 +316,8 @@ class Runs:
         await self._record(visit.pipeline, run=None, **self._after(visit, run), **({"spent": spent} if spent else {}))
         telemetry.dbt_cloud_models_built_total.inc(built)
         self._tell(visit, run, intent)
+        if intent.parse or run.succeeded:
+            self._world.parses.settle(pipeline_key(visit.pipeline, visit.pipeline.name))
         visit.drive.clear_run()
         self._line.wake(visit.spec)
         self._world.discover(visit.pipeline, run)
@@ -342,17 +349,18 @@ class Runs:
         visit.drive.clear_run()
         self._line.wake(visit.spec)
         if action.reason != "NotNeeded":
-            self._refuse(visit, action)
+            self._refuse(visit, action, parse=visit.run.parse)
         return True
 
-    def _refuse(self, visit: Visit, action: actions.Abandon) -> None:
+    def _refuse(self, visit: Visit, action: actions.Abandon, *, parse: bool) -> None:
         """Said once, and not asked again until the spec changes, or for an hour."""
-        visit.drive.refusal = Refusal(
-            trouble=trouble_of(action.reason, action.message),
-            until=self._world.clock.now() + REFUSED,
-            generation=visit.pipeline.metadata.generation,
-            sends_only=True,
-        )
+        trouble, until = trouble_of(action.reason, action.message), self._world.clock.now() + REFUSED
+        if parse:
+            self._world.parses.refuse(pipeline_key(visit.pipeline, visit.pipeline.name), trouble, until=until)
+            self._world.queue.add(discovery_key(visit.key.namespace, visit.key.name))
+            return
+        generation = visit.pipeline.metadata.generation
+        visit.drive.refusal = Refusal(trouble=trouble, until=until, generation=generation, sends_only=True)
         visit.drive.job = None  # was it deactivated?
 
     async def _record(self, pipeline: Pipeline, **changes: Any) -> None:

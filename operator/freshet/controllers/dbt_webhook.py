@@ -1,8 +1,8 @@
 """``POST /webhooks/dbt-cloud/<namespace>/<pipeline>``: dbt Cloud says that something happened, and the poller asks.
 
 Anybody may send here, so nothing is done for a body before its signature holds: it is read up to a limit and for a
-while, the Secret is read at most once a minute, and each refusal is one count. What a genuine one says of results is
-never believed.
+while, the Secret is read at most once a minute (so that a key that was withdrawn holds no longer), and each refusal is
+one count. What a genuine one says of results is never believed.
 """
 
 import asyncio
@@ -23,16 +23,17 @@ __all__ = ["PREFIX", "WebhookReceiver"]
 
 PREFIX = "/webhooks/dbt-cloud"
 SECRET_AGE = timedelta(minutes=1)
+UNREAD_AGE = timedelta(seconds=5)
 BODY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Signing:
-    """A signing key as it was read."""
+    """A signing key as it was read: empty where there is none, None where it could not be read. It holds until then."""
 
     reference: WebhookKeyRef
-    read_at: datetime
-    value: str = field(repr=False)
+    until: datetime
+    value: str | None = field(repr=False)
 
 
 class WebhookReceiver:
@@ -41,6 +42,7 @@ class WebhookReceiver:
     def __init__(self, *, world: World, poke: Callable[[Key, WebhookEvent], None]) -> None:
         self._world, self._poke = world, poke
         self._signing: dict[Key, Signing] = {}
+        self._locks: dict[Key, asyncio.Lock] = {}
         self._seen = EventIds()
 
     def app(self) -> web.Application:
@@ -63,6 +65,8 @@ class WebhookReceiver:
         key = Key("Pipeline", request.match_info["namespace"], request.match_info["pipeline"])
         pipeline = self._world.cache.pipelines.get(key)
         if pipeline is None or pipeline.spec.dbt_cloud is None or pipeline.spec.dbt_cloud.webhook_secret_ref is None:
+            self._signing.pop(key, None)
+            self._locks.pop(key, None)
             raise WebhookRefused("no Pipeline of that name takes webhooks here", status=404, reason="Unknown")
         body = await _body(request)
         event = await self._verified(key, pipeline, request.headers.get("Authorization"), body)
@@ -73,31 +77,28 @@ class WebhookReceiver:
         return "Accepted"
 
     async def _verified(self, key: Key, pipeline: Pipeline, signature: str | None, body: bytes) -> WebhookEvent:
-        """A key that was rotated is read again, at most once a minute."""
-        signing, now = await self._key(key, pipeline, refresh=False), self._world.clock.now()
-        try:
-            return receive(secret=signing.value, signature=signature, body=body, now=now)
-        except WebhookRefused as error:
-            if error.status != 401 or now < signing.read_at + SECRET_AGE:
-                raise
-        signing = await self._key(key, pipeline, refresh=True)
-        return receive(secret=signing.value, signature=signature, body=body, now=now)
-
-    async def _key(self, key: Key, pipeline: Pipeline, *, refresh: bool) -> Signing:
         assert pipeline.spec.dbt_cloud is not None
         reference = pipeline.spec.dbt_cloud.webhook_secret_ref
         assert reference is not None
-        known = self._signing.get(key)
-        if known is not None and known.reference == reference and not refresh:
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            signing = await self._key(key, reference)
+        if signing.value is None:
+            raise WebhookRefused("the signing key cannot be read now", status=503, reason="NoSecret")
+        return receive(secret=signing.value, signature=signature, body=body, now=self._world.clock.now())
+
+    async def _key(self, key: Key, reference: WebhookKeyRef) -> Signing:
+        """As it was read less than a minute ago, also where there was none or it could not be read a moment ago."""
+        known, now = self._signing.get(key), self._world.clock.now()
+        same = known is not None and known.reference == reference
+        if known is not None and same and now < known.until:
             return known
-        now = self._world.clock.now()
         try:
             secret = await self._world.kube.read_secret(namespace=key.namespace, name=reference.name)
         except KubeError:
-            raise WebhookRefused("the signing key cannot be read now", status=503, reason="NoSecret") from None
-        value = (secret or {}).get(reference.key, b"").decode(errors="replace").strip()
-        # An empty value is kept too: it never holds, and a missing Secret is not read again for each delivery.
-        self._signing[key] = Signing(reference=reference, read_at=now, value=value)
+            value, until = known.value if known is not None and same else None, now + UNREAD_AGE
+        else:
+            value, until = (secret or {}).get(reference.key, b"").decode(errors="replace").strip(), now + SECRET_AGE
+        self._signing[key] = Signing(reference=reference, until=until, value=value)
         return self._signing[key]
 
 

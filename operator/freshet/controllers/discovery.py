@@ -48,6 +48,8 @@ class Memory:
     fed: set[str] = field(default_factory=set)
     runs: tuple[Run, ...] = ()
     """Newest first: those that ended and whose results were not looked at yet."""
+    ran: list[Run] = field(default_factory=list)
+    """Those that ended, in any order, and that no look has taken yet."""
     environment: int | None = None
     look_at: datetime | None = None
     pace: Pace = field(default_factory=Pace)
@@ -71,7 +73,7 @@ class DiscoveryReconciler:
     def __init__(self, *, world: World, clients: Clients) -> None:
         self._world, self._clients = world, clients
         self._applier = Applier(world=world)
-        self._parser = Parser(world=world, clients=clients)
+        self._parser = Parser(world=world)
         self._teller = Teller(world=world)
         self._memories: dict[Key, Memory] = {}
         self._turn = asyncio.Lock()
@@ -96,11 +98,13 @@ class DiscoveryReconciler:
         memory = self._memories.get(key)
         if memory is None or memory.generation != pipeline.metadata.generation:
             memory = self._memories[key] = Memory(generation=pipeline.metadata.generation)
+            self._world.parses.forget(Key("Pipeline", key.namespace, key.name))
         return memory
 
     async def _forget(self, key: Key, pipeline: Pipeline | None) -> None:
         self._memories.pop(key, None)
         self._world.ran.pop(key, None)
+        self._world.parses.forget(Key("Pipeline", key.namespace, key.name))
         self._world.manifests.pop(Key("Pipeline", key.namespace, key.name), None)
         self._world.queue.set_wake(key, None)
         if pipeline is not None:
@@ -112,7 +116,7 @@ class DiscoveryReconciler:
         except (NoToken, ManifestUnreadable) as error:
             await self._trouble(key, pipeline, memory, error)
         except errors.DbtCloudError as error:
-            if isinstance(error, errors.AuthenticationFailed) and await self._clients.reread(pipeline):
+            if isinstance(error, errors.AuthenticationFailed) and await self._clients.has_new_token(pipeline):
                 self._world.queue.add(key)
             else:
                 await self._trouble(key, pipeline, memory, error)
@@ -137,42 +141,44 @@ class DiscoveryReconciler:
         client = await self._clients.of(pipeline, fresh=True)
         if memory.environment is None:
             memory.environment = (await client.get_job(job_id=spec.job_id)).environment_id
-        reader = Reader(client, spec=spec, environment=memory.environment)
+        reader = Reader(client, spec=spec, environment=memory.environment, clock=self._world.clock)
         visit = Visit(key=key, pipeline=pipeline, spec=spec, memory=memory, reader=reader, now=self._world.clock.now())
-        ran = self._world.ran.pop(key, [])
-        if ran or memory.look_at is None or visit.now >= memory.look_at:
-            await self._look(visit, ran)
+        memory.ran += self._world.ran.pop(key, [])
+        if memory.ran or memory.look_at is None or visit.now >= memory.look_at:
+            await self._look(visit)
         if memory.read is not None:
             await self._carry_out(visit, memory.read, memory.runs)
             memory.runs = ()
 
-    async def _look(self, visit: Visit, ran: list[Run]) -> None:
+    async def _look(self, visit: Visit) -> None:
         """Read the newest manifest and note, newest first, the runs that have ended since the look before.
 
         Both are kept before anything else may fail: the next look asks only for what came after.
         """
         memory, last = visit.memory, visit.memory.read
         memory.look_at = None
-        if ran and last is not None:
-            glance = visit.reader.of(ran)
-        else:
-            glance = await visit.reader.glance(deep=last is None)
+        glance = visit.reader.of(memory.ran)
+        if not memory.ran or last is None:
+            glance = (await visit.reader.glance(deep=last is None)).joined(glance)
         careful = memory.plan is not None and memory.plan.pruning
-        memory.read = await visit.reader.newest(glance.runs, last=last, careful=careful, now=visit.now)
+        memory.read = await visit.reader.newest(glance.runs, last=last, careful=careful)
         seen, left = (last.run.id, memory.runs) if last is not None else (None, ())
         new = (run for run in glance.runs if last is None or (run.id != seen and _ended_after(run, last.run)))
         memory.runs = (*new, *left)
+        memory.ran.clear()
         memory.look_at = await self._next_look(visit, glance)
 
     async def _next_look(self, visit: Visit, glance: Glance) -> datetime:
         """A run that ended a moment ago may still leave its manifest; a project without any is parsed."""
         read, newest = visit.memory.read, glance.runs[0] if glance.runs else None
         times = [visit.now + timedelta(seconds=self._world.settings.discovery_every)]
+        if read is not None and read.skipped:
+            times.append(read.again_at)
         if newest is not None and newest.finished_at is not None and (read is None or newest.id != read.run.id):
             age = visit.now - newest.finished_at
             if newest.succeeded and age < LATE:
                 return visit.now + max(timedelta(seconds=self._world.settings.dbt_poll_fast), age / 2)
-        parsed = await self._parser.attend(visit.pipeline, visit.spec, glance=glance, missing=read is None)
+        parsed = self._parser.attend(visit.pipeline, visit.spec, glance=glance, missing=read is None)
         if parsed.trouble is not None:
             await self._teller.say(visit.pipeline, parsed.trouble)
         return min(at for at in [*times, parsed.look_at] if at is not None)

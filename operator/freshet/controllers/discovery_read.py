@@ -1,12 +1,14 @@
 """Finds what the newest runs left in dbt Cloud and reads it: the manifest, how fresh sources are, what was built.
 
 Runs of pull requests, or with another branch, schema or target, say nothing of these tables: their manifests are not
-read. A run of the commit that was read last has nothing new to say: a manifest may have 100 MB.
+read. A run of the commit that was read a moment ago has little new to say: its manifest, which may have 100 MB, is read
+a while later.
 """
 
 import asyncio
 import tempfile
 from collections.abc import Collection, Iterable, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,21 +22,38 @@ from freshet.dbtcloud.model import Run
 from freshet.dbtcloud.outcomes import same_relation
 from freshet.dbtcloud.results import Missing, StepResults, artifact_steps, merge, parse, source_steps
 from freshet.dbtcloud.sources import SourceState, parse_sources
+from freshet.runtime.clock import Clock
 
 __all__ = ["Glance", "Read", "Reader"]
 
 FEW, MANY = 20, 100
-REREAD = timedelta(hours=1)
-"""The same commit is read again after so long: packages, variables and dbt itself may have changed."""
+SOONEST, LATEST, SHARE = timedelta(minutes=1), timedelta(hours=1), 20
+"""A manifest of the same commit is read again after so long, since packages, variables and dbt itself may have changed:
+in between, that many times what reading took.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Read:
-    """A manifest, the newest run whose code it is, and when it was read."""
+    """A manifest, the newest run whose code it is, when it was read and how long that took.
+
+    ``skipped``: the run has left one of the same commit that was not read yet.
+    """
 
     manifest: Manifest
     run: Run
     at: datetime
+    took: timedelta = timedelta(0)
+    skipped: bool = False
+
+    @property
+    def again_at(self) -> datetime:
+        """From then on a manifest of the same commit is worth reading."""
+        return self.at + min(LATEST, max(SOONEST, self.took * SHARE))
+
+    def covers(self, run: Run) -> bool:
+        """Is the run not newer than what was read?"""
+        return _end(run) <= _end(self.run)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +63,19 @@ class Glance:
     runs: tuple[Run, ...]
     newest: Run | None = None
 
+    def joined(self, other: "Glance") -> "Glance":
+        """With what the other one saw: the list may lag behind a run whose end is known."""
+        runs = {run.id: run for run in (*other.runs, *self.runs)}
+        ids = [run for run in (self.newest, other.newest) if run is not None]
+        newest = max(ids, key=lambda run: run.id, default=None)
+        return Glance(runs=tuple(sorted(runs.values(), key=_end, reverse=True)), newest=newest)
+
 
 class Reader:
     """Every method asks dbt Cloud, and raises what its client raises."""
 
-    def __init__(self, client: DbtCloud, *, spec: DbtCloudSpec, environment: int | None) -> None:
-        self._client, self._spec, self._environment = client, spec, environment
+    def __init__(self, client: DbtCloud, *, spec: DbtCloudSpec, environment: int | None, clock: Clock) -> None:
+        self._client, self._spec, self._environment, self._clock = client, spec, environment, clock
 
     async def glance(self, *, deep: bool) -> Glance:
         """The newest runs; ``deep``: many of them, with their steps."""
@@ -63,13 +89,14 @@ class Reader:
         )
         page = await self._client.list_runs(query=query)
         ended = [run for run in page.runs if self.counts(run)]
-        newest = max((run for run in page.runs if run.job == spec.job_id), key=lambda run: run.id, default=None)
-        return replace(self.of(ended), newest=newest)
+        return replace(self.of(ended), newest=self.of(page.runs).newest)
 
     def of(self, runs: Iterable[Run]) -> Glance:
         """These runs, which are known to count; a cancelled one may have left half of something."""
+        runs = tuple(runs)
         ended = [run for run in runs if run.finished_at is not None and not run.cancelled]
-        return Glance(runs=tuple(sorted(ended, key=_end, reverse=True)))
+        newest = max((run for run in runs if run.job == self._spec.job_id), key=lambda run: run.id, default=None)
+        return Glance(runs=tuple(sorted(ended, key=_end, reverse=True)), newest=newest)
 
     def counts(self, run: Run) -> bool:
         """Does the run say something of these tables?"""
@@ -77,21 +104,25 @@ class Reader:
         verdict = judge(run, job_id=spec.job_id, environment_id=self._environment, observe=spec.observe)
         return verdict in ("Counts", "Ours") and run.finished_at is not None
 
-    async def newest(self, runs: Iterable[Run], *, last: Read | None, careful: bool, now: datetime) -> Read | None:
-        """The newest manifest that is there; ``careful``: the same commit is read again.
+    async def newest(self, runs: Iterable[Run], *, last: Read | None, careful: bool) -> Read | None:
+        """The newest manifest that is there; ``careful``: the same commit is read again at once.
 
         Raises ManifestUnreadable, too.
         """
         for run in runs:
-            if last is not None and _end(run) <= _end(last.run):
+            soon = last is not None and self._clock.now() < last.again_at
+            if last is not None and last.covers(run) and (soon or not last.skipped):
                 return last
-            if last is not None and not careful and _is_same_code(run, last.run) and now - last.at < REREAD:
-                return replace(last, run=run)
-            try:
-                return Read(manifest=await self._manifest(run), run=run, at=now)
-            except errors.NotFound:
-                continue
+            if last is not None and soon and not careful and _is_same_code(run, last.run):
+                return replace(last, run=run, skipped=True)
+            with suppress(errors.NotFound):
+                return await self._read(run)
         return last
+
+    async def _read(self, run: Run) -> Read:
+        at, began = self._clock.now(), self._clock.monotonic()
+        found = await self._manifest(run)
+        return Read(manifest=found, run=run, at=at, took=timedelta(seconds=self._clock.monotonic() - began))
 
     async def results(
         self, runs: Iterable[Run], *, wanted: Collection[str], of: Manifest

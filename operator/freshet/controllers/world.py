@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from freshet.api.asset import Asset
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key, Object, to_json
+from freshet.controllers.parses import Parses
 from freshet.core.automation import Waiting
 from freshet.core.lineage import Graph
 from freshet.core.nodes import Described
@@ -27,7 +28,8 @@ class World:
     """``inbox`` holds what dbt Cloud runs mean for an asset until its reconciler has taken it in; ``due`` which models
     of a Pipeline are due, as their reconcilers found, and ``held`` why such a one is not run yet; ``manifests`` the
     newest manifest of each Pipeline's project, as discovery read it: for exact selectors, tests and views;
-    ``described`` what it says of each Asset; ``ran`` a Pipeline's runs that count, for discovery to look at.
+    ``described`` what it says of each Asset; ``ran`` a Pipeline's runs that count, for discovery to look at; ``parses``
+    the projects that discovery wants parsed.
     """
 
     cache: Cache
@@ -42,6 +44,7 @@ class World:
     manifests: dict[Key, Manifest] = field(default_factory=dict)
     described: dict[Key, Described] = field(default_factory=dict)
     ran: dict[Key, list[Run]] = field(default_factory=dict)
+    parses: Parses = field(default_factory=Parses)
 
     def pipeline_of(self, asset: Asset) -> Pipeline | None:
         """The Pipeline that an asset names, if it exists."""

@@ -207,6 +207,12 @@ def _defaults(*, asset: Asset, pipeline: Pipeline | None, field: str) -> list[An
     return [value for value in found if value is not None]
 
 
+def run_timeout(pipeline: Pipeline) -> timedelta:
+    """How long a dbt Cloud run may take that is for no asset. Raises ValueError for what is no duration."""
+    blocks = (pipeline.spec.dbt_cloud, pipeline.spec)
+    return _or(_span(_first(block.timeout for block in blocks if block is not None)), DEFAULT_TIMEOUT)
+
+
 def _deadline(freshness: Freshness) -> Deadline | None:
     if freshness.schedule is None:
         return None

@@ -19,7 +19,7 @@ import msgspec
 from freshet.dbtcloud.manifest_raw import RawDocument, RawExposure, RawNode, RawSource, RawUnitTest
 from freshet.dbtcloud.results import TestNode
 
-__all__ = ["Exposure", "Manifest", "ManifestUnreadable", "Model", "Source", "load", "parse"]
+__all__ = ["Exposure", "Manifest", "ManifestUnreadable", "Model", "Source", "load", "named", "parse"]
 
 KINDS = ("model", "seed", "snapshot")
 NAME = "manifest.json"
@@ -145,6 +145,16 @@ def parse(data: bytes | mmap.mmap) -> Manifest:
         exposures=tuple(exposures.rows.values()),
         odd=tuple(sorted(odd)),
     )
+
+
+def named(unique_id: str) -> Model | None:
+    """As much of a model as its unique id tells; None where it is none."""
+    kind, _, rest = unique_id.partition(".")
+    package, _, name = rest.partition(".")
+    name, _, version = name.partition(".v")
+    if not name:
+        return None
+    return Model(unique_id=unique_id, kind=kind, package=package, name=name, version=version or None)
 
 
 R = TypeVar("R", RawNode, RawSource, RawExposure, RawUnitTest)

@@ -25,6 +25,7 @@ __all__ = [
     "TestNode",
     "artifact_steps",
     "command_of",
+    "line_of",
     "merge",
     "parse",
     "settle",
@@ -134,11 +135,15 @@ def source_steps(run: Run) -> tuple[int, ...]:
     return tuple(step.index for step in run.run_steps or () if step.index is not None and _command(step) == "source")
 
 
-def command_of(text: str | None) -> str | None:
-    """The dbt command in a step's name or command line, such as ``Invoke dbt with `dbt build --select x```."""
+def line_of(text: str | None) -> str:
+    """The command line in a step's name, such as ``Invoke dbt with `dbt build --select x```."""
     line = text or ""
-    # A name such as: Invoke dbt with `dbt build …`
-    words = WORD.findall(line.partition("`")[2] or line)
+    return line.partition("`")[2].rpartition("`")[0] or line
+
+
+def command_of(text: str | None) -> str | None:
+    """The dbt command in a step's name or command line."""
+    words = WORD.findall(line_of(text))
     return next((word for word in words[1:] if word in COMMANDS), None) if words[:1] == ["dbt"] else None
 
 
