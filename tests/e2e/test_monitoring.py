@@ -182,6 +182,7 @@ def alerts_are_told(server: PrometheusServer) -> None:
     found = wait_for(firing, timeout=PATIENCE, what=f"the alerts {wanted}")
     assert found["FreshetAssetFailing", "broken"]["annotations"]["summary"] == "watched/broken fails"
     assert not {"FreshetOperatorDown", "FreshetNotLeader", "FreshetDbtCloudUnreachable"} & {name for name, _ in found}
+    assert not [key for key in found if key[0].startswith("FreshetFreshnessBudget") and key[1] in EXAMPLE]
     for alert in found.values():
         assert "{{" not in str(alert["annotations"])
         assert "error" not in str(alert["annotations"]).lower()

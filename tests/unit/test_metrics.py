@@ -98,7 +98,11 @@ def test_chunks_are_small_and_every_asset_is_in_each_family(cache: Cache) -> Non
     pieces = list(AssetMetrics(cache=cache, graph=Graph(AT)).chunks())
     assert max(piece.count("\n") for piece in pieces) <= 500 * len(STATES)
     lines = [line for piece in pieces for line in piece.splitlines() if not line.startswith("#")]
-    assert len(lines) == len(set(lines)) == 1201 * (5 + len(STATES) + len({"fresh", "failing", "failed checks"}))
+    assert (
+        len(lines)
+        == len(set(lines))
+        == 1201 * (5 + len(STATES) + len({"fresh", "objective", "failing", "failed checks"}))
+    )
 
 
 def value(name: str, kind: str = "Asset", **raw: Any) -> float | None:
@@ -140,6 +144,21 @@ def test_fresh_says_nothing_where_no_limit_is_set(
 ) -> None:
     raw = {"policy": policy, "conditions": [condition("Fresh", status, reason)]}
     assert value("asset_fresh", status=raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ({"maximumLag": "5m"}, 0.99),
+        ({"maximumLag": "5m", "objective": "99.95%"}, 0.9995),
+        ({"maximumLag": "5m", "objective": "0%"}, 0.0),
+        ({"maximumLag": "5m", "objective": "much"}, None),
+        ({}, None),
+    ],
+)
+def test_what_has_a_limit_has_an_objective(policy: dict[str, str], expected: float | None) -> None:
+    raw = {"policy": policy, "conditions": [condition("Fresh", "False", "Missing")]}
+    assert value("asset_objective_ratio", status=raw) == expected
 
 
 def test_a_run_under_way_has_a_start_and_a_timeout_to_measure_it_by() -> None:

@@ -80,7 +80,12 @@ def _overview(made: build.Dashboard) -> build.Dashboard:
 
 
 def _freshness(made: build.Dashboard) -> build.Dashboard:
-    windows = {"fresh 1h": f"{ASSET} 1 h", "fresh 1d": f"{ASSET} 1 d", "fresh 30d": f"{ASSET} 30 d"}
+    windows = {
+        "fresh 1h": f"{ASSET} 1 h",
+        "fresh 1d": f"{ASSET} 1 d",
+        "fresh 30d": f"{ASSET} 30 d",
+        "objective": f"{ASSET} objective",
+    }
     return (
         made.with_row(build.Row("Freshness"))
         .with_panel(shares())
@@ -88,7 +93,13 @@ def _freshness(made: build.Dashboard) -> build.Dashboard:
         .with_panel(timeline())
         .with_row(build.Row("Objective"))
         .with_panel(
-            graph("Share of time fresh", windows, "Over one hour, a day, thirty days.", unit="percentunit", span=24)
+            graph(
+                "Share of time fresh",
+                windows,
+                "Over an hour, a day, thirty days; and the objective.",
+                unit="percentunit",
+                span=24,
+            )
         )
     )
 

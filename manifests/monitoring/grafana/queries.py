@@ -73,6 +73,7 @@ QUERIES: dict[str, str] = {
     "share of limit": f"{LAG} / {_each(f'freshet_asset_max_lag_seconds{{{SELECTED}}}')}",
     # The objective.
     "fresh 1h": _each(f"freshet:asset_fresh:avg1h{{{SELECTED}}}"),
+    "objective": _each(f"freshet_asset_objective_ratio{{{SELECTED}}}"),
     "fresh 1d": _each(f"freshet:asset_fresh:avg1d{{{SELECTED}}}"),
     # Runs.
     "outcomes": "sum by (executor, outcome) (increase(freshet_runs_total[$__rate_interval]))",

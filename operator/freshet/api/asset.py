@@ -44,6 +44,7 @@ class Freshness(View, frozen=True, kw_only=True):
     time_zone: str | None = None
     within: str | None = None
     maximum_unchanged: str | None = None
+    objective: str | None = None
     basis: str | None = None
 
 
@@ -208,6 +209,7 @@ class PolicyInForce(View, frozen=True, kw_only=True):
     time_zone: str | None = None
     within: str | None = None
     maximum_unchanged: str | None = None
+    objective: str | None = None
     basis: str | None = None
     min_interval: str | None = None
     timeout: str | None = None

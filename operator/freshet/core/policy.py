@@ -49,6 +49,7 @@ class Policy:
     warn_lag: timedelta | None
     deadline: Deadline | None
     maximum_unchanged: timedelta | None
+    objective: str | None
     by_update: bool
     limit: int
     backoff: timedelta
@@ -98,6 +99,7 @@ def effective(*, asset: Asset, pipeline: Pipeline | None) -> Policy:
         warn_lag=_span(freshness.warn_lag),
         deadline=_deadline(freshness),
         maximum_unchanged=_span(freshness.maximum_unchanged),
+        objective=freshness.objective,
         by_update=(freshness.basis or "Data").lower() == "update",
         limit=_or(retries.limit, 0 if asset.kind == "Source" else DEFAULT_LIMIT),
         backoff=_or(_span(retries.backoff), DEFAULT_BACKOFF),
@@ -129,6 +131,7 @@ def in_force(policy: Policy) -> PolicyInForce:
         time_zone=policy.deadline.time_zone if policy.deadline else None,
         within=_text(policy.deadline.within) if policy.deadline else None,
         maximum_unchanged=_text(policy.maximum_unchanged),
+        objective=policy.objective,
         basis="Update" if policy.by_update else None,
         min_interval=_text(policy.min_interval) if policy.min_interval else None,
         timeout=_text(policy.timeout),

@@ -41,6 +41,11 @@ GAUGES: tuple[tuple[str, str, Value], ...] = (
         "1 while the data is within its limits, 0 when it is not; nothing where no limit is set.",
         values.fresh,
     ),
+    (
+        "freshet_asset_objective_ratio",
+        "The share of time that the asset shall be fresh; nothing where no limit is set.",
+        values.objective,
+    ),
     ("freshet_asset_failing", "1 when the retries of the asset are used up.", values.failing),
     ("freshet_asset_failed_checks", "Checks of severity error that do not hold.", values.failed_checks),
     ("freshet_asset_max_lag_seconds", "The lag that the asset's policy allows.", values.max_lag),

@@ -1,6 +1,7 @@
 """What each metric of an asset says: a number, or None where there is nothing to say."""
 
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 from freshet.api import conditions as c
@@ -19,6 +20,7 @@ __all__ = [
     "load_refused",
     "max_lag",
     "next_load",
+    "objective",
     "rejected_rows",
     "rows",
     "run_started",
@@ -26,6 +28,7 @@ __all__ = [
     "warn_lag",
 ]
 
+DEFAULT_OBJECTIVE = 0.99
 REFUSED = ("BadRows:", "TooManyBadRows:", "DuplicateKeys:", "BadCsv:", "BadEncoding:", "FileUnreadable:")
 """How the message of a load begins that refused its input's content (docs/loads.md)."""
 
@@ -67,6 +70,14 @@ def max_lag(asset: Asset) -> float | None:
 def warn_lag(asset: Asset) -> float | None:
     policy = asset.status.policy
     return _seconds(policy.warn_lag) if policy is not None else None
+
+
+def objective(asset: Asset) -> float | None:
+    """The share of time that it shall be fresh, from 0 to 1; what has no limit has none."""
+    policy = asset.status.policy
+    if policy is None or fresh(asset) is None:
+        return None
+    return _share(policy.objective) if policy.objective is not None else DEFAULT_OBJECTIVE
 
 
 def timeout(asset: Asset) -> float | None:
@@ -126,6 +137,14 @@ def _tick(schedule: str, time_zone: str, since: datetime) -> float | None:
 
 def _seconds(text: str | None) -> float | None:
     return _parsed(text) if text is not None else None
+
+
+@lru_cache(maxsize=1024)
+def _share(text: str) -> float | None:
+    try:
+        return float(Decimal(text.removesuffix("%")) / 100)
+    except InvalidOperation:
+        return None
 
 
 @lru_cache(maxsize=1024)

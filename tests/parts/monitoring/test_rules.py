@@ -14,6 +14,7 @@ RULES = ROOT / "manifests" / "monitoring" / "rules.yaml"
 ASSET = 'asset="orders",kind="Source",namespace="shop",pipeline="shop"'
 OTHER = 'asset="other",kind="Source",namespace="shop",pipeline="shop"'
 PIPELINE = 'namespace="shop",pipeline="shop"'
+OBJECTIVE = f"freshet_asset_objective_ratio{{{ASSET}}}"
 LABELS = {"asset": "orders", "kind": "Source", "namespace": "shop", "pipeline": "shop"}
 
 
@@ -117,14 +118,14 @@ CASES = [
     ),
     Case(
         alert="FreshetFreshnessBudgetBurnsFast",
-        series={f"freshet_asset_fresh{{{ASSET}}}": "1x120 0x20 1x60"},
+        series={f"freshet_asset_fresh{{{ASSET}}}": "1x120 0x20 1x60", OBJECTIVE: "0.99x200"},
         quiet="129m",
         firing="140m",
         resolved="150m",
     ),
     Case(
         alert="FreshetFreshnessBudgetBurnsSlowly",
-        series={f"freshet_asset_fresh{{{ASSET}}}": "1x1440 0x90 1x120"},
+        series={f"freshet_asset_fresh{{{ASSET}}}": "1x1440 0x90 1x120", OBJECTIVE: "0.99x1650"},
         quiet="1440m",
         firing="1550m",
         resolved="1650m",
@@ -196,6 +197,55 @@ def test_what_is_held_back_on_purpose_is_not_called_stale_nor_a_load_under_way_m
     quiet = {"expr": 'ALERTS{alertname=~"FreshetAssetStale|FreshetNoLoad"}', "eval_time": "30m", "exp_samples": []}
     series = [{"series": name, "values": values} for name, values in suspended.items()]
     play(tmp_path, [{"interval": "1m", "input_series": series, "promql_expr_test": [quiet]}])
+
+
+def fired(alerts: str, at: str, *assets: str) -> dict[str, Any]:
+    """Which assets alerts of that pattern fire for."""
+    samples = [{"labels": f'{{asset="{asset}"}}', "value": 1} for asset in assets]
+    expression = f'max by (asset) (ALERTS{{alertname=~"{alerts}",alertstate="firing"}} * 0 + 1)'
+    return {"expr": expression, "eval_time": at, "exp_samples": samples}
+
+
+def test_the_example_s_first_asset_wakes_nobody_by_its_nature_but_does_when_loads_end(tmp_path: Path) -> None:
+    """A limit of one minute, a load every five: fresh for a minute of each round, for a day; then no load any more."""
+    rounds, load_due = "1 0 0 0 0 " * 288, " ".join(f"{300 * (1 + n // 5)}" for n in range(1440))
+    series = {
+        f"freshet_asset_fresh{{{ASSET}}}": f"{rounds}0x60",
+        f"freshet_asset_next_load_timestamp_seconds{{{ASSET}}}": f"{load_due} 86700x60",
+        OBJECTIVE: "0.1x1500",
+        'freshet_build_info{version="0.1.0"}': "1x1500",
+    }
+    quiet = [fired("Freshet.*", at) for at in ("1h", "2h3m", "12h1m", "23h59m")]
+    told = [fired("FreshetAssetStale|FreshetNoLoad", "24h40m", "orders"), fired("FreshetFreshnessBudget.*", "24h40m")]
+    inputs = [{"series": name, "values": values} for name, values in series.items()]
+    play(tmp_path, [{"interval": "1m", "input_series": inputs, "promql_expr_test": [*quiet, *told]}])
+
+
+def test_each_asset_is_held_to_its_own_objective(tmp_path: Path) -> None:
+    """Ten minutes of a day: too many for one that promises 99.9 %, few enough for one that promises 95 %."""
+    series = {
+        f"freshet_asset_fresh{{{ASSET}}}": "1x1400 0x10 1x90",
+        f"freshet_asset_fresh{{{OTHER}}}": "1x1400 0x10 1x90",
+        OBJECTIVE: "0.999x1500",
+        f"freshet_asset_objective_ratio{{{OTHER}}}": "0.95x1500",
+    }
+    tests = [
+        fired("FreshetFreshnessBudgetBurnsFast", "23h25m", "orders"),
+        fired("FreshetFreshnessBudgetBurnsSlowly", "24h20m", "orders"),
+    ]
+    inputs = [{"series": name, "values": values} for name, values in series.items()]
+    play(tmp_path, [{"interval": "1m", "input_series": inputs, "promql_expr_test": tests}])
+
+
+def test_the_share_goes_on_when_another_pod_tells(tmp_path: Path) -> None:
+    """The operator is rolled out in the middle of a day of which the first half was stale."""
+    series = [
+        {"series": f'freshet_asset_fresh{{{ASSET},instance="a"}}', "values": "0x719 stale"},
+        {"series": f'freshet_asset_fresh{{{ASSET},instance="b"}}', "values": "_x720 1x720"},
+    ]
+    test = {"expr": "round(freshet:asset_fresh:avg1d, 0.1)", "eval_time": "24h"}
+    expected = {**test, "exp_samples": [{"labels": f"{{{ASSET}}}", "value": 0.5}]}
+    play(tmp_path, [{"interval": "1m", "input_series": series, "promql_expr_test": [expected]}])
 
 
 def test_the_share_of_time_fresh(tmp_path: Path) -> None:

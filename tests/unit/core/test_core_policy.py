@@ -130,4 +130,5 @@ def test_status_shows_limits_so_that_they_read_the_same_again() -> None:
         policy(freshness={"maximumLag": "1h30m30s", "warnLag": "500ms"}, automation={"minInterval": "90s"})
     )
     assert (shown.maximum_lag, shown.warn_lag, shown.min_interval) == ("1h30m30s", "500ms", "1m30s")
+    assert in_force(policy(freshness={"maximumLag": "1h", "objective": "99.95%"})).objective == "99.95%"
     assert (shown.when, shown.schedule, shown.within, shown.timeout) == ("AnyUpstreamUpdated", None, None, "30m")
