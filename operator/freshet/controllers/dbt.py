@@ -163,6 +163,8 @@ class DbtReconciler:
     async def _batch(self, visit: Visit) -> Batch | None:
         """What to run now; None where nothing may be started, and then why is shown."""
         key, pipeline, now = visit.key, visit.pipeline, self._world.clock.now()
+        if key in self._world.making:
+            return None
         batch = await self._batcher.plan(pipeline, visit.spec)
         self._batcher.pass_on(pipeline, batch)
         spent = {name: _budget(visit.spec) for name, why in batch.left.items() if why == conditions.BUDGET_EXHAUSTED}

@@ -7,6 +7,8 @@ was applied stands on each Asset, and the manifest's in the Pipeline's status, s
 
 import asyncio
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -21,7 +23,7 @@ from freshet.controllers.discovery_parse import Parser
 from freshet.controllers.discovery_plan import Plan, plan
 from freshet.controllers.discovery_read import Glance, Read, Reader
 from freshet.controllers.discovery_say import Teller
-from freshet.controllers.world import World
+from freshet.controllers.world import World, dbt_key
 from freshet.core import nodes
 from freshet.core.outcome import Ended
 from freshet.core.state import Trouble
@@ -193,13 +195,30 @@ class DiscoveryReconciler:
                 memory.fed |= fed
                 made = replace(await self._plan(visit.pipeline, read, fed=memory.fed), fresh=made.fresh)
             told = self._told(visit.pipeline, read, made, learned)
-            for key in told:
-                self._announce(key, *told[key])
-            problems = [*made.found.problems, *await self._applier.apply(visit.pipeline, made.apply)]
+            with self._making(visit.key, made):
+                for key in told:
+                    self._announce(key, *told[key])
+                problems = [*made.found.problems, *await self._applier.apply(visit.pipeline, made.apply)]
+                self._world.manifests[Key("Pipeline", visit.key.namespace, visit.key.name)] = read.manifest
             await self._applier.delete(visit.pipeline, made.delete)
         memory.plan = made
-        self._world.manifests[Key("Pipeline", visit.key.namespace, visit.key.name)] = read.manifest
         await self._teller.read(visit.pipeline, read, made, problems)
+
+    @contextmanager
+    def _making(self, key: Key, made: Plan) -> Iterator[None]:
+        """No run is planned for some of the new models while others are still being made."""
+        if not made.fresh:
+            yield
+            return
+        world, job = self._world, dbt_key(key.namespace, key.name)
+        world.making.add(job)
+        try:
+            yield
+        finally:
+            world.making.discard(job)
+            unbuilt = {name for name in made.fresh if not world.inbox.get(Key("Asset", key.namespace, name))}
+            world.due.setdefault(Key("Pipeline", key.namespace, key.name), set()).update(unbuilt)
+            world.queue.add(job)
 
     async def _plan(self, pipeline: Pipeline, read: Read, *, fed: set[str]) -> Plan:
         here = self._here(pipeline)

@@ -29,7 +29,7 @@ class World:
     of a Pipeline are due, as their reconcilers found, and ``held`` why such a one is not run yet; ``manifests`` the
     newest manifest of each Pipeline's project, as discovery read it: for exact selectors, tests and views;
     ``described`` what it says of each Asset; ``ran`` a Pipeline's runs that count, for discovery to look at; ``parses``
-    the projects that discovery wants parsed.
+    the projects that discovery wants parsed, and ``making`` those whose Assets it is making: a run is planned for all.
     """
 
     cache: Cache
@@ -44,6 +44,7 @@ class World:
     manifests: dict[Key, Manifest] = field(default_factory=dict)
     described: dict[Key, Described] = field(default_factory=dict)
     ran: dict[Key, list[Run]] = field(default_factory=dict)
+    making: set[Key] = field(default_factory=set)
     parses: Parses = field(default_factory=Parses)
 
     def pipeline_of(self, asset: Asset) -> Pipeline | None:

@@ -44,6 +44,7 @@ class Source(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     max_loaded_at: str | None = None
     """RFC 3339; what ``dbt source freshness`` reports. None: the source has no freshness."""
     status: str = "pass"
+    meta: dict[str, Any] = {}
 
 
 class Graph(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

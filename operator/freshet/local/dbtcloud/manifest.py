@@ -180,9 +180,9 @@ def _source_node(graph: Graph, source: Source, schema: str) -> dict[str, Any]:
         "relation_name": f'"{graph.database}"."{where}"."{table}"',
         "loaded_at_field": "loaded_at" if source.max_loaded_at else None,
         "freshness": {"warn_after": {"count": 1, "period": "day"}} if source.max_loaded_at else None,
-        "config": {"enabled": True},
+        "config": {"enabled": True, "meta": source.meta},
         "tags": [],
-        "meta": {},
+        "meta": source.meta,
         "description": "",
     }
 

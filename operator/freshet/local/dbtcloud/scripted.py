@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from freshet.local.dbtcloud.executor import Checkout, Work
 from freshet.local.dbtcloud.graph import Graph
 from freshet.local.dbtcloud.manifest import DBT_VERSION, SCHEMAS, build_manifest
@@ -42,9 +44,9 @@ class ScriptedExecutor:
         """Nothing to end."""
 
     async def checkout(self, run: Run) -> Checkout:
-        """A commit that changes when the graph's code does."""
-        code = "".join(model.code for model in self.graph.models)
-        sha = hashlib.sha1(code.encode(), usedforsecurity=False).hexdigest()
+        """A commit that changes when anything does that a project would have in a file."""
+        project = [self.graph.models, self.graph.sources, self.graph.exposures]
+        sha = hashlib.sha1(msgspec.json.encode(project), usedforsecurity=False).hexdigest()
         return Checkout(
             git_branch=run.trigger.git_branch or "main", git_sha=run.trigger.git_sha or sha, connection="DuckDB"
         )
