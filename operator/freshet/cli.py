@@ -26,6 +26,11 @@ class Commands(LazyGroup):
             help="A Kubernetes cluster on this machine, the demo and its stand-ins.",
             extra="local",
         ),
+        "waiting": Lazy(
+            module="freshet.workloads.waiting",
+            name="waiting",
+            help="Say what the load or count beside this waits for (a readiness probe).",
+        ),
         "operator": Lazy(module="freshet.lean", name="operator", help="Keep the assets of a cluster fresh."),
     }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.cluster.test_node_support import Pods, container
-from tests.support.kube import create, get_object
+from tests.support.kube import create, get_object, list_objects
 from tests.support.node import NodeProcess
 from tests.support.waiting import wait_for
 
@@ -278,6 +278,28 @@ def test_the_deadline_of_a_pod(pods: Pods) -> None:
     status = pods.until("deadline", "Failed")["status"]
     assert status["reason"] == "DeadlineExceeded"
     assert status["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 143
+
+
+def test_a_command_as_readiness_probe_sees_what_the_container_sees(pods: Pods, cluster: LocalCluster) -> None:
+    """Its words are in the Event: that is how a load says what it waits for."""
+    probe = {"exec": {"command": ["sh", "-c", "cat /tmp/word; test ! -e /tmp/word"]}, "periodSeconds": 1}
+    mounts, volumes = [{"name": "tmp", "mountPath": "/tmp"}], [{"name": "tmp", "emptyDir": {}}]
+    work = container("echo still asleep > /tmp/word; sleep 3; rm /tmp/word; exec sleep 60")
+    pods.run("asleep", {**work, "readinessProbe": probe, "volumeMounts": mounts}, volumes=volumes)
+
+    def words() -> str:
+        events = list_objects(cluster, "events", namespace=pods.namespace)
+        return " ".join(event["message"] for event in events if event["reason"] == "Unhealthy")
+
+    wait_for(lambda: "Readiness probe failed: still asleep" in words(), what="the probe's words")
+
+    def ready() -> bool:
+        return any(each.get("ready") for each in pods.get("asleep")["status"].get("containerStatuses", ()))  # type: ignore[index]
+
+    assert not ready()
+    wait_for(ready, what="the pod is ready")
+    pods.delete("asleep")
+    pods.gone("asleep")
 
 
 def test_readiness_probe(pods: Pods) -> None:

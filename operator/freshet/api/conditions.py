@@ -50,6 +50,7 @@ INPUT_UNCHANGED: Final = "InputUnchanged"
 # Reasons of Updating, and why something that is due waits.
 RUN_IN_FLIGHT: Final = "RunInFlight"
 POD_NOT_STARTED: Final = "PodNotStarted"
+WAITING_FOR_WAREHOUSE: Final = "WaitingForWarehouse"
 QUEUED: Final = "Queued"
 IDLE: Final = "Idle"
 SUSPENDED: Final = "Suspended"

@@ -67,14 +67,19 @@ class Waiting(View, frozen=True, kw_only=True):
     message: str = ""
 
 
+class Running(View, frozen=True, kw_only=True):
+    started_at: datetime | None = None
+
+
 class ContainerState(View, frozen=True, kw_only=True):
     terminated: Terminated | None = None
     waiting: Waiting | None = None
-    running: dict[str, Any] | None = None
+    running: Running | None = None
 
 
 class ContainerStatus(View, frozen=True, kw_only=True):
     name: str
+    ready: bool = False
     state: ContainerState = ContainerState()
 
 

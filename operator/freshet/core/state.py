@@ -7,13 +7,14 @@ from datetime import datetime
 import msgspec
 
 from freshet.api import conditions as c
-from freshet.api.asset import Asset, AssetStatus, State
+from freshet.api.asset import Asset, AssetStatus, RunInFlight, State
 from freshet.api.conditions import Condition, Status, find
 from freshet.api.pipeline import Pipeline
 from freshet.core.automation import Waiting
 from freshet.core.blame import Ancestor, clock
 from freshet.core.freshness import Verdict
 from freshet.core.policy import Policy
+from freshet.core.waits import waits_for_warehouse
 
 __all__ = ["Case", "Draft", "Trouble", "describe", "settle"]
 
@@ -191,6 +192,8 @@ def _told(status: AssetStatus) -> str:
 def _running(status: AssetStatus) -> str:
     run = status.run
     assert run is not None
+    if waits_for_warehouse(run):
+        return run.message or ""
     if run.message:
         return f"{c.POD_NOT_STARTED if run.executor == 'Job' else c.QUEUED}: {run.message}"
     return f"{c.RUN_IN_FLIGHT}: {run.cause or 'started elsewhere'}"
@@ -218,9 +221,7 @@ def _fresh(case: Case) -> Draft:
 def _updating(case: Case) -> Draft:
     status, waiting = case.status, case.waiting
     if status.run is not None:
-        queued = status.run.executor == "DbtCloud" and status.run.message
-        reason, message = (c.QUEUED, status.run.message or "") if queued else (c.RUN_IN_FLIGHT, status.run.cause)
-        return Draft(type=c.UPDATING, status="True", reason=reason, message=message)
+        return _under_way(status.run)
     if case.policy.suspended:
         return Draft(type=c.UPDATING, status="False", reason=c.SUSPENDED, message=_suspended(case))
     if waiting is not None:
@@ -228,6 +229,15 @@ def _updating(case: Case) -> Draft:
         message = f"until {clock(waiting.until)}, {waiting.message}" if waiting.until else waiting.message
         return Draft(type=c.UPDATING, status="False", reason=reason, message=message)
     return Draft(type=c.UPDATING, status="False", reason=c.IDLE)
+
+
+def _under_way(run: RunInFlight) -> Draft:
+    reason, message = c.RUN_IN_FLIGHT, run.cause
+    if waits_for_warehouse(run):
+        reason, _, message = (run.message or "").partition(": ")
+    elif run.executor == "DbtCloud" and run.message:
+        reason, message = c.QUEUED, run.message
+    return Draft(type=c.UPDATING, status="True", reason=reason, message=message)
 
 
 def _failing(case: Case) -> Draft:

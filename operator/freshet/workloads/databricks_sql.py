@@ -6,13 +6,12 @@ connector repeats a statement whose answer was lost, so each statement that goes
 
 import os
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
-from freshet.workloads.log import EVERY, LOG
+from freshet.workloads.waiting import waits_for
 
 __all__ = ["RETRIES", "Connect", "Sql", "access_token", "connection_options", "error_class", "open_sql", "sentence"]
 
@@ -34,23 +33,37 @@ class Sql:
 
     def __init__(self, *, connection: Any, host: str) -> None:
         self._connection = connection
+        self._is_awake = False
         self.host = host
 
     def ask(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
         """The rows of one statement; ``values`` fill its ``:name`` marks. Raises what the connector raises."""
-        with _patience(), self._connection.cursor() as cursor:
+        with self._patience(), self._connection.cursor() as cursor:
             cursor.execute(statement, values or None)
-            return [tuple(row) for row in cursor.fetchall()]
+            rows = [tuple(row) for row in cursor.fetchall()]
+        self._is_awake = True
+        return rows
+
+    def _patience(self) -> AbstractContextManager[None]:
+        """Until the first answer the warehouse may be asleep; from then on a statement works as long as it takes."""
+        if self._is_awake:
+            return waits_for(f"an answer of the Databricks SQL warehouse at {self.host}", visible=False)
+        return _start(self.host)
 
 
 @contextmanager
 def open_sql(environ: Mapping[str, str] = os.environ, *, connect: Connect | None = None) -> Iterator[Sql]:
     """A session, once the warehouse is awake; what is being waited for is said. Raises what the connector raises."""
     options = connection_options(environ)
-    with _patience():
+    host = str(options["server_hostname"])
+    with _start(host):
         session = (connect or _connector())(**options)
     with session as connection:
-        yield Sql(connection=connection, host=str(options["server_hostname"]))
+        yield Sql(connection=connection, host=host)
+
+
+def _start(host: str) -> AbstractContextManager[None]:
+    return waits_for(f"the Databricks SQL warehouse at {host} to answer (one that sleeps takes minutes to start)")
 
 
 def _connector() -> Connect:
@@ -119,29 +132,6 @@ def access_token(options: Mapping[str, Any]) -> str:
         return str(options["access_token"])
     headers = options["credentials_provider"]()()
     return str(headers["Authorization"]).removeprefix("Bearer ")
-
-
-@contextmanager
-def _patience() -> Iterator[None]:
-    """Say, while nothing comes back, what is being waited for."""
-    done = threading.Event()
-
-    def speak() -> None:
-        seconds = EVERY
-        while not done.wait(EVERY):
-            LOG.info(
-                "Waiting for the Databricks SQL warehouse, %.0f s by now (a sleeping one takes minutes to start).",
-                seconds,
-            )
-            seconds += EVERY
-
-    thread = threading.Thread(target=speak, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def error_class(error: BaseException) -> str:

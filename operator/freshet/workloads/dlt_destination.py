@@ -8,13 +8,14 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from freshet.workloads.dlt_load import prepare
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
 from freshet.workloads.spec import Dlt
+from freshet.workloads.waiting import waits_for
 
 __all__ = ["Place", "normalized", "opened", "sentence"]
 
@@ -135,7 +136,9 @@ def _client(pipeline: Any, where: Dlt) -> Iterator[Any]:
     from dlt.destinations.job_client_impl import SqlJobClientBase
 
     pipeline._inject_schema(Schema(pipeline.pipeline_name))
-    with pipeline.destination_client() as client:
+    with ExitStack() as stack:
+        with waits_for(f"dlt's destination {where.destination} to answer"):
+            client = stack.enter_context(pipeline.destination_client())
         if not isinstance(client, SqlJobClientBase):
             raise ConfigError(
                 "WarehouseUnsupported",

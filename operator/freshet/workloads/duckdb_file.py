@@ -8,7 +8,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from freshet.workloads.errors import ConfigError, InputError, Unavailable, Workl
 from freshet.workloads.log import LOG, Progress
 from freshet.workloads.spec import DuckDb
 from freshet.workloads.sql import literal
+from freshet.workloads.waiting import waits_for
 
 __all__ = ["connect", "warehouse_error"]
 
@@ -77,26 +78,26 @@ def _open(
 
     timeout, started, pause = lock_timeout(where), clock(), _FIRST
     progress = Progress(clock=clock)
-    said = False
-    while True:
-        try:
-            return _attached(where, read_only=read_only, config=config)
-        except duckdb.Error as error:
-            if not _is_lock(error):
-                raise warehouse_error(error, path=where.path) from error
-        waited = clock() - started
-        if waited >= timeout:
-            raise Unavailable(
-                "WarehouseLocked",
-                f"The warehouse {where.path} was held by another process for {waited:.0f} s: it is tried again; "
-                "if that happens often, space the loads or raise FRESHET_LOCK_TIMEOUT.",
-            )
-        if not said:
-            LOG.info("Waiting for %s, which another process holds (at most %.0f s).", where.path, timeout)
-            said = True
-        progress.say("Still waiting for %s, %.0f s by now.", where.path, waited)
-        sleep(min(pause * random.uniform(0.7, 1.3), max(0.001, timeout - waited)))
-        pause = min(pause * 1.5, _LONGEST)
+    with ExitStack() as said:
+        while True:
+            try:
+                return _attached(where, read_only=read_only, config=config)
+            except duckdb.Error as error:
+                if not _is_lock(error):
+                    raise warehouse_error(error, path=where.path) from error
+            waited = clock() - started
+            if waited >= timeout:
+                raise Unavailable(
+                    "WarehouseLocked",
+                    f"The warehouse {where.path} was held by another process for {waited:.0f} s: it is tried again; "
+                    "if that happens often, space the loads or raise FRESHET_LOCK_TIMEOUT.",
+                )
+            if pause == _FIRST:
+                LOG.info("Waiting for %s, which another process holds (at most %.0f s).", where.path, timeout)
+                said.enter_context(waits_for(f"{where.path}, which another process holds", logged=False))
+            progress.say("Still waiting for %s, %.0f s by now.", where.path, waited)
+            sleep(min(pause * random.uniform(0.7, 1.3), max(0.001, timeout - waited)))
+            pause = min(pause * 1.5, _LONGEST)
 
 
 def _attached(where: DuckDb, *, read_only: bool, config: dict[str, str]) -> Any:

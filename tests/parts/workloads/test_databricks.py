@@ -175,15 +175,16 @@ def test_a_token_is_not_sent_in_the_clear(lake: Lake, monkeypatch: pytest.Monkey
 def test_a_warehouse_that_starts_is_waited_for_and_that_is_said(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("freshet.workloads.databricks_sql.EVERY", 0.1)
-    monkeypatch.setattr("freshet.workloads.databricks_sql.LOG.propagate", True)
+    monkeypatch.setattr("freshet.workloads.waiting.PATIENCE", 0.1)
+    monkeypatch.setattr("freshet.workloads.waiting.EVERY", 0.1)
+    monkeypatch.setattr("freshet.workloads.waiting.LOG.propagate", True)
     monkeypatch.setitem(RETRIES, "_retry_delay_max", 5)
     lake.write("id,v\n1,a\n")
     lake.load()
     lake.faults({"action": "status", "statement": "OPEN SESSION", "status": 503, "retryAfter": 1})
     with caplog.at_level("INFO", logger="freshet.workloads"):
         assert count(lake, "raw")["rows"] == 1
-    assert "Waiting for the Databricks SQL warehouse" in caplog.text
+    assert "Waiting for the Databricks SQL warehouse at 127.0.0.1" in caplog.text
 
 
 def test_large_files_are_uploaded_in_parts(tmp_path: Path) -> None:

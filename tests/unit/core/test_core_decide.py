@@ -16,6 +16,7 @@ from freshet.core.decide import Decision, Observed, decide
 from freshet.core.state import Trouble
 
 RUN = RunInFlight(id="r", name="j", cause="updated: a", started_at=NOW)
+WAITS = msgspec.structs.replace(RUN, message="WaitingForWarehouse: it starts, since 12:00")
 
 
 def look(it: Asset, *upstreams: Asset, **more: Any) -> Decision:
@@ -55,6 +56,7 @@ V1 = {"version": "v1", "data_time": NOW, "definition": "same", "considered": {"a
         (x("a", suspend=True), [up("a")], {}, "Suspended", "ProducerSuspended: suspended (spec.suspend)", False),
         (x("a", suspend=True), [up("a")], {"active": RUN}, "Suspended", "ProducerSuspended", False),
         (x("a"), [up("a")], {"active": RUN}, "Updating", "RunInFlight: updated: a", False),
+        (x("a"), [up("a")], {"active": WAITS}, "Updating", "WaitingForWarehouse: it starts, since 12:00", False),
         (x("a"), [up("a")], {"cycle": ("a", "x", "a")}, "Missing", "CycleDetected: a → x → a", False),
         (x("a"), [up("a")], {"trouble": REFUSED}, "Missing", "WriteRefused", False),
         (x("a", timeout="5"), [up("a")], {}, "Missing", "InvalidSpec: '5'", False),

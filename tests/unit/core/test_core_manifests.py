@@ -86,6 +86,12 @@ def test_a_dlt_destination_gets_its_settings_from_its_secret(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", [load, count])
+def test_the_kubelet_asks_a_pod_what_it_waits_for(make: Any) -> None:
+    probe = make(pipe())["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]
+    assert probe["exec"] == {"command": ["freshet", "waiting"]}
+
+
+@pytest.mark.parametrize("make", [load, count])
 def test_jobs_are_ours_are_kept_and_are_tried_once(make: Any) -> None:
     job = make(pipe(timeout="90s"))
     assert job["spec"]["activeDeadlineSeconds"] == 90

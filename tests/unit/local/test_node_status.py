@@ -212,13 +212,13 @@ def test_a_restricted_pod_is_run_and_noted() -> None:
         "securityContext": security,
         "resources": {"limits": {"cpu": "1"}},
         "ports": [{"containerPort": 1}],
-        "livenessProbe": {"exec": {"command": ["x"]}},
+        "livenessProbe": {"grpc": {"port": 1}},
     }
     asked = pod(containers=[container], volumes=[{"name": "t", "emptyDir": {}}, {"name": "e"}])
     assert refusal(asked) is None
     sentence = notes(asked)
     assert sentence is not None
-    for words in ("resources", "ports", "users and groups", "seccompProfile", "livenessProbe of type exec"):
+    for words in ("resources", "ports", "users and groups", "seccompProfile", "livenessProbe of type grpc"):
         assert words in sentence
     assert "readOnlyRootFilesystem" not in sentence
 

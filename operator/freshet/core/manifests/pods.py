@@ -22,6 +22,14 @@ RUN = {
     "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/controller-uid']"}},
 }
 """The Job's uid, by which the operator's log lines and the status name the run."""
+WAITS = {
+    "exec": {"command": ["freshet", "waiting"]},
+    "initialDelaySeconds": 5,
+    "periodSeconds": 10,
+    "timeoutSeconds": 10,
+    "failureThreshold": 1,
+}
+"""Not ready is a pod that waits for its warehouse (freshet.workloads.waiting). A short run ends before it is asked."""
 RESOURCES = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "2Gi"}}
 
 
@@ -106,6 +114,7 @@ def pod_template(
         "command": command,
         "env": [*env, RUN, *warehouse_env(pipeline), *jobs.env],
         "envFrom": [*_warehouse_env_from(pipeline), *jobs.env_from, *env_from],
+        "readinessProbe": WAITS,
         "resources": jobs.resources or RESOURCES,
         "volumeMounts": [{"name": "freshet-tmp", "mountPath": "/tmp"}, *jobs.volume_mounts],
         "terminationMessagePath": names.TERMINATION_LOG,

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -128,7 +129,7 @@ class ContainerRunner:
             ended = self._ended(128, started_at=started_at, container_id=container_id)
             ended = replace(ended, reason="StartError", message=str(error))
         else:
-            code = await self._watch(self._process, container_id=container_id, started_at=started_at)
+            code = await self._watch(self._process, plan, container_id=container_id, started_at=started_at)
             ended = self._ended(code, started_at=started_at, container_id=container_id)
         self._process = None
         self._set(state=ended, ready=False, started=False, container_id=container_id)
@@ -193,7 +194,9 @@ class ContainerRunner:
         for path in self.folder.container(self.record.name).glob(f"{number}.*"):
             path.unlink(missing_ok=True)
 
-    async def _watch(self, process: ContainerProcess, *, container_id: str, started_at: datetime) -> int:
+    async def _watch(
+        self, process: ContainerProcess, plan: ProcessPlan, *, container_id: str, started_at: datetime
+    ) -> int:
         """Say that it runs, watch its health, and return its exit code."""
         if self._killed:
             await process.kill()
@@ -204,14 +207,15 @@ class ContainerRunner:
         running = Running(started_at=started_at)
         self._set(state=running, ready=ready and started, started=started, container_id=container_id)
         self._event("Normal", "Started", f"Started container {self.record.name}")
-        health = asyncio.create_task(self._health(process))
+        health = asyncio.create_task(self._health(process, plan))
         try:
             return await process.wait()
         finally:
             health.cancel()
 
-    async def _health(self, process: ContainerProcess) -> None:
-        async for verdict in watch_health(self.spec, session=self.volumes.host.session):
+    async def _health(self, process: ContainerProcess, plan: ProcessPlan) -> None:
+        execute = partial(self._execute, plan)
+        async for verdict in watch_health(self.spec, session=self.volumes.host.session, execute=execute):
             if verdict.event:
                 self._event("Warning", "Unhealthy", verdict.event)
             if verdict.is_failed:
@@ -221,6 +225,31 @@ class ContainerRunner:
                 await process.kill()
             elif (verdict.ready, verdict.started) != (self.record.ready, self.record.started):
                 self._set(ready=verdict.ready, started=verdict.started)
+
+    async def _execute(self, plan: ProcessPlan, command: tuple[str, ...]) -> tuple[int, str]:
+        """A command beside the container, with its view: the exit code and the output."""
+        host, folder = self.volumes.host, self.folder.container(self.record.name) / "probe"
+        folder.mkdir(exist_ok=True)
+        log = folder / "log"
+        log.unlink(missing_ok=True)
+        try:
+            async with host.starts:
+                process = await ContainerProcess.start(
+                    plan=replace(plan, argv=command),
+                    hostname=plan.env["HOSTNAME"],
+                    folder=folder,
+                    termination_log=self.folder.message(self.record.name, restarts=self.record.restarts),
+                    log=LogWriter(log),
+                    isolation=host.isolation,
+                    launchers=host.launchers,
+                )
+        except StartError as error:
+            return 128, str(error)
+        try:
+            code = await process.wait()
+        finally:
+            await process.kill()
+        return code, tail_bytes(log).decode(errors="replace")
 
     def _ended(self, code: int, *, started_at: datetime, container_id: str) -> Terminated:
         name, number = self.record.name, self.record.restarts

@@ -91,8 +91,8 @@ def _notes(spec: Json) -> Iterator[str]:
             yield "ports (every pod listens on this machine's own loopback)"
         yield from _security(container.get("securityContext") or {})
         for probe in ("readinessProbe", "livenessProbe", "startupProbe"):
-            if (container.get(probe) or {}).keys() & {"exec", "grpc"}:
-                yield f"{probe} of type exec or grpc (taken as passed)"
+            if (container.get(probe) or {}).keys() & {"grpc"}:
+                yield f"{probe} of type grpc (taken as passed)"
     yield from _security(spec.get("securityContext") or {})
     yield from _placing(spec)
     yield from _naming(spec)
