@@ -6,7 +6,7 @@ what follows must wait until the run cannot show up any more (over a minute), an
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
 from tests.support.operator import OperatorProcess
-from tests.support.tripwire import Trap, Tripwire
+from tests.support.tripwire import Trap, Tripwire, Wire
 from tests.support.waiting import wait_for
 
 PIPELINES = 20
@@ -36,6 +36,16 @@ STEPS = (
 )
 """One for each step of the protocol: meant, known, taken in, cleared; each before and after it takes effect."""
 
+EARLY = {
+    13: Trap("PATCH", "/pipelines/shop-13/status", "before", body='"at"', skip=1),
+    14: Trap("PATCH", "/pipelines/shop-14/status", "after", body='"at"', skip=1),
+    15: Trap("POST", "/jobs/15/run/$", "before"),
+    16: Trap("POST", "/jobs/16/run/$", "after"),
+}
+"""By job: renewing the intent (its second time, after a request that was refused for a while), and the request itself.
+Their models read sources of their own and come one after the other, before all others: so all wait at the same time.
+"""
+
 
 @pytest.fixture
 def stand_in(tmp_path: Path) -> Iterator[DbtCloudStandIn]:
@@ -47,12 +57,22 @@ def stand_in(tmp_path: Path) -> Iterator[DbtCloudStandIn]:
         yield running
 
 
-def lay_out(place: Place, stand_in: DbtCloudStandIn) -> None:
-    """``raw``, and on it one model of each Pipeline."""
-    place.add_asset("raw")
+def source_of(number: int) -> str:
+    """What a Pipeline's model reads."""
+    return f"raw-{number}" if number in EARLY else "raw"
+
+
+SOURCES = sorted({source_of(number) for number in range(1, PIPELINES + 1)})
+
+
+def lay_out(place: Place, stand_in: DbtCloudStandIn, *, host: str) -> None:
+    """``raw`` and those of early ones, and on each its Pipelines' models."""
+    for source in SOURCES:
+        place.add_asset(source)
     for number in range(1, PIPELINES + 1):
-        add_dbt_pipeline(place, stand_in, f"shop-{number}", job=number)
-        add_model(place, f"model-{number}", model=f"m{number}", pipeline=f"shop-{number}", upstreams=["raw"])
+        add_dbt_pipeline(place, stand_in, f"shop-{number}", job=number, host=host)
+        upstreams = [source_of(number)]
+        add_model(place, f"model-{number}", model=f"m{number}", pipeline=f"shop-{number}", upstreams=upstreams)
     for number in range(1, PIPELINES + 1):
         place.wait_status(f"model-{number}", state="Missing")
 
@@ -60,7 +80,8 @@ def lay_out(place: Place, stand_in: DbtCloudStandIn) -> None:
 def all_fresh_once(place: Place, stand_in: DbtCloudStandIn, *, version: str, runs: int) -> None:
     """Every model is built from that version, and no job ran more often than that."""
     for number in range(1, PIPELINES + 1):
-        place.wait_status(f"model-{number}", state="Fresh", considered={"raw": version}, timeout=WINDOW_SECONDS)
+        considered = {source_of(number): version}
+        place.wait_status(f"model-{number}", state="Fresh", considered=considered, timeout=WINDOW_SECONDS)
     counts = {number: len(runs_of(stand_in, number)) for number in range(1, PIPELINES + 1)}
     assert set(counts.values()) == {runs}, counts
 
@@ -73,23 +94,65 @@ def test_killed_at_each_step_and_at_random_with_lost_answers(
     tmp_path: Path,
 ) -> None:
     chance = random.Random(11)
-    with Tripwire(kubeconfig=operator_kubeconfig, folder=tmp_path, kill=lambda: operator.kill()) as wire:
+    with (
+        Tripwire(kubeconfig=operator_kubeconfig, folder=tmp_path, kill=lambda: operator.kill()) as wire,
+        Wire(target=stand_in.url, kill=lambda: operator.kill()) as cloud,
+    ):
         operator = operator_factory(kubeconfig=wire.kubeconfig, env=FAST)
         operator.start()
-        lay_out(place, stand_in)
-        wire.traps.extend(STEPS)
+        lay_out(place, stand_in, host=cloud.url)
+        wire.traps.extend((EARLY[13], EARLY[14], *STEPS))
+        cloud.traps.extend((EARLY[15], EARLY[16]))
         stand_in.faults([{"action": "lose", "method": "POST", "path": "/jobs/(9|10|11)/run/$", "times": 3}])
         stand_in.faults([{"action": "drop", "method": "POST", "path": "/jobs/12/run/$", "times": 1}])
+        stand_in.faults([{"action": "queue_full", "method": "POST", "path": "/jobs/(13|14)/run/$", "times": 2}])
+        for number, trap in EARLY.items():
+            place.announce(source_of(number), "v1")
+            keep_alive(operator, traps=[trap])
         place.announce("raw", "v1")
         moments = [time.monotonic() + chance.uniform(0.0, 20.0) for _ in range(RANDOM_KILLS)]
-        keep_alive(operator, moments=sorted(moments))
+        keep_alive(operator, traps=STEPS, moments=sorted(moments))
         operator.wait_ready()
         all_fresh_once(place, stand_in, version="v1", runs=1)
-        place.announce("raw", "v2")
+        for source in SOURCES:
+            place.announce(source, "v2")
         all_fresh_once(place, stand_in, version="v2", runs=2)
         place.quiet(operator)
         wait_for(lambda: not any(intents(place)), what="every intent is cleared")
         all_fresh_once(place, stand_in, version="v2", runs=2)
+
+
+def test_killed_around_a_cancellation_that_is_lost_too(
+    place: Place,
+    stand_in: DbtCloudStandIn,
+    operator_factory: OperatorFactory,
+    operator_kubeconfig: Path,
+    tmp_path: Path,
+) -> None:
+    """Why it was cancelled is known to whoever comes next: a timeout is one failure of the model's own."""
+    told = [Trap("PATCH", "/pipelines/shop-1/status", when, body='"cancelled"') for when in ("before", "after")]
+    asked = [Trap("POST", r"/runs/\d+/cancel/$", when) for when in ("before", "after")]
+    with (
+        Tripwire(kubeconfig=operator_kubeconfig, folder=tmp_path, kill=lambda: operator.kill()) as wire,
+        Wire(target=stand_in.url, kill=lambda: operator.kill()) as cloud,
+    ):
+        operator = operator_factory(kubeconfig=wire.kubeconfig, env=FAST).start()
+        stand_in.graph({"models": [{"name": "m1"}], "seconds": 300.0})
+        place.add_asset("raw")
+        place.announce("raw", "v1")
+        add_dbt_pipeline(place, stand_in, "shop-1", host=cloud.url, timeout="1s")
+        retries = {"limit": 1, "backoff": "5s"}
+        add_model(place, "model-1", model="m1", pipeline="shop-1", upstreams=["raw"], retries=retries)
+        wire.traps.extend(told)
+        cloud.traps.extend(asked)
+        keep_alive(operator, traps=(*told, *asked))
+        place.wait_status("model-1", failures=1, timeout=60)
+        stand_in.graph({"models": [{"name": "m1"}]})
+        status = place.wait_status("model-1", state="Fresh", considered={"raw": "v1"}, timeout=60)
+        assert [item["outcome"] for item in status["history"]] == ["Succeeded", "Failed"]
+        assert "Timeout: it took longer than 0:00:01" in status["history"][1]["message"]
+        place.quiet(operator)
+        assert [run["status_humanized"] for run in runs_of(stand_in)] == ["Cancelled", "Success"]
 
 
 def test_killed_while_a_run_of_others_is_taken_in(
@@ -132,11 +195,11 @@ def cursor(place: Place) -> str:
     return str(place.get("pipelines", "shop-1")["status"]["dbtCloud"].get("cursor", ""))
 
 
-def keep_alive(operator: OperatorProcess, *, moments: list[float]) -> None:
+def keep_alive(operator: OperatorProcess, *, traps: Sequence[Trap], moments: Sequence[float] = ()) -> None:
     """Start it whenever a trap has killed it, and kill it at those moments, until all traps have fired."""
-    deadline = time.monotonic() + WINDOW_SECONDS
-    while moments or not all(trap.fired.is_set() for trap in STEPS):
-        assert time.monotonic() < deadline, [trap for trap in STEPS if not trap.fired.is_set()]
+    deadline, moments = time.monotonic() + WINDOW_SECONDS, list(moments)
+    while moments or not all(trap.fired.is_set() for trap in traps):
+        assert time.monotonic() < deadline, [trap for trap in traps if not trap.fired.is_set()]
         if moments and time.monotonic() > moments[0]:
             moments.pop(0)
             operator.kill()

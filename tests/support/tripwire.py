@@ -1,7 +1,8 @@
-"""A way to the API server on which a process can be killed at a chosen request, before or after it takes effect.
+"""A way to a service on which a process can be killed at a chosen request, before or after it takes effect.
 
-The operator is given a kubeconfig that leads here; what it sends goes on unchanged, with its own credentials. No code
-of the operator knows about it: this is what a node that loses its power between two packets looks like.
+The operator is given a kubeconfig (or a ``dbtCloud.host``) that leads here; what it sends goes on unchanged, with its
+own credentials. No code of the operator knows about it: this is what a node that loses its power between two packets
+looks like.
 """
 
 import base64
@@ -9,7 +10,6 @@ import re
 import ssl
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, Literal, Self
 import httpx
 import yaml
 
-__all__ = ["Trap", "Tripwire"]
+__all__ = ["Trap", "Tripwire", "Wire"]
 
 PASSED_ON = ("authorization", "content-type", "accept", "accept-encoding")
 PASSED_BACK = ("content-type", "content-encoding", "retry-after")
@@ -29,7 +29,7 @@ PASSED_BACK = ("content-type", "content-encoding", "retry-after")
 class Trap:
     """Fires once, at the request of that method whose path matches, after ``skip`` such requests.
 
-    ``when``: before the API server gets it, or after it has done it and before its answer is passed on.
+    ``when``: before the service gets it, or after it has done it and before its answer is passed on.
     """
 
     method: str
@@ -48,27 +48,22 @@ class Trap:
         return self.skip < 0
 
 
-class Tripwire:
-    """A proxy on loopback; ``kubeconfig`` leads to it. ``kill`` is called where one of ``traps`` fires."""
+class Wire:
+    """A proxy on loopback, at ``url``; ``kill`` is called where one of ``traps`` fires."""
 
-    def __init__(self, *, kubeconfig: Path, folder: Path, kill: Callable[[], object]) -> None:
-        config = yaml.safe_load(kubeconfig.read_text())
-        target = config["clusters"][0]["cluster"]
+    def __init__(self, *, target: str, kill: Callable[[], object], verify: ssl.SSLContext | bool = True) -> None:
         self.traps: list[Trap] = []
         self.kill = kill
         self.client = httpx.Client(
-            base_url=target["server"],
-            verify=_trust(target, kubeconfig.parent),
+            base_url=target,
+            verify=verify,
             timeout=httpx.Timeout(30.0, read=None),
             limits=httpx.Limits(max_connections=None),
             trust_env=False,
         )
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
-        config["clusters"][0]["cluster"] = {"server": f"http://127.0.0.1:{self._server.server_port}"}
-        self.kubeconfig = folder / "kubeconfig"
-        self.kubeconfig.write_text(yaml.safe_dump(config))
-        self.kubeconfig.chmod(0o600)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -92,13 +87,26 @@ class Tripwire:
         trap.fired.set()
 
 
+class Tripwire(Wire):
+    """The way to the API server: ``kubeconfig`` leads to it."""
+
+    def __init__(self, *, kubeconfig: Path, folder: Path, kill: Callable[[], object]) -> None:
+        config = yaml.safe_load(kubeconfig.read_text())
+        target = config["clusters"][0]["cluster"]
+        super().__init__(target=target["server"], kill=kill, verify=_trust(target, kubeconfig.parent))
+        config["clusters"][0]["cluster"] = {"server": self.url}
+        self.kubeconfig = folder / "kubeconfig"
+        self.kubeconfig.write_text(yaml.safe_dump(config))
+        self.kubeconfig.chmod(0o600)
+
+
 def _trust(target: dict[str, Any], folder: Path) -> ssl.SSLContext:
     if "certificate-authority-data" in target:
         return ssl.create_default_context(cadata=base64.b64decode(target["certificate-authority-data"]).decode())
     return ssl.create_default_context(cafile=folder / target["certificate-authority"])
 
 
-def _handler(wire: Tripwire) -> type[BaseHTTPRequestHandler]:
+def _handler(wire: Wire) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -112,15 +120,15 @@ def _handler(wire: Tripwire) -> type[BaseHTTPRequestHandler]:
             if trap is not None and trap.when == "before":
                 self.die(trap)
                 return
-            with (
-                suppress(OSError, httpx.TransportError),
-                wire.client.stream(self.command, self.path, headers=headers, content=body) as answer,
-            ):
-                if trap is not None:
-                    answer.read()
-                    self.die(trap)
-                    return
-                self.pass_back(answer)
+            try:
+                with wire.client.stream(self.command, self.path, headers=headers, content=body) as answer:
+                    if trap is not None:
+                        answer.read()
+                        self.die(trap)
+                        return
+                    self.pass_back(answer)
+            except (OSError, httpx.TransportError):  # one side hung up: so does this one
+                self.close_connection = True
 
         def pass_back(self, answer: httpx.Response) -> None:
             self.send_response(answer.status_code)

@@ -22,7 +22,7 @@ how late a run may show in the list (`list_lag`), and how far our clocks may dif
 `slack` of the intent that allows it, or not at all (`Post.not_after`): a process that slept in between renews first. A
 look goes back to the token's own time, less what the service's clock may differ (`service_skew`), page by page.
 
-Where the process may die, and what the next one does:
+Where the process may die, and what the next one does (tests/cluster/test_operator_dbt_kills.py kills it there):
 
 1. before WriteIntent: nothing is recorded; the need is still due, and a new token is made;
 2. in WriteIntent, its answer lost: the intent is read back or is not there (the PATCH names a resourceVersion); read
@@ -33,7 +33,9 @@ Where the process may die, and what the next one does:
 6. in Renew: as 2, since the token is the same whichever time is recorded, and no run was made for either;
 7. between RecordId and Finish: the id is recorded; polling goes on; results are fetched again, which changes nothing,
    because the run's id names the versions that it made;
-8. in Finish: either it happened (then the needs are met, and nothing is due) or it is done again.
+8. around Cancel: why the run is to end is recorded before it is asked for, so that whoever finds it cancelled knows what
+   that means; it is asked for again until the run has ended;
+9. in Finish: either it happened (then the needs are met, and nothing is due) or it is done again.
 
 What certainly had no effect (no connection, 429) leaves no doubt: it is renewed after a while and sent again. What was
 refused (4xx) is abandoned with the reason: the need stays due, and the caller decides when to try again. Only an intent
