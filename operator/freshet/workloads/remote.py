@@ -1,8 +1,7 @@
 """Files behind s3://, gs://, az:// and https:// addresses: found, told apart by what the server says, and fetched.
 
 What a server says of a file (its ETag, or time and size) is enough to know that it has not changed, so an unchanged one
-is not read at all. A changed one is copied into the pod's temp folder in pieces: memory stays flat. Credentials come
-from the environment, under the names that each cloud's own tools use.
+is not read at all. A changed one is copied into the pod's temp folder in pieces: memory stays flat.
 """
 
 import fnmatch
@@ -14,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
+from freshet.workloads.clouds import TIMEOUT, bucket, sentence
+from freshet.workloads.errors import ConfigError, InputError, WorkloadError
 from freshet.workloads.log import Progress
 
 __all__ = ["RemoteFile", "fetch", "find_remote", "is_remote"]
@@ -22,7 +22,6 @@ __all__ = ["RemoteFile", "fetch", "find_remote", "is_remote"]
 _PIECE = 1 << 20
 _SCHEMES = ("s3", "gs", "az", "https")
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?/")
-_TIMEOUT = 60.0
 _HINT = "check csv.path and csv.secretRef"
 
 
@@ -71,7 +70,7 @@ def _listed(path: str) -> tuple[RemoteFile, ...]:
     from pyarrow import fs
 
     scheme, _, key = path.partition("://")
-    system = _system(scheme)
+    system = bucket(scheme)
     if not any(mark in key for mark in "*?["):
         info = system.get_file_info(key)
         if info.type != fs.FileType.File:
@@ -95,28 +94,6 @@ def _file(scheme: str, info: Any) -> RemoteFile:
     return RemoteFile(url=f"{scheme}://{info.path}", size=info.size, mark=f"{info.size}:{info.mtime_ns}")
 
 
-def _system(scheme: str) -> Any:
-    from pyarrow import fs
-
-    environ = os.environ
-    if scheme == "s3":
-        endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
-        region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-        return fs.S3FileSystem(endpoint_override=endpoint, region=region, request_timeout=_TIMEOUT)
-    if scheme == "gs":
-        return fs.GcsFileSystem()
-    account = environ.get("AZURE_STORAGE_ACCOUNT_NAME")
-    if not account:
-        raise ConfigError(
-            "CredentialsMissing", "An az:// address needs AZURE_STORAGE_ACCOUNT_NAME: put it into csv.secretRef."
-        )
-    return fs.AzureFileSystem(
-        account,
-        account_key=environ.get("AZURE_STORAGE_ACCOUNT_KEY"),
-        sas_token=environ.get("AZURE_STORAGE_SAS_TOKEN"),
-    )
-
-
 @contextmanager
 def _opened(url: str) -> Iterator[Iterator[bytes]]:
     scheme, _, key = url.partition("://")
@@ -124,7 +101,7 @@ def _opened(url: str) -> Iterator[Iterator[bytes]]:
         with _request("GET", url) as answer:
             yield answer.iter_raw(_PIECE)
         return
-    with _system(scheme).open_input_stream(key, compression=None) as stream:
+    with bucket(scheme).open_input_stream(key, compression=None) as stream:
         yield iter(lambda: stream.read(_PIECE), b"")
 
 
@@ -157,7 +134,7 @@ def _request(method: str, url: str) -> Iterator[Any]:
     if authorization := os.environ.get("HTTPS_AUTHORIZATION"):
         headers["Authorization"] = authorization
     with (
-        httpx.Client(follow_redirects=True, timeout=_TIMEOUT) as client,
+        httpx.Client(follow_redirects=True, timeout=TIMEOUT) as client,
         client.stream(method, url, headers=headers) as answer,
     ):
         answer.raise_for_status()
@@ -172,18 +149,4 @@ def _told(url: str) -> Iterator[None]:
     except WorkloadError:
         raise
     except Exception as error:
-        raise _sentence(error, url.partition("?")[0]) from error
-
-
-def _sentence(error: Exception, url: str) -> WorkloadError:
-    text = str(error)
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if isinstance(error, FileNotFoundError) or status in (404, 410) or "NO_SUCH_BUCKET" in text:
-        return InputError("FileMissing", f"There is no file {url}: {_HINT}.")
-    denied = ("ACCESS_DENIED", "Forbidden", "Unauthorized", "INVALID_ACCESS_KEY", "SIGNATURE_DOES_NOT_MATCH")
-    if isinstance(error, PermissionError) or status in (401, 403) or any(mark in text for mark in denied):
-        return ConfigError("PermissionDenied", f"The credentials do not allow reading {url}: mend csv.secretRef.")
-    return Unavailable(
-        "SourceUnavailable",
-        f"{url} did not answer ({type(error).__name__}): it is tried again; --debug shows the details.",
-    )
+        raise sentence(error, url.partition("?")[0]) from error
