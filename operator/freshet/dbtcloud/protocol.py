@@ -33,8 +33,8 @@ Where the process may die, and what the next one does (tests/cluster/test_operat
 6. in Renew: as 2, since the token is the same whichever time is recorded, and no run was made for either;
 7. between RecordId and Finish: the id is recorded; polling goes on; results are fetched again, which changes nothing,
    because the run's id names the versions that it made;
-8. around Cancel: why the run is to end is recorded before it is asked for, so that whoever finds it cancelled knows what
-   that means; it is asked for again until the run has ended;
+8. around Cancel: why the run is to end is recorded before it is asked for, so that whoever finds it cancelled knows
+   what that means; it is asked for again until the run has ended;
 9. in Finish: either it happened (then the needs are met, and nothing is due) or it is done again.
 
 What certainly had no effect (no connection, 429) leaves no doubt: it is renewed after a while and sent again. What was
