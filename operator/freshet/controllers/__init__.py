@@ -12,12 +12,12 @@ from freshet.controllers.dbt import DbtReconciler
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_webhook import PREFIX, WebhookReceiver
 from freshet.controllers.discovery import DiscoveryReconciler
+from freshet.controllers.first import look_first
 from freshet.controllers.moves import LINEAGE, Watcher
 from freshet.controllers.pipelines import PipelineReconciler
 from freshet.controllers.router import Router
 from freshet.controllers.world import World, dbt_key, discovery_key
-from freshet.core.freshness import may_have_passed
-from freshet.core.lineage import Graph
+from freshet.core.lineage import Graph, key_of
 from freshet.runtime import errors
 from freshet.runtime.cache import Cache
 from freshet.runtime.clock import Clock
@@ -68,13 +68,11 @@ class Controllers:
         self._world.cache.subscribe(self._router.changed)
 
     async def synced(self) -> None:
-        """The first list is complete: look at everything once, first at what may have become stale meanwhile."""
+        """The first list is complete: look at everything once, first at what has become stale meanwhile."""
         await self._router.moves.settle(LINEAGE)
-        now = self._world.clock.now()
+        await look_first(self._world)
         for asset in self._world.cache.assets:
-            key = Key("Asset", asset.namespace, asset.name)
-            late = may_have_passed(asset, data_time=self._world.graph.live(key), now=now)
-            self._world.queue.add(key, urgent=late)
+            self._world.queue.add(key_of(asset))
         for pipeline in self._world.cache.pipelines:
             self._world.queue.add(Key("Pipeline", pipeline.namespace, pipeline.name))
             self._world.queue.add(dbt_key(pipeline.namespace, pipeline.name))

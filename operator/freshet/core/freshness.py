@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from freshet.api import conditions
-from freshet.api.asset import Asset
-from freshet.api.durations import format_duration, parse_duration
+from freshet.api.asset import AssetStatus
+from freshet.api.conditions import find
+from freshet.api.durations import format_duration
 from freshet.core import cron
 from freshet.core.lineage import NEVER_OLD
 from freshet.core.policy import Policy
 
-__all__ = ["Facts", "Verdict", "judge", "may_have_passed"]
+__all__ = ["Facts", "Verdict", "holds_until", "judge"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,15 +46,17 @@ def judge(*, policy: Policy, facts: Facts, now: datetime) -> Verdict:
     return Verdict(word=worst.word, reason=worst.reason, message=worst.message, next_at=min(upcoming, default=None))
 
 
-def may_have_passed(asset: Asset, *, data_time: datetime | None, now: datetime) -> bool:
-    """Is it told to be fresh, though a limit may have passed while nobody was there? Such a one goes first."""
-    policy = asset.status.policy
-    if policy is None or asset.status.state not in ("Fresh", "Aging"):
-        return False
-    if policy.maximum_lag is None:
-        return policy.schedule is not None or policy.maximum_unchanged is not None
-    since = asset.status.last_updated_at if policy.basis == "Update" else data_time
-    return since is not None and since + parse_duration(policy.maximum_lag) <= now
+def holds_until(status: AssetStatus, *, policy: Policy, data_time: datetime | None, now: datetime) -> datetime | None:
+    """Until when what the status says of freshness is true if nothing else changes; ``now`` where it is not any more,
+    since a limit has passed while nobody was there. None: no limit will make it untrue.
+    """
+    told = find(status.conditions, type=conditions.FRESH)
+    if told is None or told.status != "True":
+        return None
+    facts = Facts(version=status.version, data_time=data_time, last_updated_at=status.last_updated_at)
+    verdict = judge(policy=policy, facts=facts, now=now)
+    was_aging = told.reason == conditions.AGING
+    return now if verdict.word == "Stale" or (verdict.word == "Aging") != was_aging else verdict.next_at
 
 
 def _basis(policy: Policy, facts: Facts) -> datetime | None:

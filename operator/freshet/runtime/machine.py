@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -25,6 +26,8 @@ __all__ = ["Controllers", "Machine", "Pages"]
 logger = logging.getLogger(__name__)
 
 STUCK_SECONDS = 600.0
+FIRST_SECONDS = 5.0
+"""What is urgent at the start goes before the watches for so long at most."""
 
 
 class Controllers(Protocol):
@@ -95,8 +98,13 @@ class Machine:
         logger.info("Serving /metrics, /healthz and /readyz on port %d", port)
         controllers.start_listening()
         await starting.patiently(self.source.load)
+        gc.freeze()  # what was listed stays: no collection shall walk it while what is late waits
         self._spawn(self.queue.run(workers=options.workers, reconcile=controllers.reconcile), "queue")
         await controllers.synced()
+        # kopf's own list, which begins when this returns, keeps the loop busy for seconds at ten thousand objects.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_SECONDS):
+                await self.queue.calmed()
         self._spawn(self.source.keep_looking(), "second looks")
         self._spawn(self._settle(), "settle")
         telemetry.leader.set(1)

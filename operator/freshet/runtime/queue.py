@@ -45,6 +45,7 @@ class WorkQueue:
         self._ready_apart: asyncio.PriorityQueue[tuple[int, int, Key]] = asyncio.PriorityQueue()
         self._arrivals = itertools.count()
         self._dirty: dict[Key, int] = {}
+        self._urgent = 0
         self._busy: dict[Key, float] = {}
         self._failures: dict[Key, int] = {}
         self._reasons: dict[Key, str] = {}
@@ -71,6 +72,12 @@ class WorkQueue:
             self._ended.clear()
             await self._ended.wait()
 
+    async def calmed(self) -> None:
+        """Return once nothing urgent waits any more."""
+        while self._urgent:
+            self._ended.clear()
+            await self._ended.wait()
+
     def oldest_visit(self) -> float:
         """Seconds that the longest visit under way has taken so far."""
         now = self._clock.monotonic()
@@ -82,6 +89,7 @@ class WorkQueue:
         if self._dirty.get(key, ORDINARY + 1) <= lane:
             return
         self._dirty[key] = lane
+        self._urgent += lane == URGENT
         telemetry.queue_depth.set(len(self._dirty))
         if key not in self._busy:
             self._line_up(key, lane)
@@ -130,6 +138,7 @@ class WorkQueue:
         while key in self._busy or self._dirty.get(key) != lane:  # it has changed lanes, or was taken from the other
             lane, _, key = await ready.get()
         del self._dirty[key]
+        self._urgent -= lane == URGENT
         telemetry.queue_depth.set(len(self._dirty))
         self._busy[key] = self._clock.monotonic()
         return key

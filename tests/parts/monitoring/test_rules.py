@@ -221,6 +221,25 @@ def test_the_example_s_first_asset_wakes_nobody_by_its_nature_but_does_when_load
     play(tmp_path, [{"interval": "1m", "input_series": inputs, "promql_expr_test": [*quiet, *told]}])
 
 
+def test_an_asset_that_was_just_applied_wakes_nobody_until_it_has_been_built(tmp_path: Path) -> None:
+    series = [{"series": f"freshet_asset_fresh{{{ASSET}}}", "values": "_x10 0x4 1x90"}]
+    series += [{"series": OBJECTIVE, "values": "0.99x120"}, {"series": "freshet_build_info", "values": "1x120"}]
+    quiet = [fired("Freshet.*", at) for at in ("12m", "14m", "16m", "20m", "1h", "1h20m")]
+    play(tmp_path, [{"interval": "1m", "input_series": series, "promql_expr_test": quiet}])
+
+
+def test_the_objective_is_told_in_words(tmp_path: Path) -> None:
+    alert, summary = "FreshetFreshnessBudgetBurnsFast", "shop/orders is stale much of the time"
+    words = "Stale for 100% of the last hour, which is more than fourteen times what its objective allows."
+    runbook = "https://freshet.dev/docs/runbooks/freshness-budget.md"
+    told = {"summary": summary, "description": words, "runbook_url": runbook}
+    expected = [{"exp_labels": {**LABELS, "severity": "critical"}, "exp_annotations": told}]
+    series = {f"freshet_asset_fresh{{{ASSET}}}": "1x60 0x180", OBJECTIVE: "0.99x240"}
+    inputs = [{"series": name, "values": values} for name, values in series.items()]
+    rules = [{"alertname": alert, "eval_time": "4h", "exp_alerts": expected}]
+    play(tmp_path, [{"interval": "1m", "input_series": inputs, "alert_rule_test": rules}])
+
+
 def test_each_asset_is_held_to_its_own_objective(tmp_path: Path) -> None:
     """Ten minutes of a day: too many for one that promises 99.9 %, few enough for one that promises 95 %."""
     series = {
@@ -230,7 +249,7 @@ def test_each_asset_is_held_to_its_own_objective(tmp_path: Path) -> None:
         f"freshet_asset_objective_ratio{{{OTHER}}}": "0.95x1500",
     }
     tests = [
-        fired("FreshetFreshnessBudgetBurnsFast", "23h25m", "orders"),
+        fired("FreshetFreshnessBudgetBurnsFast", "23h28m", "orders"),
         fired("FreshetFreshnessBudgetBurnsSlowly", "24h20m", "orders"),
     ]
     inputs = [{"series": name, "values": values} for name, values in series.items()]

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.core.making import HOUR, MINUTE, NOW, asset, policy
+from tests.unit.core.making import HOUR, MINUTE, NOW, policy
 
-from freshet.api.asset import AssetStatus, PolicyInForce
-from freshet.core.freshness import Facts, judge, may_have_passed
+from freshet.api.asset import AssetStatus
+from freshet.api.conditions import Condition
+from freshet.core.freshness import Facts, holds_until, judge
 from freshet.core.lineage import NEVER_OLD
 
 TICK = timedelta(microseconds=1)
@@ -53,24 +54,32 @@ def test_static_data_never_grows_old() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "in_force", "age", "first"),
+    ("told", "freshness", "age", "until"),
     [
-        ("Fresh", {"maximum_lag": "10m"}, 11 * MINUTE, True),
-        ("Aging", {"maximum_lag": "10m"}, 10 * MINUTE, True),
-        ("Fresh", {"maximum_lag": "10m"}, 9 * MINUTE, False),
-        ("Stale", {"maximum_lag": "10m"}, 11 * MINUTE, False),
-        ("Fresh", {"maximum_lag": "10m", "basis": "Update"}, 11 * MINUTE, False),
-        ("Fresh", {"schedule": "0 6 * * *"}, MINUTE, True),
-        ("Fresh", {}, 1000 * HOUR, False),
-        ("Fresh", {"maximum_lag": "10m"}, None, False),
+        (("True", "WithinLimit"), LAG, 3 * MINUTE, 3 * MINUTE),
+        (("True", "WithinLimit"), LAG, 7 * MINUTE, timedelta(0)),
+        (("True", "Aging"), LAG, 7 * MINUTE, 3 * MINUTE),
+        (("True", "Aging"), LAG, 11 * MINUTE, timedelta(0)),
+        (("True", "Aging"), LAG, 3 * MINUTE, timedelta(0)),
+        (("True", "WithinLimit"), {**LAG, "basis": "Update"}, 11 * MINUTE, 6 * MINUTE),
+        (("True", "WithinLimit"), {"maximumUnchanged": "2h"}, HOUR, 2 * HOUR),
+        (("False", "LagExceeded"), LAG, 11 * MINUTE, None),
+        (("Unknown", "UpstreamNotFound"), LAG, 11 * MINUTE, None),
+        (("True", "NoPolicy"), {}, 1000 * HOUR, None),
+        (None, LAG, 11 * MINUTE, None),
     ],
 )
-def test_what_may_have_become_stale_while_nobody_looked_goes_first(
-    state: Any, in_force: dict[str, str], age: timedelta | None, first: bool
+def test_until_when_what_was_told_holds(
+    told: tuple[Any, str] | None, freshness: dict[str, str], age: timedelta, until: timedelta | None
 ) -> None:
-    status = AssetStatus(state=state, policy=PolicyInForce(**in_force), last_updated_at=NOW)
-    it = asset("x", status=status)
-    assert may_have_passed(it, data_time=None if age is None else NOW - age, now=NOW) is first
+    conditions = (_condition(*told),) if told else ()
+    status = AssetStatus(version="v1", conditions=conditions, last_updated_at=NOW)
+    found = holds_until(status, policy=policy(freshness=freshness), data_time=NOW - age, now=NOW)
+    assert found == (None if until is None else NOW + until)
+
+
+def _condition(status: Any, reason: str) -> Condition:
+    return Condition(type="Fresh", status=status, reason=reason, message="", last_transition_time=NOW)
 
 
 @pytest.mark.parametrize("freshness", [LAG, DAILY])

@@ -309,6 +309,20 @@ async def test_what_is_to_come_soon_comes_though_the_clock_is_set_back_and_befor
     assert B in visited
 
 
+async def test_it_is_known_when_nothing_urgent_waits_any_more(queue: WorkQueue) -> None:
+    queue.add(A)
+    await asyncio.wait_for(queue.calmed(), 1)
+    for key in (A, B, B):
+        queue.add(key, urgent=True)
+    waiting, visited = asyncio.create_task(queue.calmed()), list[Key]()
+    queue.add(Key("Asset", "demo", "later"))
+    async with running(queue, visited.append, workers=1):
+        await asyncio.wait_for(waiting, 5)
+        assert {A, B} <= {*visited, *queue._busy}
+        await settle(queue)
+    assert queue._urgent == 0
+
+
 async def test_kinds_apart_keep_nobody_waiting(clock: ManualClock) -> None:
     queue, visited, hangs = WorkQueue(clock=clock, apart=frozenset({"Slow"})), [], asyncio.Event()
     quick = asyncio.Event()
