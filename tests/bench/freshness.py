@@ -5,8 +5,8 @@
 Most assets have a limit that does not come in this run: their deadlines wait in a heap, and the operator's
 CPU is measured while nothing is due. The others are told a data time such that they become stale one after the other,
 ten a second; a watch of our own takes the time at which ``status.state`` says so. Then as many become stale while
-the operator is killed: lateness is counted from when the next one is ready, about a hundred have passed by then. Then the lineage page is measured with a
-thousand assets (tests/bench/page.py). The last line is one JSON object.
+the operator is killed: lateness is counted from when the next one is ready, by when about a hundred have passed. Then
+the lineage page is measured with a thousand assets (tests/bench/page.py). The last line is one JSON object.
 Bars (DESIGN §9): stale is noticed within 1 s of the deadline; a scrape of 10,000 assets ≤ 300 ms.
 """
 
