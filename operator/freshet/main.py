@@ -106,6 +106,10 @@ async def serve(options: Options) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="Of /metrics; 0: a free one. Default: 8080.")
 @click.option("--port-file", type=PATH, help="Write the port here once it is open.")
 @click.option("--ui", type=PATH, help="Folder of the built lineage page. Default: the one in the package.")
+@click.option(
+    "--lease",
+    help="namespace or namespace/name of the Lease by which one replica acts, or none. Default: POD_NAMESPACE.",
+)
 @click.option("--log-format", type=click.Choice(["plain", "json"]), default="plain", show_default=True)
 @click.option("--workers", type=click.IntRange(1, 256), default=32, show_default=True, help="Visits at a time.")
 @click.option("--verbose", "-v", is_flag=True, help="Log each step.")

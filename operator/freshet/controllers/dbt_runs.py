@@ -176,6 +176,10 @@ class Runs:
         assert run is not None
         request = self._request(visit, run)
         client = await self._clients.of(visit.pipeline, fresh=True)
+        if (
+            not self._world.kube.acts
+        ):  # another replica may act by now: it will look for this run, never find it, and send it
+            return False
         drive.memory = drive.memory.posting()
         self._observe_latency(visit.pipeline.namespace, run)
         try:

@@ -1,6 +1,6 @@
 """Putting freshet's own manifests into a cluster, for tests and the demo, which run the operator as a process.
 
-They use the base unchanged but for its Deployment: two operators at once would both act.
+They use the base unchanged but for its Deployment: what acts is the process.
 """
 
 from collections.abc import Iterator

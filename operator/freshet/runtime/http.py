@@ -30,11 +30,12 @@ class HttpServer:
         *,
         unhealthy: Callable[[], str | None],
         unready: Callable[[], str | None],
+        middlewares: Sequence[Any] = (),
     ) -> None:
         self._unhealthy = unhealthy
         self._unready = unready
         self._chunks: list[MetricChunks] = []
-        self._app = app = web.Application()
+        self._app = app = web.Application(middlewares=middlewares)
         app.add_routes([web.get("/metrics", self._metrics), web.get("/healthz", self._healthz)])
         app.add_routes([web.get("/readyz", self._readyz)])
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=GRACE_SECONDS)

@@ -34,6 +34,11 @@ class Kube:
         self._cache = cache
         self.events = EventWriter(transport=transport)
 
+    @property
+    def acts(self) -> bool:
+        """Is this the replica that acts?"""
+        return self.transport.fence()
+
     async def close(self) -> None:
         """Write what Events can still be written, then close the connections."""
         await self.events.close()

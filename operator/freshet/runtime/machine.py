@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -14,8 +14,10 @@ from freshet.runtime import errors, starting, telemetry
 from freshet.runtime.cache import Cache
 from freshet.runtime.clock import Clock, SystemClock
 from freshet.runtime.config import load_access
+from freshet.runtime.forward import Forwarder
 from freshet.runtime.http import HttpServer, MetricChunks
 from freshet.runtime.kube import Kube
+from freshet.runtime.lease import Election, LeaseName
 from freshet.runtime.options import Options
 from freshet.runtime.queue import WorkQueue
 from freshet.runtime.source import Source
@@ -28,6 +30,7 @@ logger = logging.getLogger(__name__)
 STUCK_SECONDS = 600.0
 FIRST_SECONDS = 5.0
 """What is urgent at the start goes before the watches for so long at most."""
+QUEUE, SETTLE = "queue", "settle"
 
 
 class Controllers(Protocol):
@@ -69,8 +72,13 @@ class Machine:
         self.queue = WorkQueue(clock=self.clock, apart=apart)
         self._make_controllers, self._make_metrics, self._make_pages = controllers, metrics, pages
         self._tasks: list[asyncio.Task[None]] = []
-        self._http = HttpServer(unhealthy=self.unhealthy, unready=self.unready)
+        self._election: Election | None = None
+        self._forwarder = Forwarder(address=self._others_address)
+        self._http = HttpServer(
+            unhealthy=self.unhealthy, unready=self.unready, middlewares=[self._forwarder.middleware()]
+        )
         self._controllers: Controllers | None = None
+        self._looked = asyncio.Event()
 
     async def open(self) -> None:
         """Connect, and see that there is something to watch. Raises CannotStart."""
@@ -84,13 +92,14 @@ class Machine:
             raise
 
     async def start(self) -> None:
-        """Listen on the port, list, and begin to reconcile. Raises CannotStart."""
+        """Listen on the port, list, and begin to reconcile as soon as it is this replica's turn. Raises CannotStart."""
         options = self.options
         controllers: Any = self._make_controllers(
             cache=self.cache, kube=self.kube, queue=self.queue, clock=self.clock, settings=options.settings
         )
         self._controllers = controllers
-        self._http.add_metrics(self._make_metrics(self.cache, controllers))
+        metrics = self._make_metrics(self.cache, controllers)
+        self._http.add_metrics(lambda: metrics() if self.kube.acts else ())
         pages = self._make_pages(self.cache, self.kube, controllers, options) if self._make_pages else {}
         for prefix, app in pages.items():
             self._http.mount(prefix, app)
@@ -99,22 +108,47 @@ class Machine:
         controllers.start_listening()
         await starting.patiently(self.source.load)
         gc.freeze()  # what was listed stays: no collection shall walk it while what is late waits
-        self._spawn(self.queue.run(workers=options.workers, reconcile=controllers.reconcile), "queue")
-        await controllers.synced()
+        self._spawn(self.source.keep_looking(), "second looks")
+        await self._stand(options, port)
         # kopf's own list, which begins when this returns, keeps the loop busy for seconds at ten thousand objects.
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_SECONDS):
-                await self.queue.calmed()
-        self._spawn(self.source.keep_looking(), "second looks")
-        self._spawn(self._settle(), "settle")
-        telemetry.leader.set(1)
+                await self._first_things()
+
+    async def _stand(self, options: Options, port: int) -> None:
+        """Act, or take part in the election of the one that does."""
+        if options.lease is None:
+            await self._act()
+            return
+        self._election = self._candidacy(options, options.lease, port)
+        self.transport.fence = lambda: self._election is None or self._election.holds
+        self._spawn(self._election.run(), "election")
+
+    async def _first_things(self) -> None:
+        if self._election is not None:
+            await self._election.tried.wait()
+        if self.kube.acts:
+            await self._looked.wait()
+            await self.queue.calmed()
+
+    def _candidacy(self, options: Options, lease: LeaseName, port: int) -> Election:
+        return Election(
+            transport=self.transport,
+            clock=self.clock,
+            lease=lease,
+            identity=options.identity,
+            address=f"{options.pod_ip or options.host or '127.0.0.1'}:{port}",
+            begin=self._act,
+            end=self._stand_by,
+        )
 
     async def stop(self) -> None:
         """End everything; safe to call when the start failed half way."""
         telemetry.leader.set(0)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end(self._tasks)
+        if self._election is not None:
+            await self._election.release()
+        await self._forwarder.close()
         await self._http.close()
         if self._controllers is not None:
             await self._controllers.close()
@@ -127,12 +161,39 @@ class Machine:
 
     def unhealthy(self) -> str | None:
         """Why this process should be started again."""
-        ended = [task.get_name() for task in self._tasks if task.done() and task.get_name() != "settle"]
+        ended = [task.get_name() for task in self._tasks if task.done() and task.get_name() != SETTLE]
         if ended:
             return f"ended unexpectedly: {', '.join(ended)}"
         if self.queue.oldest_visit() > STUCK_SECONDS:
             return f"a visit has taken {self.queue.oldest_visit():.0f} s"
         return None
+
+    async def _act(self) -> None:
+        """This replica's turn has begun: look at everything once, and at what changes from now on."""
+        assert self._controllers is not None
+        self._spawn(self._work(self._controllers), QUEUE)
+        telemetry.leader.set(1)
+
+    async def _work(self, controllers: Controllers) -> None:
+        await controllers.synced()
+        self._looked.set()
+        self._spawn(self._settle(), SETTLE)
+        await self.queue.run(workers=self.options.workers, reconcile=controllers.reconcile)
+
+    async def _stand_by(self) -> None:
+        """It has ended: what is under way is dropped, as a crash would. Watches go on, so that the cache stays warm."""
+        telemetry.leader.set(0)
+        await self._end([task for task in self._tasks if task.get_name() in (QUEUE, SETTLE)])
+
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        ending = list(tasks)
+        self._tasks = [task for task in self._tasks if task not in ending]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+
+    def _others_address(self) -> str | None:
+        return None if self._election is None or self._election.holds else self._election.holder_address
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.get_running_loop().create_task(work, name=name))

@@ -6,6 +6,7 @@ session directly, since what it does with a body takes as long as a decision.
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -38,6 +39,8 @@ class Transport:
         self._timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=5.0)
         self._host = str(access.configuration.host).rstrip("/")
         self._said = float("-inf")
+        self.fence: Callable[[], bool] = lambda: True
+        """May this process write? A replica that has lost the Lease may not."""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -54,8 +57,13 @@ class Transport:
         body: Any = None,
         content_type: str = JSON,
         accept: str = JSON,
+        fenced: bool = True,
     ) -> bytes:
-        """The answer's body. Raises the KubeError that fits: Unavailable also when nothing was heard in time."""
+        """The answer's body. Raises the KubeError that fits: Unavailable also when nothing was heard in time, and for a
+        write (unless it is not ``fenced``) while this process may not write.
+        """
+        if fenced and method != "GET" and not self.fence():
+            raise errors.Unavailable(f"{method} {path}: this replica does not hold the Lease")
         url = f"{self._host}{path}{'?' + urlencode(query) if query else ''}"
         headers = {"Accept": accept, "Content-Type": content_type}
         if authorization := await self.access.authorization():

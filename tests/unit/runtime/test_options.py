@@ -24,6 +24,31 @@ def test_every_interface_unless_a_host_is_named() -> None:
     assert Options.from_env({"FRESHET_HOST": "::1"}, host="127.0.0.1").host == "127.0.0.1"
 
 
+@pytest.mark.parametrize(
+    ("env", "given", "lease"),
+    [
+        ({}, None, None),
+        ({"POD_NAMESPACE": "freshet-system"}, None, "freshet-system/freshet"),
+        ({"POD_NAMESPACE": "freshet-system", "FRESHET_LEASE": "none"}, None, None),
+        ({"POD_NAMESPACE": "freshet-system", "FRESHET_LEASE": "team-a/other"}, None, "team-a/other"),
+        ({"POD_NAMESPACE": "freshet-system"}, "team-b", "team-b/freshet"),
+    ],
+)
+def test_the_lease_is_that_of_the_pods_namespace_unless_another_is_named(
+    env: dict[str, str], given: str | None, lease: str | None
+) -> None:
+    found = Options.from_env(env, lease=given).lease
+    assert (str(found) if found else None) == lease
+
+
+def test_the_pod_names_the_replica_and_a_wrong_lease_is_told() -> None:
+    found = Options.from_env({"POD_NAME": "freshet-1", "POD_IP": "10.0.0.1"})
+    assert (found.identity, found.pod_ip) == ("freshet-1", "10.0.0.1")
+    assert Options.from_env({}).identity != Options.from_env({}).identity
+    with pytest.raises(CannotStart, match="names no Lease: write namespace"):
+        Options.from_env({}, lease="a/b/c")
+
+
 @pytest.mark.parametrize("env", [{"FRESHET_PORT": "http"}, {"FRESHET_DBT_POLL_FAST": "soon"}])
 def test_what_cannot_be_read_names_the_variable(env: dict[str, str]) -> None:
     with pytest.raises(CannotStart, match=next(iter(env))):

@@ -15,6 +15,7 @@ from typing import Any, Self
 import httpx
 
 from freshet.local.cluster import free_port
+from freshet.local.cluster_install import NAMESPACE as OPERATOR_NAMESPACE
 from freshet.local.cluster_install import apply_crds, apply_rbac
 from freshet.local.controlplane import LocalCluster
 from freshet.local.demo.folder import claim
@@ -145,7 +146,8 @@ class Stage:
         node = self._run("node", [*arguments, "--die-with-parent"])
         arguments = ["operator", f"--kubeconfig={kubeconfig}", "--host=127.0.0.1", f"--port={free_port()}"]
         arguments += [f"--port-file={port}", *([f"--ui={self._page}"] if self._page else [])]
-        operator = self._run("operator", arguments, env={"FRESHET_DBT_POLL_FAST": "0.5"})
+        env = {"FRESHET_DBT_POLL_FAST": "0.5", "POD_NAMESPACE": OPERATOR_NAMESPACE, "POD_NAME": "demo"}
+        operator = self._run("operator", arguments, env=env)
         _wait_for_file(ready, node)
         address = f"http://127.0.0.1:{_wait_for_file(port, operator)}"
         self.metrics_url, self.page_url = f"{address}/metrics", f"{address}/lineage/" if self._page else ""
