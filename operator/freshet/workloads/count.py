@@ -57,7 +57,7 @@ def _ask(spec: CountSpec, parts: tuple[str, ...]) -> tuple[int, object]:
         return ask_dlt(spec.warehouse.dlt, relation=spec.relation, column=spec.data_time_column)
     from freshet.workloads.count_databricks import ask_databricks
 
-    return ask_databricks(parts=parts, column=spec.data_time_column)
+    return ask_databricks(parts=parts, column=spec.data_time_column, timeout=spec.timeout)
 
 
 def relation_parts(spec: CountSpec) -> tuple[str, ...]:

@@ -11,17 +11,25 @@ __all__ = ["ask_databricks"]
 
 
 def ask_databricks(
-    *, parts: Sequence[str], column: str | None, environ: Mapping[str, str] = os.environ, connect: Connect | None = None
+    *,
+    parts: Sequence[str],
+    column: str | None,
+    timeout: int | None = None,
+    environ: Mapping[str, str] = os.environ,
+    connect: Connect | None = None,
 ) -> tuple[int, object]:
-    """(rows, newest value of ``column``); ``connect`` stands for ``databricks.sql.connect``. Raises WorkloadError."""
+    """(rows, newest value of ``column``) within ``timeout`` seconds; ``connect`` stands for ``databricks.sql.connect``.
+
+    Raises WorkloadError.
+    """
     newest = f"max({identifier(column, mark='`')})" if column else "NULL"
     relation = ".".join(parts)
     try:
-        with open_sql(environ, connect=connect) as sql:
+        with open_sql(environ, timeout=timeout, connect=connect) as sql:
             rows, found = sql.ask(f"SELECT count(*), {newest} FROM {qualified(parts, mark='`')}")[0]
     except WorkloadError:
         raise
     except Exception as error:
-        host = environ.get("DATABRICKS_SERVER_HOSTNAME", "")
+        host = environ.get("DATABRICKS_SERVER_HOSTNAME", "").rpartition("://")[2]
         raise sentence(error, what=f"the count of {relation}", relation=relation, host=host) from error
     return int(rows), found

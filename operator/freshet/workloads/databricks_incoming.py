@@ -110,6 +110,8 @@ def _destination(options: dict[str, Any], place: tuple[str, str], volume: str) -
             "http_path": options["http_path"],
             "access_token": access_token(options),
             "connection_parameters": more,
+            "socket_timeout": options["_socket_timeout"],
+            "session_configuration": options.get("session_configuration"),
             "user_agent_entry": "freshet",
         },
         staging_volume_name=volume,

@@ -25,6 +25,8 @@ RETRIES: dict[str, float] = {
 }
 """A warehouse that starts is asked for a quarter of an hour: the connector waits its *longest* delay after a 503."""
 _TOKEN_PATIENCE = 60
+_SOCKET_TIMEOUT = 180
+"""Seconds for one answer: the connector asks again and again after a statement that takes longer."""
 _REFUSED = r"\b40[13]\b|Invalid access token|invalid_client|UNAUTHENTICATED"
 
 
@@ -52,9 +54,14 @@ class Sql:
 
 
 @contextmanager
-def open_sql(environ: Mapping[str, str] = os.environ, *, connect: Connect | None = None) -> Iterator[Sql]:
-    """A session, once the warehouse is awake; what is being waited for is said. Raises what the connector raises."""
-    options = connection_options(environ)
+def open_sql(
+    environ: Mapping[str, str] = os.environ, *, timeout: int | None = None, connect: Connect | None = None
+) -> Iterator[Sql]:
+    """A session, once the warehouse is awake; what is being waited for is said. Raises what the connector raises.
+
+    ``timeout``: seconds after which the warehouse itself ends a statement, also where nobody is left to ask for it.
+    """
+    options = connection_options(environ, timeout=timeout)
     host = str(options["server_hostname"])
     with _start(host):
         session = (connect or _connector())(**options)
@@ -73,7 +80,7 @@ def _connector() -> Connect:
     return connect
 
 
-def connection_options(environ: Mapping[str, str]) -> dict[str, Any]:
+def connection_options(environ: Mapping[str, str], *, timeout: int | None = None) -> dict[str, Any]:
     """What ``databricks.sql.connect`` takes, from the variables of docs/contract.md.
 
     Raises ConfigError naming what is missing.
@@ -92,8 +99,11 @@ def connection_options(environ: Mapping[str, str]) -> dict[str, Any]:
         "http_path": path,
         "enable_telemetry": False,
         "user_agent_entry": "freshet",
+        "_socket_timeout": _SOCKET_TIMEOUT,
         **RETRIES,
     }
+    if timeout is not None:
+        options["session_configuration"] = {"STATEMENT_TIMEOUT": str(timeout)}
     if token:
         return options | {"access_token": token}
     return options | {"credentials_provider": lambda: _machine(host, *client)}

@@ -48,7 +48,7 @@ class DatabricksWarehouse:
         self._spec = spec
         self._where = where
         self._table = spec.table.lower()
-        self._options = connection_options(os.environ)
+        self._options = connection_options(os.environ, timeout=spec.timeout)
 
     @property
     def relation(self) -> str:
@@ -87,7 +87,7 @@ class DatabricksWarehouse:
     def _open(self) -> Iterator[tuple[Sql, tuple[str, str]]]:
         """A session and (catalog, schema). What goes wrong inside is sorted: moved, lost, or a sentence."""
         try:
-            with open_sql(os.environ) as sql:
+            with open_sql(os.environ, timeout=self._spec.timeout) as sql:
                 catalog = self._where.catalog or str(sql.ask("SELECT current_catalog()")[0][0])
                 yield sql, (catalog.lower(), self._where.schema.lower())
         except (WorkloadError, TableMoved, AnswerLost):

@@ -111,7 +111,10 @@ class Checks(_Struct, frozen=True, kw_only=True):
 
 
 class _Common(_Struct, frozen=True, kw_only=True):
+    """``timeout``: seconds after which the Job is ended, so that no statement need take longer."""
+
     warehouse: WarehouseSpec
+    timeout: int | None = None
     namespace: str = "default"
     pipeline: str = ""
     asset: str = ""

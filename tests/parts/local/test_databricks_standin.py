@@ -150,6 +150,21 @@ def test_a_wrong_token_or_path_opens_nothing(server: DatabricksServer) -> None:
     assert httpx.post(f"{server.url}/elsewhere").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ({"spark.sql.shuffle.partitions": "8"}, "CONFIG_NOT_AVAILABLE"),
+        ({"STATEMENT_TIMEOUT": "1h"}, "INVALID_CONF_VALUE"),
+    ],
+)
+def test_settings_that_a_warehouse_does_not_take_open_nothing(
+    server: DatabricksServer, settings: dict[str, str], kind: str
+) -> None:
+    sql.connect(**options(server, session_configuration={"STATEMENT_TIMEOUT": "60"})).close()
+    with pytest.raises(sql.Error, match=kind):
+        sql.connect(**options(server, session_configuration=settings))
+
+
 def test_the_command_serves_and_ends(tmp_path: Path) -> None:
     port = tmp_path / "port"
     command = [FRESHET, "local", "databricks", f"--state={tmp_path}", f"--port-file={port}"]

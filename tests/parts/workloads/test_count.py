@@ -102,9 +102,11 @@ class Connection:
 
 def test_databricks_is_asked_with_quoted_names_and_without_telemetry() -> None:
     connection = Connection((3, None))
-    assert ask_databricks(parts=["c", "s", "t`x"], column="a`t", environ=TOKEN, connect=connection) == (3, None)
+    asked = ask_databricks(parts=["c", "s", "t`x"], column="a`t", timeout=90, environ=TOKEN, connect=connection)
+    assert asked == (3, None)
     assert connection.statements == ["SELECT count(*), max(`a``t`) FROM `c`.`s`.`t``x`"]
     assert connection.options["enable_telemetry"] is False
+    assert connection.options["session_configuration"] == {"STATEMENT_TIMEOUT": "90"}
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_the_data_time_and_the_checks_come_from_the_table(lake: Lake) -> None:
     lake.write("id,at\n1,2026-01-02T03:04:05Z\n2,2026-01-01T00:00:00Z\n")
     told = lake.load(dataTimeColumn="at", checks={"rows": {"minimum": 3}})
     assert (told["dataTime"], told["checks"][0]["passed"]) == ("2026-01-02T03:04:05.000000Z", False)
-    found = count(lake, f"{lake.schema}.raw", dataTimeColumn="at", checks={"rows": {"maximum": 2}})
+    found = count(lake, f"{lake.schema}.raw", dataTimeColumn="at", checks={"rows": {"maximum": 2}}, timeout=60)
     assert (found["rows"], found["dataTime"], found["checks"][0]["passed"]) == (2, told["dataTime"], True)
 
 

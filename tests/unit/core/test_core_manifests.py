@@ -86,6 +86,13 @@ def test_a_dlt_destination_gets_its_settings_from_its_secret(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", [load, count])
+def test_the_warehouse_ends_a_statement_when_the_job_is_ended(make: Any) -> None:
+    job = make(pipe(timeout="90s"))
+    assert json.loads(variables(job["spec"]["template"])["FRESHET_SPEC"])["timeout"] == 90
+    assert job["spec"]["activeDeadlineSeconds"] == 90
+
+
+@pytest.mark.parametrize("make", [load, count])
 def test_the_kubelet_asks_a_pod_what_it_waits_for(make: Any) -> None:
     probe = make(pipe())["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]
     assert probe["exec"] == {"command": ["freshet", "waiting"]}
@@ -107,7 +114,7 @@ def test_a_loads_spec_is_the_contract() -> None:
     assert json.loads(env["FRESHET_SPEC"]) == {
         "namespace": "ns", "pipeline": "p", "asset": "src", "key": "src", "table": "src", "csv": {"path": "/d.csv"},
         "warehouse": {"duckdb": {"path": "/warehouse/w.duckdb", "schema": "p"}},
-        "write": {"disposition": "merge", "primaryKey": ["id"]},
+        "write": {"disposition": "merge", "primaryKey": ["id"]}, "timeout": 1800,
     }  # fmt: skip
     assert json.loads(env["FRESHET_LAST_RESULT"]) == {"version": "L1"}
     assert env["FRESHET_TERMINATION_LOG"] == "/dev/termination-log"

@@ -31,6 +31,7 @@ def count_job(
         "asset": asset.name,
         "key": asset.key,
         "warehouse": warehouse_spec(pipeline),
+        "timeout": max(1, int(policy.timeout.total_seconds())),
         "relation": relation,
         "dataTimeColumn": count.data_time_column if count else None,
         "checks": to_json(asset.spec.checks) if asset.spec.checks else {},

@@ -34,6 +34,7 @@ def load_spec(*, pipeline: Pipeline, source: SourceSpec) -> dict[str, Any]:
         "asset": source.asset,
         "key": key,
         "warehouse": warehouse_spec(pipeline),
+        "timeout": _deadline(pipeline, source),
         "table": source.table or key,
         "csv": {name: value for name, value in source.csv.items() if name != "secretRef"},
         "write": source.write,
@@ -121,8 +122,6 @@ def load_job(
 def _job_spec(
     *, pipeline: Pipeline, source: SourceSpec, image: str, tags: dict[str, str], level: dict[str, Any] | None
 ) -> dict[str, Any]:
-    timeout = source.timeout or pipeline.spec.timeout
-    deadline = parse_duration(timeout) if timeout else DEFAULT_TIMEOUT
     limit = pipeline.spec.jobs.backoff_limit
     variables = env(
         {
@@ -133,7 +132,7 @@ def _job_spec(
     )
     return {
         "backoffLimit": 0 if limit is None else limit,
-        "activeDeadlineSeconds": max(1, int(deadline.total_seconds())),
+        "activeDeadlineSeconds": _deadline(pipeline, source),
         "template": pod_template(
             pipeline=pipeline,
             image=image,
@@ -143,6 +142,12 @@ def _job_spec(
             env_from=_credentials(source),
         ),
     }
+
+
+def _deadline(pipeline: Pipeline, source: SourceSpec) -> int:
+    """Seconds."""
+    timeout = source.timeout or pipeline.spec.timeout
+    return max(1, int((parse_duration(timeout) if timeout else DEFAULT_TIMEOUT).total_seconds()))
 
 
 def _credentials(source: SourceSpec) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from databricks.sql.thrift_api.TCLIService import ttypes
 from freshet.local.databricks.errors import SqlError
 from freshet.local.databricks.faults import Faults
 from freshet.local.databricks.results import metadata, row_set
-from freshet.local.databricks.session import Answer, Parameter, Session
+from freshet.local.databricks.session import Answer, Parameter, Session, settings_refused
 from freshet.local.databricks.statements import Statements
 from freshet.local.databricks.store import Store
 
@@ -106,6 +106,9 @@ class Service:
                 status=_failed(f"[NO_SUCH_CATALOG_EXCEPTION] Catalog '{catalog}' was not found. SQLSTATE: 42704"),
                 serverProtocolVersion=_PROTOCOL,
             )
+        refused = settings_refused(req.configuration or {})
+        if refused is not None:
+            return ttypes.TOpenSessionResp(status=_failed(str(refused)), serverProtocolVersion=_PROTOCOL)
         session = Session(
             id=secrets.token_bytes(16), catalog=catalog, schema=(place.schemaName if place else None) or "default"
         )

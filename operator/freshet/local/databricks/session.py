@@ -6,7 +6,20 @@ from typing import Any
 
 import pyarrow as pa
 
-__all__ = ["Answer", "Parameter", "Session", "rows"]
+from freshet.local.databricks.errors import SqlError
+
+__all__ = ["Answer", "Parameter", "Session", "rows", "settings_refused"]
+
+_SETTINGS = {
+    "ansi_mode",
+    "query_tags",
+    "spark.sql.session.timezone",
+    "statement_timeout",
+    "timezone",
+    "use_cached_result",
+}
+"""Of those that a SQL warehouse lets a session set, and its clients' own below spark.thriftserver."""
+_LONGEST = 172_800
 
 
 @dataclass(kw_only=True)
@@ -42,3 +55,14 @@ def rows(names: Sequence[str], values: Sequence[Mapping[str, Any]], *, staging: 
     whole = {name: all(isinstance(value[name], int) for value in values) and bool(values) for name in names}
     schema = pa.schema([(name, pa.int64() if whole[name] else pa.string()) for name in names])
     return Answer(table=pa.Table.from_pylist([dict(value) for value in values], schema=schema), staging=staging)
+
+
+def settings_refused(settings: Mapping[str, str]) -> SqlError | None:
+    """What is wrong with the settings that a client opens its session with; they are not followed here."""
+    for name, value in settings.items():
+        known = name.lower()
+        if known not in _SETTINGS and not known.startswith("spark.thriftserver."):
+            return SqlError("CONFIG_NOT_AVAILABLE", f"Configuration {name} is not available.", "42K0I")
+        if known == "statement_timeout" and not (value.isdigit() and int(value) <= _LONGEST):
+            return SqlError("INVALID_CONF_VALUE", f"The value '{value}' in the config {name} is invalid.", "22022")
+    return None
