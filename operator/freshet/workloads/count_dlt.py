@@ -1,6 +1,7 @@
 """A count at any destination of dlt's that speaks SQL."""
 
 from freshet.workloads.dlt_destination import opened
+from freshet.workloads.dlt_types import moment
 from freshet.workloads.errors import ConfigError
 from freshet.workloads.spec import Dlt
 from freshet.workloads.sql import split_quoted
@@ -18,7 +19,7 @@ def ask_dlt(where: Dlt, *, relation: str, column: str | None) -> tuple[int, obje
         quoted = place.relation(parts)
         newest = f"max({place.relation([(_own(column, place.names(quoted), name), True)])})" if column else "NULL"
         rows, found = place.ask(f"SELECT count(*), {newest} FROM {quoted}")[0]
-    return int(rows), found
+    return int(rows), moment(found, column=column or "")
 
 
 def _own(column: str, names: list[str], relation: str) -> str:

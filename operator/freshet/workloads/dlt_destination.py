@@ -62,7 +62,7 @@ class Place:
     def names(self, relation: str) -> list[str]:
         """The columns of a table or view, which may lie in any schema; ``relation`` is quoted."""
         with self._sql.execute_query(f"SELECT * FROM {relation} WHERE 1 = 0") as cursor:
-            return [str(column[0]) for column in cursor.description]
+            return [str(name) for name in cursor._get_columns()]  # not every driver has a description
 
     def relation(self, parts: Sequence[tuple[str, bool]]) -> str:
         """Names that were not quoted, (name, False), are folded as this destination folds them."""
@@ -71,15 +71,21 @@ class Place:
         return ".".join(escape(name if quoted else fold(name)) for name, quoted in parts)
 
     def run(self, resources: Iterable[Any], *, file_format: str | None = None) -> None:
-        """One dlt package, loaded to its end. Raises what dlt raises."""
+        """One dlt package, loaded to its end. Raises what dlt raises.
+
+        dlt uses connections of its own. This one is closed meanwhile: one that is old may have been cut off, or not see
+        what others have done since.
+        """
         import dlt
 
         made = list(resources)
         name = self._client.schema.name
-        info = self._pipeline.run(
-            dlt.source(lambda: made, name=name, max_table_nesting=0)(), loader_file_format=file_format
-        )
-        info.raise_on_failed_jobs()
+        source = dlt.source(lambda: made, name=name, max_table_nesting=0)()
+        self._sql.close_connection()
+        try:
+            self._pipeline.run(source, loader_file_format=file_format).raise_on_failed_jobs()
+        finally:
+            self._sql.open_connection()
 
 
 def normalized(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from freshet.workloads.databricks_ledger import LOAD_ID
 from freshet.workloads.dlt_destination import Place
+from freshet.workloads.dlt_types import moment
 from freshet.workloads.ledger import LOADS
 from freshet.workloads.warehouse import Level
 
@@ -47,7 +48,11 @@ def level_of(place: Place, table: str) -> Level | None:
         table,
         table,
     )
-    return Level(**dict(zip(names, found[0], strict=True))) if found else None
+    if not found:
+        return None
+    values = dict(zip(names, found[0], strict=True))
+    times = {name: moment(values[name], column=name) for name in ("updated_at", "data_time")}
+    return Level(**{**values, **times})
 
 
 def taken_by(place: Place, table: str) -> dict[str, str]:

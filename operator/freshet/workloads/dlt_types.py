@@ -5,12 +5,15 @@ what it is sure of: whole numbers to 64 bits, numbers with a fraction to doubles
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from freshet.workloads.columns import Column
+from freshet.workloads.count import as_time
 from freshet.workloads.errors import ConfigError
 
-__all__ = ["arrow_type", "expect_known", "from_dlt", "stored"]
+__all__ = ["arrow_type", "expect_known", "from_dlt", "moment", "stored"]
 
 _WIDER = {
     "TINYINT": "BIGINT",
@@ -49,6 +52,14 @@ def from_dlt(column: Mapping[str, Any]) -> str:
         precision, scale = column.get("precision") or _DIGITS, column.get("scale")
         return f"DECIMAL({min(precision, _DIGITS)},{9 if scale is None else scale})"
     return _BACK.get(kind, kind.upper())
+
+
+def moment(value: object, *, column: str) -> datetime | None:
+    """A time that a destination answered: some of them (SQLite) keep it as ISO 8601 text. Raises ConfigError."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            value = datetime.fromisoformat(value)
+    return as_time(value, column=column)
 
 
 def arrow_type(kind: str) -> Any:

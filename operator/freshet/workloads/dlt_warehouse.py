@@ -14,9 +14,8 @@ from typing import Any
 
 from freshet.workloads import dlt_ledger as ledger
 from freshet.workloads.columns import Column, snake
-from freshet.workloads.count import as_time
 from freshet.workloads.dlt_destination import Place, normalized, opened
-from freshet.workloads.dlt_types import arrow_type, expect_known, from_dlt, stored
+from freshet.workloads.dlt_types import arrow_type, expect_known, from_dlt, moment, stored
 from freshet.workloads.errors import ConfigError, Unavailable
 from freshet.workloads.log import LOG
 from freshet.workloads.spec import Dlt, IngestSpec
@@ -190,7 +189,7 @@ class DltWarehouse:
                 f"dataTimeColumn {column} is not in {self.relation}, which has {', '.join(names)}.",
             )
         found = place.ask(f"SELECT max({place.quoted(snake(column))}) FROM {place.named(self._table)}")[0][0]
-        return as_time(found, column=column)
+        return moment(found, column=column)
 
 
 def _take_out(place: Place, table: str, *, mark: str, load_id: str) -> None:

@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,22 @@ def test_a_type_that_the_table_contradicts_is_refused(place: Place) -> None:
     with pytest.raises(ConfigError) as caught:
         place.load(csv={"schema": {"v": "BIGINT"}}, write={"disposition": "replace"})
     assert caught.value.reason == "SchemaConflict"
+
+
+def test_sqlite_is_one_more(place: Place) -> None:
+    """By dlt's sqlalchemy: the same words on what has no times, no schemas and other statements."""
+    os.environ["DESTINATION__SQLALCHEMY__CREDENTIALS"] = f"sqlite:///{place.folder}/lite.db"
+    load = partial(place.load, destination="sqlalchemy", dataTimeColumn="at")
+    place.write("id,v,at\n1,a,2026-01-01 00:00:00\n2,b,2026-01-02 00:00:00\n")
+    first = load()
+    assert (first["rows"], first["dataTime"]) == (2, "2026-01-02T00:00:00.000000Z")
+    assert load()["version"] == first["version"]
+    load(table="kept", write=MERGE)
+    place.write("id,v,at\n2,B,2026-01-03 00:00:00\n3,c,\n")
+    assert load(table="kept", write=MERGE)["rows"] == 3
+    assert load(table="swapped", write={"disposition": "replace"})["rows"] == 2
+    counted = place.count("kept", destination="sqlalchemy", dataTimeColumn="at")
+    assert (counted["rows"], counted["dataTime"]) == (3, "2026-01-03T00:00:00.000000Z")
 
 
 def test_tables_and_views_are_counted(place: Place) -> None:
