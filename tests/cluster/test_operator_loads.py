@@ -6,6 +6,7 @@ import pytest
 from tests.support.freshet_objects import Place, load_result, stamp, user_job
 from tests.support.kube import Object
 from tests.support.operator import OperatorProcess
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.usefixtures("everywhere")
 
@@ -42,6 +43,21 @@ def test_a_load_makes_a_version(place: Place) -> None:
     assert status["lastRun"]["outcome"] == "Succeeded"
     assert [item["version"] for item in status["history"]] == ["1.a"]
     assert place.condition("orders", "Fresh")["status"] == "True"
+
+
+def test_bad_rows_are_in_the_status_and_an_event(place: Place) -> None:
+    place.add_pipeline(sources=(ORDERS,))
+    sample = {"line": 3, "column": "id", "reason": "the value does not fit BIGINT"}
+    loaded = {**load_result(version="1.a", changed=True), "rowsRejected": 1, "samples": [sample]}
+    place.build("orders", result=loaded)
+    status = place.wait_status("orders", version="1.a")
+    assert (status["rejected"]["rows"], status["rejected"]["samples"]) == (1, [sample])
+
+    def told() -> list[str]:
+        return [event["message"] for event in place.all("events") if event["reason"] == "RowsRejected"]
+
+    words = "1 row was bad (line 3, column id: the value does not fit BIGINT)"
+    assert wait_for(told, what="an Event about the bad row") == [words]
 
 
 def test_an_unchanged_load_moves_the_data_time_and_wakes_nobody(place: Place, everywhere: OperatorProcess) -> None:

@@ -195,6 +195,22 @@ class Check(View, frozen=True, kw_only=True):
     at: datetime | None = None
 
 
+class Sample(View, frozen=True, kw_only=True):
+    """One bad row: where and why, never what it held."""
+
+    line: int = 0
+    column: str | None = None
+    reason: str = ""
+
+
+class Rejected(View, frozen=True, kw_only=True):
+    """The bad rows of the newest input that a load has read, with the first few of them."""
+
+    rows: int
+    samples: tuple[Sample, ...] = ()
+    at: datetime | None = None
+
+
 class PolicyInForce(View, frozen=True, kw_only=True):
     """What is in force after the Pipeline's and the operator's defaults."""
 
@@ -259,6 +275,7 @@ class AssetStatus(View, frozen=True, kw_only=True):
     considered: dict[str, str] = {}
     run: RunInFlight | None = None
     checks: tuple[Check, ...] = ()
+    rejected: Rejected | None = None
     history: tuple[HistoryItem, ...] = ()
     last_handled_trigger: str | None = None
     definition: str | None = None

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from freshet.api.asset import Sample
 from freshet.api.view import Object, View
 
 __all__ = ["CronJob", "Job", "Pod", "Result", "parse_result"]
@@ -136,7 +137,7 @@ class Result(View, frozen=True, kw_only=True):
     started_at: Instant | None = None
     finished_at: Instant | None = None
     checks: tuple[ResultCheck, ...] = ()
-    samples: list[dict[str, Any]] = []
+    samples: tuple[Sample, ...] = ()
     message: str = ""
     error: WorkloadError | None = None
 

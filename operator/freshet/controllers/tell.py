@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 
 from freshet.api import conditions
-from freshet.api.asset import Asset, AssetStatus
+from freshet.api.asset import Asset, AssetStatus, Rejected
 from freshet.api.conditions import find
 from freshet.api.view import Key
 from freshet.controllers.world import World
@@ -63,6 +63,8 @@ class Teller:
             built = run.outcome == "Succeeded"
             reason = "Materialized" if built else f"Run{run.outcome}"
             self._say(asset, type="Normal" if built else "Warning", reason=reason, message=sentence(run))
+        if run.rejected is not None and run.rejected.rows:
+            self._say(asset, type="Warning", reason="RowsRejected", message=bad_rows(run.rejected))
 
     def _say(self, asset: Asset, *, type: str, reason: str, message: str) -> None:
         logger.log(logging.INFO if type == "Normal" else logging.WARNING, "%s: %s", reason, message)
@@ -76,6 +78,15 @@ def sentence(run: Ended) -> str:
     around = "; ".join(part for part in more if part)
     told = run.message or f"run {run.id} {run.outcome.lower()}"
     return f"{told} ({around})" if around else told
+
+
+def bad_rows(rejected: Rejected) -> str:
+    """How many there are, and where the first of them are; never what they held."""
+    places = [
+        f"line {one.line}{f', column {one.column}' if one.column else ''}: {one.reason}" for one in rejected.samples
+    ]
+    count = "1 row was bad" if rejected.rows == 1 else f"{rejected.rows:,} rows were bad"
+    return f"{count} ({'; '.join(places)})" if places else count
 
 
 def transitions(before: AssetStatus, after: AssetStatus) -> Iterator[tuple[str, str, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from freshet.api.asset import Check, Consumed, Kind, Outcome, RunInFlight
+from freshet.api.asset import Check, Consumed, Kind, Outcome, Rejected, RunInFlight
 from freshet.api.names import (
     ANNOTATION_ATTEMPT,
     ANNOTATION_CAUSE,
@@ -30,6 +30,9 @@ __all__ = ["ended", "in_flight", "obstacle", "run_annotations", "with_obstacle"]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXIT_OUTAGE = 4
 """A workload's exit code for a warehouse that cannot be reached (docs/contract.md): no attempt is used up."""
+
+SAMPLES = 3
+"""So many bad rows are shown; the quarantine table has them all."""
 
 
 def run_annotations(
@@ -125,6 +128,7 @@ def _facts(job: Job, exit: Terminated | None, result: Result | None) -> Ended:
         tick=_tick(job),
         definition=notes.get(ANNOTATION_DEFINITION),
         checks=_checks(result, finished),
+        rejected=_rejected(result, finished),
     )
 
 
@@ -143,7 +147,7 @@ def _success(run: Ended, result: Result | None, kind: Kind) -> Ended:
         rows=result.rows,
         relation=result.relation,
         message=result.message,
-        level=to_json(msgspec.structs.replace(result, checks=(), samples=[], error=None)),
+        level=to_json(msgspec.structs.replace(result, checks=(), samples=(), error=None)),
     )
 
 
@@ -197,6 +201,13 @@ def _checks(result: Result | None, at: datetime) -> tuple[Check, ...]:
         Check(name=check.name, passed=check.passed, severity=check.severity, message=check.message, at=at)
         for check in (result.checks if result else ())
     )
+
+
+def _rejected(result: Result | None, at: datetime) -> Rejected | None:
+    """None where the load has not read its input: what was found in it before still holds."""
+    if result is None or result.rows_rejected is None or not (result.rows_in or result.error):
+        return None
+    return Rejected(rows=result.rows_rejected, samples=result.samples[:SAMPLES], at=at)
 
 
 def _cause(job: Job) -> str:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from freshet.api.asset import Asset, AssetStatus, Check, Consumed, HistoryItem, LastRun, Outcome
+from freshet.api.asset import Asset, AssetStatus, Check, Consumed, HistoryItem, LastRun, Outcome, Rejected
 from freshet.core import nodes
 from freshet.core.policy import Policy
 
@@ -54,6 +54,8 @@ class Ended:
     """All its tests that could run did: without a manifest, what is not among ``checks`` is dropped."""
     checks_only: bool = False
     """Only tests ran: nothing was built, nothing considered."""
+    rejected: Rejected | None = None
+    """Bad rows of the input; None: the run has not read any."""
     level: dict[str, Any] | None = None
     trigger: str | None = None
     tick: datetime | None = None
@@ -126,7 +128,8 @@ def _levelled(asset: Asset, status: AssetStatus, run: Ended) -> Ended:
         return run
     if asset.kind == "Source" and _is_older(run, status):
         message = f"it told of an older state of the table, which is left aside: {run.message}"
-        return replace(run, version=None, data_time=None, rows=None, checks=(), level=None, message=message)
+        none: dict[str, Any] = dict.fromkeys(("version", "data_time", "rows", "rejected", "level"))
+        return replace(run, **none, checks=(), message=message)
     missed = asset.kind == "Source" or (asset.kind == "DbtCloud" and status.version is None)
     return replace(run, outcome="Succeeded") if missed else run
 
@@ -159,7 +162,13 @@ def _common(status: AssetStatus, run: Ended) -> dict[str, Any]:
         "last_handled_trigger": _unless_skipped(run, run.trigger, status.last_handled_trigger),
         "last_tick": _unless_skipped(run, run.tick, status.last_tick),
         "checks": merged(status.checks, run),
+        "rejected": _bad_rows(status, run),
     }
+
+
+def _bad_rows(status: AssetStatus, run: Ended) -> Rejected | None:
+    found = status.rejected if run.rejected is None else run.rejected
+    return found if found is not None and found.rows else None
 
 
 def _unless_skipped(run: Ended, value: T | None, known: T | None) -> T | None:

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from freshet.api.asset import AssetStatus
+from freshet.api.asset import AssetStatus, Rejected, Sample
 from freshet.api.conditions import Condition, Status
-from freshet.controllers.tell import sentence, transitions
+from freshet.controllers.tell import bad_rows, sentence, transitions
 from freshet.core.outcome import Ended
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -64,3 +64,10 @@ def test_a_run_says_what_came_of_it_why_and_how_long_it_took() -> None:
     )
     assert sentence(run) == "20,025 rows (updated: raw; 3.2 s)"
     assert sentence(Ended(id="u", outcome="Failed", finished_at=AT)) == "run u failed"
+
+
+def test_bad_rows_are_told_by_where_they_are() -> None:
+    samples = (Sample(line=3, column="id", reason="the value does not fit BIGINT"), Sample(line=9, reason="too few"))
+    told = bad_rows(Rejected(rows=1200, samples=samples))
+    assert told == "1,200 rows were bad (line 3, column id: the value does not fit BIGINT; line 9: too few)"
+    assert bad_rows(Rejected(rows=1)) == "1 row was bad"

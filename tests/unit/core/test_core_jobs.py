@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.unit.core.making import NOW
 
-from freshet.api.asset import Consumed
+from freshet.api.asset import Consumed, Rejected, Sample
 from freshet.api.view import parse
 from freshet.api.workload import Job, Pod, parse_result
 from freshet.core.jobs import ended, in_flight, obstacle, run_annotations, with_obstacle
@@ -97,6 +97,29 @@ def test_a_loads_result_is_taken_whole_and_its_level_handed_on() -> None:
     assert "checks" not in run.level
 
 
+BAD = Sample(line=3, column="id", reason="r")
+
+
+@pytest.mark.parametrize(
+    ("more", "rejected"),
+    [
+        (
+            {"rowsIn": 9, "rowsRejected": 2},
+            Rejected(rows=2, samples=(Sample(line=3, column="id", reason="r"),), at=NOW),
+        ),
+        ({"rowsIn": 9, "rowsRejected": 0, "samples": None}, Rejected(rows=0, at=NOW)),
+        ({"rowsIn": 0, "rowsRejected": 0}, None),
+        ({}, None),
+    ],
+)
+def test_bad_rows_are_those_of_an_input_that_was_read(more: dict[str, Any], rejected: Rejected | None) -> None:
+    result = {**RESULT, "samples": [{"line": 3, "column": "id", "reason": "r"}], **more}
+    run = ended(job=job(), pods=[pod("Succeeded", message=json.dumps(result))], kind="Source")
+    assert run is not None
+    assert run.rejected == rejected
+    assert not (run.level or {}).get("samples")
+
+
 def test_the_newest_pod_and_the_container_that_is_read_count() -> None:
     old = pod("Failed", code=1, name="p0")
     new = pod("Succeeded", message=json.dumps(RESULT), name="p1")
@@ -163,5 +186,5 @@ def test_absent_and_null_are_the_same() -> None:
     nulls = {**dict.fromkeys(keys), "checks": [{"name": "c", "passed": True, "severity": None}]}
     found = parse_result(json.dumps(nulls))
     assert found is not None
-    assert (found.message, found.samples, found.checks[0].severity) == ("", [], "error")
+    assert (found.message, found.samples, found.checks[0].severity) == ("", (), "error")
     assert parse_result(" {}\n") == parse_result("{}")

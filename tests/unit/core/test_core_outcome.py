@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.core.making import HOUR, MINUTE, NOW, SECOND, asset, policy, ran, source
 
-from freshet.api.asset import Asset, AssetStatus, Check
+from freshet.api.asset import Asset, AssetStatus, Check, Rejected, Sample
 from freshet.core.decide import Observed, decide
 from freshet.core.outcome import Ended, is_recorded, order, record, retry_delay
 
@@ -125,6 +125,14 @@ def test_checks_that_are_no_longer_declared_go_but_a_dbt_run_without_tests_says_
     assert after(ran("Failed"), status=old).checks == old.checks
     new = (Check(name="rows", passed=True, severity="error"),)
     assert after(ran(executor="DbtCloud", checks=new), status=old).checks == new
+
+
+def test_bad_rows_stay_until_an_input_without_them_is_read() -> None:
+    bad = Rejected(rows=2, samples=(Sample(line=3, reason="r"),), at=NOW)
+    found = after(ran("Failed", rejected=bad))
+    assert found.rejected == bad
+    assert after(ran("Unchanged"), status=found).rejected == bad
+    assert after(ran("Succeeded", rejected=Rejected(rows=0, at=NOW)), status=found).rejected is None
 
 
 def test_a_skipped_run_answers_no_tick() -> None:
