@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import type { Address, Direction } from "./address.ts";
 import { KINDS, Meter, Since } from "./AssetCard.tsx";
-import { ageWords, count, duration, EDGE_WORDS, moment, SIGNS } from "./words.ts";
+import { EDGE_WORDS, SIGNS, ageWords, count, duration, moment, policyWords } from "./words.ts";
 import { useTicking } from "./clock.ts";
 import type { AssetNode, Detail, Id } from "./model.ts";
 import { Checks, Conditions, Manifest, Runs } from "./PanelTables.tsx";
@@ -116,7 +116,7 @@ function Focus({ id, address, go }: { id: Id; address: Address; go: Go }) {
 }
 
 function Facts({ asset, detail }: { asset: AssetNode; detail: Detail }) {
-  const policy = Object.entries(detail.policy ?? {}).map(([key, value]) => `${key} ${value}`);
+  const policy = policyWords(detail.policy ?? {});
   return (
     <dl className="facts">
       <Fact name="Key">{asset.key}</Fact>

@@ -113,6 +113,33 @@ export function safeLink(url: string | undefined): string | undefined {
   }
 }
 
+const WHEN: Record<string, string> = {
+  AnyUpstreamUpdated: "built when an upstream has something new",
+  AllUpstreamsUpdated: "built when every upstream has something new",
+  Missing: "built once, when it is missing",
+  Manual: "built when asked",
+};
+
+/** What is in force for an asset, as sentences; a setting that is not known here as it is written. */
+export function policyWords(policy: Record<string, string>): string[] {
+  const { when, buildSchedule, buildTimeZone, maximumLag, warnLag, schedule, timeZone, within, ...more } = policy;
+  delete more.limit; // the column's way to say the same
+  delete more.buildSince;
+  const { maximumUnchanged, objective, basis, minInterval, timeout, ...unknown } = more;
+  const zone = (name: string | undefined): string => (name && name !== "Etc/UTC" ? ` (${name})` : " (UTC)");
+  const said = [
+    when === "Cron" && buildSchedule ? `runs at ${buildSchedule}${zone(buildTimeZone)}` : when && (WHEN[when] ?? `when ${when}`),
+    minInterval && `not again within ${minInterval}`,
+    maximumLag && `${basis === "Update" ? "built" : "data"} at most ${maximumLag} ago${warnLag ? `, aging from ${warnLag}` : ""}`,
+    schedule && `new by ${schedule}${zone(timeZone)}${within ? ` and ${within}` : ""}`,
+    maximumUnchanged && `changes within ${maximumUnchanged}`,
+    objective && `fresh ${objective} of the time`,
+    timeout && `a run takes ${timeout} at most`,
+    ...Object.entries(unknown).map(([key, value]) => `${key} ${value}`),
+  ];
+  return said.filter((words): words is string => Boolean(words));
+}
+
 /** What a screen reader says of an asset. */
 export function spoken(asset: AssetNode, now: number): string {
   const rows = rowsWords(asset.rows);

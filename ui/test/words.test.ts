@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AssetNode } from "../src/model.ts";
-import { ageSeconds, ageWords, count, duration, reasonWords, rowsWords, safeLink, spoken, used } from "../src/words.ts";
+import { ageSeconds, ageWords, count, duration, policyWords, reasonWords, rowsWords, safeLink, spoken, used } from "../src/words.ts";
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
 const asset = (more: Partial<AssetNode> = {}): AssetNode => ({ namespace: "n", name: "a", key: "a", kind: "Count", ...more });
@@ -59,4 +59,14 @@ test("a reason that only repeats the state is left out", () => {
     spoken(asset({ state: "Stale", reason: "LagExceeded", rows: 5, measuredFrom: "2026-11-24T11:57:00Z" }), NOW),
     "a, Stale, 3m old, 5 rows, LagExceeded",
   );
+});
+
+test("what is in force is said in words, and what is not known here as it is written", () => {
+  const source = { when: "Cron", buildSchedule: "*/5 * * * *", buildTimeZone: "Etc/UTC", buildSince: "2026-11-24T12:00:00Z", limit: "1m", maximumLag: "1m" };
+  assert.deepEqual(policyWords({ ...source, objective: "10%" }), ["runs at */5 * * * * (UTC)", "data at most 1m ago", "fresh 10% of the time"]);
+  const daily = { when: "AnyUpstreamUpdated", schedule: "0 6 * * *", timeZone: "Europe/Berlin", within: "1h", novel: "x" };
+  assert.deepEqual(policyWords(daily), ["built when an upstream has something new", "new by 0 6 * * * (Europe/Berlin) and 1h", "novel x"]);
+  const built = { basis: "Update", maximumLag: "2h", warnLag: "1h", minInterval: "5m" };
+  assert.deepEqual(policyWords(built), ["not again within 5m", "built at most 2h ago, aging from 1h"]);
+  assert.deepEqual(policyWords({}), []);
 });

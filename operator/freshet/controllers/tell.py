@@ -76,7 +76,7 @@ def sentence(run: Ended) -> str:
     seconds = (run.finished_at - run.started_at).total_seconds() if run.started_at else None
     more = [run.cause, f"{seconds:.1f} s" if seconds is not None and seconds >= 0 else ""]
     around = "; ".join(part for part in more if part)
-    told = run.message or f"run {run.id} {run.outcome.lower()}"
+    told = (run.message or f"run {run.id} {run.outcome.lower()}").removesuffix(".")
     return f"{told} ({around})" if around else told
 
 

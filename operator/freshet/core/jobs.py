@@ -162,8 +162,7 @@ def _failure(run: Ended, job: Job, pod: Pod | None, exit: Terminated | None, res
     elif failed and failed.reason == "DeadlineExceeded":
         message = "DeadlineExceeded: the run took longer than its timeout"
     elif exit:
-        last = exit.message.strip().splitlines()[-1:] or [""]
-        message = f"exit code {exit.exit_code} {exit.reason} {last[0]}".strip()
+        message = _exit_words(job, exit)
     else:
         message = f"{failed.reason}: {failed.message}" if failed else "the Job failed"
     return _with(run, outcome=outcome, message=message)
@@ -182,6 +181,14 @@ def _with(run: Ended, **changes: object) -> Ended:
 def _final_pod(pods: Sequence[Pod]) -> Pod | None:
     finished = [pod for pod in pods if pod.status.phase in ("Succeeded", "Failed")]
     return max(finished, key=lambda pod: (str(pod.metadata.creation_timestamp), pod.name), default=None)
+
+
+def _exit_words(job: Job, exit: Terminated) -> str:
+    """``Error`` says no more than the code does; ``OOMKilled`` and the like do."""
+    why = f" ({exit.reason})" if exit.reason not in ("", "Error", "Completed") else ""
+    last = exit.message.strip().splitlines()[-1:]
+    told = last[0] if last else f"kubectl logs -n {job.namespace} job/{job.name} has what it said"
+    return f"exit code {exit.exit_code}{why}: {told}"
 
 
 def _exit(pod: Pod | None) -> Terminated | None:

@@ -19,8 +19,9 @@ def judge(pipelines: Sequence[Pipeline], assets: Sequence[Asset], *, now: dateti
     objects: list[Pipeline | Asset] = [*pipelines, *assets]
     if not objects:
         return [unsure("objects", "there are no Pipelines and no Assets", "README.md has a first one")]
-    found = [*_unseen(objects, now), *_stuck(objects), *_failing(assets)]
-    return found or [good("objects", f"{len(pipelines)} Pipelines and {len(assets)} Assets, all reconciled")]
+    found = [*_unseen(objects, now), *_unready(objects), *_failing(assets)]
+    counts = f"{_count(len(pipelines), 'Pipeline')} and {_count(len(assets), 'Asset')}"
+    return found or [good("objects", f"{counts}, all reconciled")]
 
 
 def _unseen(objects: Iterable[Pipeline | Asset], now: datetime) -> list[Finding]:
@@ -38,13 +39,24 @@ def _unseen(objects: Iterable[Pipeline | Asset], now: datetime) -> list[Finding]
     return [bad("operator", f"nobody has looked at {len(waiting)} objects, such as {first}", remedy)]
 
 
-def _stuck(objects: Iterable[Pipeline | Asset]) -> list[Finding]:
+def _unready(objects: Iterable[Pipeline | Asset]) -> list[Finding]:
+    """What is not reconciled, and what is though its settings contradict each other. Secrets are looked at apart."""
     found = []
     for obj in objects:
-        stalled = c.find(obj.status.conditions, type=c.STALLED)
-        if stalled is not None and stalled.status == "True":
-            found.append(bad(_name(obj), f"{stalled.reason}: {stalled.message}", "change its spec as the message says"))
+        ready = c.find(obj.status.conditions, type=c.READY)
+        if ready is None or ready.reason in (c.RECONCILED, c.SECRET_NOT_FOUND):
+            continue
+        tell = bad if ready.status != "True" else unsure
+        if ready.status != "True" or ready.reason == c.POLICY_CONFLICT:
+            found.append(tell(_name(obj), f"{ready.reason}: {ready.message}", _ready_remedy(obj)))
     return _few(found)
+
+
+def _ready_remedy(obj: Pipeline | Asset) -> str:
+    stalled = c.find(obj.status.conditions, type=c.STALLED)
+    if stalled is not None and stalled.status == "True":
+        return "change its spec as the message says"
+    return f"kubectl describe -n {obj.namespace} {_kind(obj)}/{obj.name}"
 
 
 def _failing(assets: Iterable[Asset]) -> list[Finding]:
@@ -52,7 +64,8 @@ def _failing(assets: Iterable[Asset]) -> list[Finding]:
     for asset in assets:
         failing = c.find(asset.status.conditions, type=c.FAILING)
         if failing is not None and failing.status == "True":
-            found.append(bad(_name(asset), failing.message or failing.reason, "docs/runbooks/asset-failing.md"))
+            remedy = f"kubectl describe -n {asset.namespace} asset/{asset.name}; docs/runbooks/asset-failing.md"
+            found.append(bad(_name(asset), failing.message or failing.reason, remedy))
     return _few(found)
 
 
@@ -63,3 +76,11 @@ def _few(found: list[Finding]) -> list[Finding]:
 
 def _name(obj: Pipeline | Asset) -> str:
     return f"{type(obj).__name__.lower()} {obj.namespace}/{obj.name}"
+
+
+def _kind(obj: Pipeline | Asset) -> str:
+    return "fpl" if isinstance(obj, Pipeline) else "asset"
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

@@ -35,6 +35,13 @@ def condition(type: str, status: str, reason: str, message: str) -> dict[str, An
     return {"type": type, "status": status, "reason": reason, "message": message, **times}
 
 
+def stuck(message: str) -> list[dict[str, Any]]:
+    """What only a change of the spec repairs."""
+    return [
+        condition(type, status, "CycleDetected", message) for type, status in (("Stalled", "True"), ("Ready", "False"))
+    ]
+
+
 def definition(*, release: str | None = __version__, served: bool = True) -> dict[str, Any]:
     labels = {"app.kubernetes.io/version": release} if release else {}
     return {"metadata": {"labels": labels}, "spec": {"versions": [{"name": "v1alpha1", "served": served}]}}
@@ -94,19 +101,25 @@ def test_objects_that_nobody_has_looked_at_point_to_the_operator() -> None:
 
 
 def test_what_needs_a_change_says_it_in_its_own_words() -> None:
-    stalled = condition("Stalled", "True", "CycleDetected", "a → b → a: remove one")
+    stalled = stuck("a → b → a: remove one")
+    lost = condition("Ready", "False", "PipelineNotFound", "pipeline 'p' does not exist: apply it")
+    odd = condition("Ready", "True", "PolicyConflict", "the limit cannot be held")
     failing = condition("Failing", "True", "RetriesExhausted", "BadRows: 1 of 3 rows are bad")
     seen = {"observedGeneration": 1}
-    assets = [asset(status={**seen, "conditions": [stalled]}), asset(status={**seen, "conditions": [failing]})]
+    assets = [asset(status={**seen, "conditions": it}) for it in (stalled, [failing], [lost], [odd])]
     found = objects.judge([], assets, now=NOW)
-    assert [finding.level for finding in found] == ["bad", "bad"]
-    assert found[0].message == "CycleDetected: a → b → a: remove one"
-    assert found[1].message == "BadRows: 1 of 3 rows are bad"
+    assert [(finding.level, finding.message) for finding in found] == [
+        ("bad", "CycleDetected: a → b → a: remove one"),
+        ("bad", "PipelineNotFound: pipeline 'p' does not exist: apply it"),
+        ("unsure", "PolicyConflict: the limit cannot be held"),
+        ("bad", "BadRows: 1 of 3 rows are bad"),
+    ]
+    assert [finding.remedy.split()[0] for finding in found] == ["change", "kubectl", "kubectl", "kubectl"]
 
 
 def test_many_of_a_kind_are_cut_short() -> None:
-    stalled = condition("Stalled", "True", "CycleDetected", "remove one")
-    assets = [asset(name=f"a{n}", status={"observedGeneration": 1, "conditions": [stalled]}) for n in range(25)]
+    seen = {"observedGeneration": 1, "conditions": stuck("remove one")}
+    assets = [asset(name=f"a{n}", status=seen) for n in range(25)]
     found = objects.judge([], assets, now=NOW)
     assert len(found) == 11
     assert found[-1].message == "and 15 more of the kind"
