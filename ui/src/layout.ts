@@ -2,6 +2,7 @@
 
 import ELK from "elkjs/lib/elk-api.js";
 import type { ElkNode } from "elkjs/lib/elk-api.js";
+import { keep, recall } from "./kept.ts";
 import { idOf, type AssetNode, type Id } from "./model.ts";
 import { upstreamIds } from "./select.ts";
 
@@ -90,7 +91,11 @@ export function warm(): InstanceType<typeof ELK> {
 
 export async function layOut(assets: readonly AssetNode[], asGhost: (id: Id) => boolean): Promise<Layout> {
   const { graph, ghosts } = problem(assets, asGhost);
-  return solution(await warm().layout(graph), ghosts);
+  const known = recall(graph);
+  if (known) return solution(known, ghosts);
+  const answer = await warm().layout(graph);
+  if (assets.length > MANY) keep(graph, answer);
+  return solution(answer, ghosts);
 }
 
 /** An SVG path along the points, its corners rounded. Pure. */

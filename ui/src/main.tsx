@@ -1,6 +1,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App.tsx";
+import { any } from "./kept.ts";
 import { follow } from "./live.ts";
 import { warm } from "./layout.ts";
 import { store } from "./store.ts";
@@ -10,7 +11,7 @@ import "./style.css";
 
 show(stored());
 follow(store);
-warm();
+if (!any()) warm();
 createRoot(document.getElementById("root")!).render(
   <StrictMode>
     <App />
