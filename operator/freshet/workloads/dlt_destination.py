@@ -70,6 +70,15 @@ class Place:
         escape: Callable[[str], str] = self.capabilities.escape_identifier
         return ".".join(escape(name if quoted else fold(name)) for name, quoted in parts)
 
+    def afresh(self, resource: Any, *, table: str, names: Iterable[str], mark: str) -> Any:
+        """The resource; where the table lacks a column of ``names``, with a ``mark`` that makes its schema a new one.
+
+        dlt looks at no table whose schema it has seen before, so that one which was dropped by hand would stay away.
+        """
+        if not set(names) <= set(self.columns(table)):
+            resource.apply_hints(additional_table_hints={"description": mark})
+        return resource
+
     def run(self, resources: Iterable[Any], *, file_format: str | None = None) -> None:
         """One dlt package, loaded to its end. Raises what dlt raises.
 

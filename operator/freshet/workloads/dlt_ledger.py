@@ -78,4 +78,5 @@ def record(place: Place, *, table: str, values: Mapping[str, Any], files: Mappin
 
     row = {"table_name": table, **values, "files": json.dumps(files)}
     columns = {name: {"name": name, "data_type": kind, "nullable": True} for name, kind in _COLUMNS.items()}
-    place.run([dlt.resource([row], name=LOADS, write_disposition="append", columns=columns)])
+    resource = dlt.resource([row], name=LOADS, write_disposition="append", columns=columns)
+    place.run([place.afresh(resource, table=LOADS, names=_COLUMNS, mark=str(values["load_id"]))])

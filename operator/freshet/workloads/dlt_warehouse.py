@@ -8,7 +8,6 @@ twice (docs/loads.md, "Other destinations").
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +32,14 @@ class DltWarehouse:
         self._spec = spec
         self._where = where
         self._name = f"freshet_{snake(spec.asset or spec.table)}"
+        self._table = normalized(spec.table)
+        self._rejected = f"{self._table}_rejected"
+        self._seen: str | None = None
 
-    @cached_property
+    @property
     def relation(self) -> str:
-        return f"{normalized(self._where.schema)}.{normalized(self._spec.table)}"
+        """As it is called there, once it was looked at: a long name is cut by the destination's own limit."""
+        return self._seen or f"{normalized(self._where.schema)}.{normalized(self._spec.table)}"
 
     def stored(self, kind: str) -> str:
         return stored(kind)
@@ -68,15 +71,8 @@ class DltWarehouse:
     def _what(self) -> str:
         return f"the load of {self.relation}"
 
-    @property
-    def _rejected(self) -> str:
-        return f"{self._table}_rejected"
-
-    @property
-    def _table(self) -> str:
-        return self.relation.partition(".")[2]
-
     def _state(self, place: Place) -> TableState:
+        self._seen = f"{place.schema}.{place.table(self._table)}"
         columns, level = place.columns(self._table), ledger.level_of(place, self._table)
         if not columns:
             return TableState(columns=None, level=level, rows=0)
@@ -112,16 +108,19 @@ class DltWarehouse:
     def _resources(self, place: Place, batch: Batch, load_id: str) -> Iterator[Any]:
         import dlt
 
-        yield dlt.resource(
+        rows = dlt.resource(
             lambda: _batches(batch, load_id),
             name=self._table,
             write_disposition=self._disposition(place),
             primary_key=list(batch.key) or None,
         )
+        names = [*(column.name for column in batch.columns), ledger.LOAD_ID]
+        yield place.afresh(rows, table=self._table, names=names, mark=load_id)
         if batch.refused:
-            rows = [{"load_id": load_id, **asdict(one)} for one in batch.refused]
+            refused = [{"load_id": load_id, **asdict(one)} for one in batch.refused]
             columns = {name: {"name": name, "data_type": kind} for name, kind in _REJECTED.items()}
-            yield dlt.resource(rows, name=self._rejected, write_disposition="append", columns=columns)
+            aside = dlt.resource(refused, name=self._rejected, write_disposition="append", columns=columns)
+            yield place.afresh(aside, table=self._rejected, names=_REJECTED, mark=load_id)
 
     def _disposition(self, place: Place) -> Any:
         """Merging, upsert is preferred: it leaves columns alone that are not in the file."""

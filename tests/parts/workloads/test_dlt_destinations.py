@@ -173,6 +173,26 @@ def test_a_table_of_somebody_else_is_left_alone(place: Place) -> None:
     assert place.rows() == [(1, "a")]
 
 
+def test_a_table_dropped_by_hand_is_loaded_anew_with_its_files(place: Place) -> None:
+    place.write("id,v\n1,a\n")
+    first = place.load()
+    place.server.query(f"DROP TABLE {place.schema}.raw")
+    again = place.load()
+    assert (again["changed"], again["rows"], again["version"] != first["version"]) == (True, 1, True)
+    assert place.load()["version"] == again["version"]
+    assert place.rows() == [(1, "a")]
+
+
+def test_names_that_the_destination_shortens_are_found_again(place: Place) -> None:
+    table, column = "t" * 80, "c" * 80
+    place.write(f"id,{column}\n1,a\n")
+    first = place.load(table=table, write=MERGE)
+    assert place.load(table=table, write=MERGE)["version"] == first["version"]
+    place.write(f"id,{column}\n1,b\n")
+    assert place.load(table=table, write=MERGE)["rows"] == 1
+    assert place.count(first["relation"])["rows"] == 1
+
+
 def test_a_type_that_the_table_contradicts_is_refused(place: Place) -> None:
     place.write("id,v\n1,a\n")
     place.load(write={"disposition": "replace"})
