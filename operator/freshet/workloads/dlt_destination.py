@@ -5,7 +5,6 @@ names its settings (docs/loads.md, "Other destinations").
 """
 
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,14 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from freshet.workloads.dlt_load import prepare
-from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
+from freshet.workloads.dlt_sentences import sentence
+from freshet.workloads.errors import ConfigError, WorkloadError
 from freshet.workloads.spec import Dlt
 from freshet.workloads.waiting import waits_for
 
-__all__ = ["Place", "normalized", "opened", "sentence"]
-
-_REFUSED = r"authentication failed|no password supplied|invalid credentials|login failed|password is incorrect|\b401\b"
-_FORBIDDEN = r"permission denied|insufficient privileg|not authorized|access denied|\b403\b"
+__all__ = ["Place", "normalized", "opened"]
 
 
 class Place:
@@ -161,60 +158,3 @@ def _client(pipeline: Any, where: Dlt) -> Iterator[Any]:
                 " know what it loaded: use one that has, such as postgres or snowflake.",
             )
         yield client
-
-
-def sentence(error: Exception, *, where: Dlt, what: str, relation: str) -> WorkloadError:
-    """What dlt or a driver said, for people; their own words may hold values and stay in the log of ``--debug``."""
-    from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity, UnknownDestinationModule
-    from dlt.common.exceptions import MissingDependencyException
-
-    name, chain = where.destination, list(_chain(error))
-    for one in chain:
-        if isinstance(one, MissingDependencyException):
-            wanted = ", ".join(one.dependencies)
-            return ConfigError(
-                "DriverMissing",
-                f"The image of this Job lacks what dlt's destination {name} needs ({wanted}): set jobs.image to one"
-                " that has it (docs/loads.md, Other destinations).",
-            )
-        if isinstance(one, UnknownDestinationModule):
-            return ConfigError("WarehouseUnsupported", f"dlt ships no destination {name}: mend warehouse.dlt.")
-        if isinstance(one, ConfigFieldMissingException):
-            return _missing(name, one.fields)
-        if isinstance(one, ConfigurationException):
-            return _missing(name, ["credentials"], how="has settings that cannot be read, first of all")
-        if isinstance(one, DestinationUndefinedEntity):
-            return InputError(
-                "RelationMissing",
-                f"There is no table or view {relation} in the warehouse: build it first, or mend the count's relation.",
-            )
-    return _of_driver(" / ".join(map(str, chain)), type(chain[-1]).__name__, name=name, what=what)
-
-
-def _missing(name: str, fields: Iterable[str], *, how: str = "lacks") -> ConfigError:
-    wanted = ", ".join(f"DESTINATION__{name}__{field}".upper() for field in fields)
-    return ConfigError("CredentialsMissing", f"dlt's destination {name} {how} {wanted}: see warehouse.dlt.secretRef.")
-
-
-def _of_driver(text: str, kind: str, *, name: str, what: str) -> WorkloadError:
-    if re.search(_REFUSED, text, re.IGNORECASE):
-        return ConfigError(
-            "AuthenticationFailed",
-            f"dlt's destination {name} refuses the credentials: renew them in the Secret (warehouse.dlt.secretRef).",
-        )
-    if re.search(_FORBIDDEN, text, re.IGNORECASE):
-        return ConfigError("PermissionDenied", f"The credentials for {name} do not allow {what}: grant what it needs.")
-    return Unavailable(
-        "WarehouseUnavailable",
-        f"dlt's destination {name} did not do {what} ({kind}): it is tried again; --debug shows the details.",
-    )
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: list[BaseException] = []
-    found: BaseException | None = error
-    while found is not None and found not in seen:
-        seen.append(found)
-        yield found
-        found = found.__cause__ or found.__context__

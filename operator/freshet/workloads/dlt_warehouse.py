@@ -5,24 +5,21 @@ is no promise beyond that: two loads at once, or one that is cut off and whose i
 twice (docs/loads.md, "Other destinations").
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from freshet.workloads import dlt_ledger as ledger
+from freshet.workloads import dlt_rows
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_destination import Place, normalized, opened
-from freshet.workloads.dlt_types import arrow_type, expect_known, from_dlt, moment, stored
+from freshet.workloads.dlt_types import expect_known, from_dlt, moment, stored
 from freshet.workloads.errors import ConfigError, Unavailable
 from freshet.workloads.log import LOG
 from freshet.workloads.spec import Dlt, IngestSpec
 from freshet.workloads.warehouse import AnswerLost, Batch, Outcome, TableMoved, TableState, next_load_id
 
 __all__ = ["DltWarehouse"]
-
-_REJECTED = {"load_id": "text", "path": "text", "line": "bigint", "column": "text", "reason": "text", "raw": "text"}
 
 
 class DltWarehouse:
@@ -33,7 +30,7 @@ class DltWarehouse:
         self._where = where
         self._name = f"freshet_{snake(spec.asset or spec.table)}"
         self._table = normalized(spec.table)
-        self._rejected = f"{self._table}_rejected"
+        self._rejected = dlt_rows.rejected(self._table)
         self._seen: str | None = None
 
     @property
@@ -50,21 +47,28 @@ class DltWarehouse:
 
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         expect_known(batch.columns)
-        with opened(self._where, name=self._name, what=self._what, relation=self.relation) as place:
-            before = self._state(place)
-            if _token(before) != _token(expected):
-                raise TableMoved
-            self._expect_types(batch, before)
-            load_id = next_load_id(batch, before)
-            self._clear(place, load_id, before)
-            place.run(self._resources(place, batch, load_id), file_format=self._format(place))
-            rows, written = self._rows(place, load_id)
-            if written != batch.rows:
-                raise AnswerLost(self._incomplete(written, batch.rows))
-            self._record(place, batch, before, load_id=load_id, rows=rows)
-            level = ledger.level_of(place, self._table)
-            if level is None or level.load_id != load_id:
-                raise TableMoved
+        try:
+            with opened(self._where, name=self._name, what=self._what, relation=self.relation) as place:
+                return self._load(place, batch, expected)
+        except Unavailable as error:
+            raise AnswerLost(error) from error
+
+    def _load(self, place: Place, batch: Batch, expected: TableState) -> Outcome:
+        before = self._state(place)
+        if _token(before) != _token(expected):
+            raise TableMoved
+        self._expect_types(batch, before)
+        load_id = next_load_id(batch, before)
+        self._clear(place, load_id, before)
+        resources = dlt_rows.resources(place, self._spec, batch, table=self._table, load_id=load_id)
+        place.run(resources, file_format=dlt_rows.file_format(place, self._spec))
+        rows, written = self._rows(place, load_id)
+        if written != batch.rows:
+            raise self._incomplete(written, batch.rows)
+        self._record(place, batch, before, load_id=load_id, rows=rows)
+        level = ledger.level_of(place, self._table)
+        if level is None or level.load_id != load_id:
+            raise TableMoved
         return Outcome(level=level, changed=True, written=written)
 
     @property
@@ -104,43 +108,6 @@ class DltWarehouse:
             _take_out(place, self._table, mark=ledger.LOAD_ID, load_id=load_id)
         if place.columns(self._rejected):
             _take_out(place, self._rejected, mark="load_id", load_id=load_id)
-
-    def _resources(self, place: Place, batch: Batch, load_id: str) -> Iterator[Any]:
-        import dlt
-
-        rows = dlt.resource(
-            lambda: _batches(batch, load_id),
-            name=self._table,
-            write_disposition=self._disposition(place),
-            primary_key=list(batch.key) or None,
-        )
-        names = [*(column.name for column in batch.columns), ledger.LOAD_ID]
-        yield place.afresh(rows, table=self._table, names=names, mark=load_id)
-        if batch.refused:
-            refused = [{"load_id": load_id, **asdict(one)} for one in batch.refused]
-            columns = {name: {"name": name, "data_type": kind} for name, kind in _REJECTED.items()}
-            aside = dlt.resource(refused, name=self._rejected, write_disposition="append", columns=columns)
-            yield place.afresh(aside, table=self._rejected, names=_REJECTED, mark=load_id)
-
-    def _disposition(self, place: Place) -> Any:
-        """Merging, upsert is preferred: it leaves columns alone that are not in the file."""
-        if self._spec.write.disposition != "merge":
-            return self._spec.write.disposition
-        known = place.capabilities.supported_merge_strategies or ()
-        found = next((one for one in ("upsert", "delete-insert") if one in known), None)
-        if found is None:
-            raise ConfigError(
-                "DispositionUnsupported",
-                f"dlt cannot merge at the destination {self._where.destination}: use append or replace.",
-            )
-        return {"disposition": "merge", "strategy": found}
-
-    def _format(self, place: Place) -> str | None:
-        """CSV, several times as fast as statements, where no value is an empty text: CSV takes that for none."""
-        known = place.capabilities.supported_loader_file_formats or ()
-        if place.capabilities.preferred_loader_file_format != "insert_values":
-            return None
-        return "csv" if "csv" in known and "" in self._spec.csv.null_strings else "insert_values"
 
     def _rows(self, place: Place, load_id: str) -> tuple[int, int]:
         """All rows, and those that this load wrote."""
@@ -197,18 +164,6 @@ def _take_out(place: Place, table: str, *, mark: str, load_id: str) -> None:
     if place.ask(f"SELECT count(*) {its}", load_id)[0][0]:
         LOG.info("An earlier try of this load was cut off: its rows are taken out of %s first.", table)
         place.ask(f"DELETE {its}", load_id)
-
-
-def _batches(batch: Batch, load_id: str) -> Iterator[Any]:
-    """The rows, each with the id of its load, in pieces."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = pa.schema([(column.name, arrow_type(column.type)) for column in batch.columns])
-    with pq.ParquetFile(batch.path) as source:
-        for found in source.iter_batches(columns=schema.names):
-            rows = found.cast(schema)
-            yield rows.append_column(ledger.LOAD_ID, pa.repeat(pa.scalar(load_id), rows.num_rows))
 
 
 def _token(state: TableState) -> tuple[object, ...]:

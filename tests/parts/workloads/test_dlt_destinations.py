@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psycopg2
 import pytest
 from tests.support.postgres import PASSWORD, PostgresServer
 
-from freshet.workloads import dlt_warehouse
+from freshet.workloads import dlt_destination, dlt_rows, dlt_warehouse
 from freshet.workloads.columns import Column
 from freshet.workloads.command import now
 from freshet.workloads.count import count_rows
@@ -150,13 +151,31 @@ def test_a_load_cut_off_before_its_record_is_not_loaded_twice(place: Place, monk
     assert place.rows() == [(1, "a")]
 
 
+@pytest.mark.parametrize("write", [{"disposition": "append"}, MERGE, {"disposition": "replace"}])
+def test_an_answer_that_was_lost_is_looked_into(
+    place: Place, write: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """dlt has loaded the rows, and says that the connection broke."""
+    place.write("id,v\n1,a\n2,b\n")
+    run, lost = dlt_destination.Place.run, []
+
+    def broken(self: dlt_destination.Place, *given: Any, **more: Any) -> None:
+        run(self, *given, **more)
+        if not lost:
+            lost.append(given)
+            raise psycopg2.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(dlt_destination.Place, "run", broken)
+    assert place.load(write=write)["rows"] == 2
+    assert lost
+    assert place.rows() == [(1, "a"), (2, "b")]
+
+
 def test_rows_that_did_not_arrive_are_no_success(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """dlt says success; the table is counted nevertheless."""
     place.write("id,v\n1,a\n2,b\n")
-    batches = dlt_warehouse._batches
-    monkeypatch.setattr(
-        dlt_warehouse, "_batches", lambda batch, load_id: (rows.slice(1) for rows in batches(batch, load_id))
-    )
+    batches = dlt_rows.batches
+    monkeypatch.setattr(dlt_rows, "batches", lambda batch, load_id: (rows.slice(1) for rows in batches(batch, load_id)))
     with pytest.raises(Unavailable) as caught:
         place.load()
     assert caught.value.reason == "LoadIncomplete"
