@@ -1,4 +1,4 @@
-"""What dlt and the drivers of its destinations say, for people: their own words may hold values, and stay in the log."""
+"""What dlt and the drivers of its destinations say, for people: their own words may hold values and stay in the log."""
 
 import re
 from collections.abc import Iterable, Iterator
