@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from freshet.controllers.discovery import DiscoveryReconciler, Memory
+from freshet.controllers.discovery_look import Looker
 from freshet.controllers.discovery_read import Read, Reader
+from freshet.controllers.discovery_visit import Memory
 from freshet.dbtcloud.errors import NotFound, ServerError
 from freshet.dbtcloud.model import Run
 
@@ -77,20 +78,20 @@ def visit_of(stub: Stub, memory: Memory) -> Any:
 
 async def test_runs_are_kept_where_the_manifest_or_the_next_look_fails() -> None:
     stub = Stub()
-    reconciler: Any = object.__new__(DiscoveryReconciler)
+    looker: Any = object.__new__(Looker)
     first = await newest(stub, [run_at(0)], None)
     memory = Memory(generation=1, read=first, ran=[run_at(1, sha="def")])
     stub.fails = [ServerError]
     with pytest.raises(ServerError):
-        await reconciler._look(visit_of(stub, memory))
+        await looker.look(visit_of(stub, memory))
     assert ([run.id for run in memory.ran], memory.runs) == ([11], ())
 
     async def fail(visit: Any, glance: Any) -> datetime:
         raise ServerError("it did not answer")
 
-    reconciler._next_look = fail
+    looker._next_look = fail
     with pytest.raises(ServerError):
-        await reconciler._look(visit_of(stub, memory))
+        await looker.look(visit_of(stub, memory))
     assert ([run.id for run in memory.runs], memory.ran) == ([11], [])
 
     memory.ran = [run_at(2, sha="ghi")]
@@ -98,7 +99,7 @@ async def test_runs_are_kept_where_the_manifest_or_the_next_look_fails() -> None
     async def later(visit: Any, glance: Any) -> datetime:
         return START + timedelta(hours=1)
 
-    reconciler._next_look = later
-    await reconciler._look(visit_of(stub, memory))
+    looker._next_look = later
+    await looker.look(visit_of(stub, memory))
     assert [run.id for run in memory.runs] == [21, 11]
     assert memory.look_at == START + timedelta(hours=1)

@@ -1,0 +1,60 @@
+"""A look at dbt Cloud: which runs have ended, which manifest is the newest, and when to look again."""
+
+from datetime import datetime, timedelta
+
+from freshet.controllers.discovery_parse import Parser
+from freshet.controllers.discovery_read import Glance
+from freshet.controllers.discovery_say import Teller
+from freshet.controllers.discovery_visit import Visit
+from freshet.controllers.world import World
+from freshet.dbtcloud.model import Run
+
+__all__ = ["Looker"]
+
+LATE = timedelta(minutes=10)
+"""A run's artifacts may come so long after its end."""
+
+
+class Looker:
+    """Notes in the memory what it has found. Raises what the dbt Cloud client raises, and ManifestUnreadable."""
+
+    def __init__(self, *, world: World, teller: Teller) -> None:
+        self._world, self._teller = world, teller
+        self._parser = Parser(world=world)
+
+    async def look(self, visit: Visit) -> None:
+        """Read the newest manifest and note, newest first, the runs that have ended since the look before.
+
+        Both are kept before anything else may fail: the next look asks only for what came after.
+        """
+        memory, last = visit.memory, visit.memory.read
+        memory.look_at = None
+        glance = visit.reader.of(memory.ran)
+        if not memory.ran or last is None:
+            glance = (await visit.reader.glance(deep=last is None)).joined(glance)
+        careful = memory.plan is not None and memory.plan.pruning
+        memory.read = await visit.reader.newest(glance.runs, last=last, careful=careful)
+        seen, left = (last.run.id, memory.runs) if last is not None else (None, ())
+        new = (run for run in glance.runs if last is None or (run.id != seen and _ended_after(run, last.run)))
+        memory.runs = (*new, *left)
+        memory.ran.clear()
+        memory.look_at = await self._next_look(visit, glance)
+
+    async def _next_look(self, visit: Visit, glance: Glance) -> datetime:
+        """A run that ended a moment ago may still leave its manifest; a project without any is parsed."""
+        read, newest = visit.memory.read, glance.runs[0] if glance.runs else None
+        times = [visit.now + timedelta(seconds=self._world.settings.discovery_every)]
+        if read is not None and read.skipped:
+            times.append(read.again_at)
+        if newest is not None and newest.finished_at is not None and (read is None or newest.id != read.run.id):
+            age = visit.now - newest.finished_at
+            if newest.succeeded and age < LATE:
+                return visit.now + max(timedelta(seconds=self._world.settings.dbt_poll_fast), age / 2)
+        parsed = self._parser.attend(visit.pipeline, visit.spec, glance=glance, missing=read is None)
+        if parsed.trouble is not None:
+            await self._teller.say(visit.pipeline, parsed.trouble)
+        return min(at for at in [*times, parsed.look_at] if at is not None)
+
+
+def _ended_after(run: Run, other: Run) -> bool:
+    return run.finished_at is not None and other.finished_at is not None and run.finished_at >= other.finished_at
