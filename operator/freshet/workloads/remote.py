@@ -7,6 +7,7 @@ is not read at all. A changed one is copied into the pod's temp folder in pieces
 import fnmatch
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,16 +23,20 @@ __all__ = ["RemoteFile", "fetch", "find_remote", "is_remote"]
 _PIECE = 1 << 20
 _SCHEMES = ("s3", "gs", "az", "https")
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?/")
+YOUNG = 1.5
+"""A file in a bucket that was written in the last seconds may be written again without that its time tells."""
+_LOOKS = 3
 _HINT = "check csv.path and csv.secretRef"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteFile:
-    """``mark`` differs when the content does, as far as its server tells."""
+    """``mark`` differs when the content does, as far as its server tells; ``modified``: seconds since 1970."""
 
     url: str
     size: int
     mark: str
+    modified: float = 0.0
 
 
 def is_remote(path: str) -> bool:
@@ -48,7 +53,7 @@ def find_remote(path: str) -> tuple[RemoteFile, ...]:
             "UnsupportedUrl", f"csv.path {path} is no address that can be read: use s3://, gs://, az:// or https://."
         )
     with _told(path):
-        return _listed(path)
+        return _settled(path)
 
 
 def fetch(files: Sequence[RemoteFile], folder: Path) -> dict[str, str]:
@@ -63,6 +68,17 @@ def fetch(files: Sequence[RemoteFile], folder: Path) -> dict[str, str]:
                 done += len(piece)
                 progress.say("Fetching: %s MB so far.", f"{done >> 20:,}")
         found[str(target)] = file.url
+    return found
+
+
+def _settled(path: str) -> tuple[RemoteFile, ...]:
+    """What is there, once its time can tell it from what may yet be written: buckets count whole seconds."""
+    for _ in range(_LOOKS):
+        found = _listed(path)
+        age = time.time() - max(file.modified for file in found)
+        if age >= YOUNG:
+            break
+        time.sleep(min(YOUNG - age, YOUNG))
     return found
 
 
@@ -91,7 +107,10 @@ def _matches(path: str, pattern: str) -> bool:
 
 
 def _file(scheme: str, info: Any) -> RemoteFile:
-    return RemoteFile(url=f"{scheme}://{info.path}", size=info.size, mark=f"{info.size}:{info.mtime_ns}")
+    at = info.mtime_ns or 0
+    return RemoteFile(
+        url=f"{scheme}://{info.path}", size=info.size, mark=f"{info.size}:{info.mtime_ns}", modified=at / 1e9
+    )
 
 
 @contextmanager
