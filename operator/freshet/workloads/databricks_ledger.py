@@ -11,11 +11,22 @@ from typing import Any
 
 from freshet.workloads.databricks_sql import Sql
 from freshet.workloads.inputs import InputFile
-from freshet.workloads.ledger import FILES, LOADS
+from freshet.workloads.ledger import FILES, LOADS, file_values, taken_file
 from freshet.workloads.sql import qualified
 from freshet.workloads.warehouse import Level
 
-__all__ = ["LOAD_ID", "Taken", "forget", "level_of", "make_ledger", "note_files", "record", "taken_by"]
+__all__ = [
+    "LOAD_ID",
+    "Taken",
+    "forget",
+    "forget_older",
+    "level_of",
+    "make_ledger",
+    "note_files",
+    "pending",
+    "record",
+    "taken_by",
+]
 
 LOAD_ID = "_freshet_load_id"
 _COLUMNS = {
@@ -36,7 +47,17 @@ _COLUMNS = {
     "bytes": "BIGINT",
     "finished_at": "TIMESTAMP",
 }
-_FILES = {"table_name": "STRING", "path": "STRING", "sha256": "STRING", "bytes": "BIGINT", "load_id": "STRING"}
+_MARKS = 100
+"""So many values are given to one statement; Databricks takes 256."""
+_FILES = {
+    "table_name": "STRING",
+    "path": "STRING",
+    "sha256": "STRING",
+    "bytes": "BIGINT",
+    "load_id": "STRING",
+    "content_bytes": "BIGINT",
+    "content_sha256": "STRING",
+}
 
 
 def make_ledger(sql: Sql, schema: Sequence[str]) -> None:
@@ -57,9 +78,9 @@ def level_of(sql: Sql, schema: Sequence[str], table: str) -> Level | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """``files``: path → sha256 of each whose rows came. ``unrecorded``: loads whose rows came and nothing more."""
+    """``files``: those whose rows came, by path, as they last came. ``unrecorded``: loads whose rows came, no more."""
 
-    files: Mapping[str, str]
+    files: Mapping[str, InputFile]
     unrecorded: frozenset[str]
 
 
@@ -67,15 +88,40 @@ def taken_by(sql: Sql, schema: Sequence[str], table: str) -> Taken:
     """Of the noted files those whose load is recorded, or of which the table has rows."""
     notes = qualified([*schema, FILES], mark="`")
     found = sql.ask(
-        f"SELECT f.path, f.sha256, f.load_id, l.load_id IS NOT NULL FROM {notes} AS f LEFT JOIN"
-        f" (SELECT DISTINCT load_id FROM {qualified([*schema, LOADS], mark='`')} WHERE table_name = :name) AS l"
-        " ON l.load_id = f.load_id WHERE f.table_name = :name",
+        "SELECT f.load_id, l.seq, f.path, f.sha256, f.bytes, f.content_bytes, f.content_sha256"
+        f" FROM {notes} AS f LEFT JOIN {qualified([*schema, LOADS], mark='`')} AS l"
+        " ON l.load_id = f.load_id AND l.table_name = f.table_name WHERE f.table_name = :name"
+        " ORDER BY l.seq NULLS LAST",
         name=table,
     )
-    pending = {load_id for _, _, load_id, recorded in found if not recorded}
+    pending = {load_id for load_id, seq, *_ in found if seq is None}
     came = frozenset(one for one in pending if _has_rows(sql, [*schema, table], one))
-    files = {path: sha for path, sha, load_id, recorded in found if recorded or load_id in came}
+    files = {values[0]: taken_file(*values) for load_id, seq, *values in found if seq is not None or load_id in came}
     return Taken(files=files, unrecorded=came)
+
+
+def pending(sql: Sql, schema: Sequence[str], table: str) -> list[str]:
+    """Loads that noted their files and are not recorded: rows of theirs may still come while a pod lives on."""
+    found = sql.ask(
+        f"SELECT DISTINCT f.load_id FROM {qualified([*schema, FILES], mark='`')} AS f WHERE f.table_name = :name"
+        f" AND NOT EXISTS (SELECT 1 FROM {qualified([*schema, LOADS], mark='`')} AS l"
+        " WHERE l.load_id = f.load_id AND l.table_name = f.table_name)",
+        name=table,
+    )
+    return [load_id for (load_id,) in found]
+
+
+def forget_older(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, paths: Sequence[str]) -> None:
+    """What was noted of files before the load ``load_id``, which is recorded, says nothing any more."""
+    for start in range(0, len(paths), _MARKS):
+        marks = {f"path{at}": path for at, path in enumerate(paths[start : start + _MARKS])}
+        sql.ask(
+            f"DELETE FROM {qualified([*schema, FILES], mark='`')} WHERE table_name = :name AND load_id <> :id"
+            f" AND path IN ({', '.join(f':{mark}' for mark in marks)})",
+            name=table,
+            id=load_id,
+            **marks,
+        )
 
 
 def _has_rows(sql: Sql, target: Sequence[str], load_id: str) -> bool:
@@ -89,7 +135,7 @@ def forget(sql: Sql, schema: Sequence[str], table: str) -> None:
 
 def note_files(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, files: Sequence[InputFile]) -> None:
     for file in files:
-        values = {"table_name": table, "path": file.path, "sha256": file.sha256, "bytes": file.size, "load_id": load_id}
+        values = {"table_name": table, "load_id": load_id, **file_values(file)}
         _once(sql, [*schema, FILES], values, key=("table_name", "path", "load_id"), kinds=_FILES)
 
 

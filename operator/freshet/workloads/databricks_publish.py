@@ -52,10 +52,20 @@ def overwrite(
         sql.ask(f"CREATE OR REPLACE TABLE {_table(target)} AS {_rows(incoming, names, load_id)}")
 
 
-def append(sql: Sql, incoming: Sequence[str], target: Sequence[str], *, names: Sequence[str], load_id: str) -> None:
+def append(
+    sql: Sql,
+    incoming: Sequence[str],
+    target: Sequence[str],
+    *,
+    names: Sequence[str],
+    load_id: str,
+    unless: Sequence[str],
+) -> None:
+    """``unless``: loads whose rows were not there when this one looked. If they are by now, it adds none."""
+    ids = ", ".join(literal(one) for one in dict.fromkeys([load_id, *unless]))
     sql.ask(
         f"INSERT INTO {_table(target)} ({_list([*names, LOAD_ID])}) {_rows(incoming, names, load_id)}"
-        f" WHERE NOT EXISTS (SELECT 1 FROM {_table(target)} WHERE {LOAD_ID} = {literal(load_id)})"
+        f" WHERE NOT EXISTS (SELECT 1 FROM {_table(target)} WHERE {LOAD_ID} IN ({ids}))"
     )
 
 

@@ -18,6 +18,7 @@ from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_sql import Sql, connection_options, error_class, open_sql, sentence
 from freshet.workloads.databricks_types import expect_known, from_databricks, stored, to_databricks
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
+from freshet.workloads.inputs import InputFile
 from freshet.workloads.log import LOG
 from freshet.workloads.parse import Refused
 from freshet.workloads.spec import Databricks, IngestSpec
@@ -62,6 +63,10 @@ class DatabricksWarehouse:
         """Also takes in what a load that was cut off has left."""
         with self._open() as (sql, place):
             return self._state(sql, place)
+
+    def tidy(self) -> None:
+        with self._open() as (sql, place):
+            self._incoming(place).fence(sql)
 
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         expect_known(batch.columns)
@@ -111,7 +116,7 @@ class DatabricksWarehouse:
             return TableState(columns=None, level=level, rows=0)
         columns = tuple(column for column in all_columns if column.name != ledger.LOAD_ID)
         marked = len(columns) < len(all_columns)
-        taken: Mapping[str, str] = {}
+        taken: Mapping[str, InputFile] = {}
         if marked and self._spec.write.disposition == "append":
             level, taken = self._taken(sql, place, level)
         rows = int(sql.ask(f"SELECT count(*) FROM {qualified((*place, self._table), mark='`')}")[0][0])
@@ -125,7 +130,9 @@ class DatabricksWarehouse:
                 raise
             return None
 
-    def _taken(self, sql: Sql, place: tuple[str, str], level: Level | None) -> tuple[Level | None, Mapping[str, str]]:
+    def _taken(
+        self, sql: Sql, place: tuple[str, str], level: Level | None
+    ) -> tuple[Level | None, Mapping[str, InputFile]]:
         """The files that came. A load that was cut off between its rows and its record is recorded now."""
         taken = ledger.taken_by(sql, place, self._table)
         for load_id in sorted(taken.unrecorded):
@@ -190,7 +197,9 @@ class DatabricksWarehouse:
         disposition = self._spec.write.disposition
         if before.columns is None or disposition == "replace":
             ledger.forget(sql, place, self._table)
+        others: list[str] = []
         if disposition == "append":
+            others = ledger.pending(sql, place, self._table)
             ledger.note_files(sql, place, self._table, load_id=load_id, files=batch.files)
         if before.columns is None:
             publish.create(sql, incoming.table, target, names=names, load_id=load_id)
@@ -200,12 +209,14 @@ class DatabricksWarehouse:
         else:
             publish.add_columns(sql, target, _new(before, batch.columns))
             if disposition == "append":
-                publish.append(sql, incoming.table, target, names=names, load_id=load_id)
+                publish.append(sql, incoming.table, target, names=names, load_id=load_id, unless=others)
             else:
                 publish.merge(sql, incoming.table, target, names=names, key=batch.key, load_id=load_id)
         rows, written = publish.rows_of(sql, target, load_id)
         self._prove(sql, incoming, target, batch, written=written, rows=rows)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
+        grown = [file.path for file in batch.files if file.path in before.taken]
+        ledger.forget_older(sql, place, self._table, load_id=load_id, paths=grown)
         return Outcome(level=level, changed=level.version == load_id, written=written)
 
     def _prove(

@@ -4,13 +4,14 @@ dlt writes it, in a package of its own after the rows were counted. Rows carry t
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from freshet.workloads.databricks_ledger import LOAD_ID
 from freshet.workloads.dlt_destination import Place
 from freshet.workloads.dlt_types import moment
-from freshet.workloads.ledger import LOADS
+from freshet.workloads.inputs import InputFile
+from freshet.workloads.ledger import LOADS, file_values, taken_file
 from freshet.workloads.warehouse import Level
 
 __all__ = ["LOAD_ID", "level_of", "record", "taken_by"]
@@ -55,8 +56,8 @@ def level_of(place: Place, table: str) -> Level | None:
     return Level(**{**values, **times})
 
 
-def taken_by(place: Place, table: str) -> dict[str, str]:
-    """Path → sha256 of each file whose rows are in the table: those of the loads since it was last made anew."""
+def taken_by(place: Place, table: str) -> dict[str, InputFile]:
+    """Each file, by path, whose rows are in the table: those of the loads since it was last made anew."""
     if not place.columns(LOADS):
         return {}
     found = place.ask(
@@ -64,19 +65,19 @@ def taken_by(place: Place, table: str) -> dict[str, str]:
         f" WHERE {place.quoted('table_name')} = %s ORDER BY {place.quoted('finished_at')}",
         table,
     )
-    taken: dict[str, str] = {}
+    taken: dict[str, InputFile] = {}
     for anew, files in found:
         if anew:
             taken.clear()
-        taken.update(json.loads(files))
+        taken.update({values["path"]: taken_file(**values) for values in json.loads(files)})
     return taken
 
 
-def record(place: Place, *, table: str, values: Mapping[str, Any], files: Mapping[str, str]) -> None:
+def record(place: Place, *, table: str, values: Mapping[str, Any], files: Sequence[InputFile]) -> None:
     """One more row; ``values`` lacks what is said beside it."""
     import dlt
 
-    row = {"table_name": table, **values, "files": json.dumps(files)}
+    row = {"table_name": table, **values, "files": json.dumps([file_values(file) for file in files])}
     columns = {name: {"name": name, "data_type": kind, "nullable": True} for name, kind in _COLUMNS.items()}
     resource = dlt.resource([row], name=LOADS, write_disposition="append", columns=columns)
     place.run([place.afresh(resource, table=LOADS, names=_COLUMNS, mark=str(values["load_id"]))])

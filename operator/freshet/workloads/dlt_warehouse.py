@@ -5,7 +5,6 @@ is no promise beyond that: two loads at once, or one that is cut off and whose i
 twice (docs/loads.md, "Other destinations").
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,6 +44,9 @@ class DltWarehouse:
         with opened(self._where, name=self._name, what=self._what, relation=self.relation) as place:
             return self._state(place)
 
+    def tidy(self) -> None:
+        """Nothing lies beside the table: dlt loads into it."""
+
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         expect_known(batch.columns)
         try:
@@ -69,7 +71,7 @@ class DltWarehouse:
         level = ledger.level_of(place, self._table)
         if level is None or level.load_id != load_id:
             raise TableMoved
-        return Outcome(level=level, changed=True, written=written)
+        return Outcome(level=level, changed=level.version == load_id, written=written)
 
     @property
     def _what(self) -> str:
@@ -125,12 +127,13 @@ class DltWarehouse:
 
     def _record(self, place: Place, batch: Batch, before: TableState, *, load_id: str, rows: int) -> None:
         now, disposition = datetime.now(UTC), self._spec.write.disposition
+        kept = before.level if before.columns is not None and batch.rows == 0 else None
         values = {
             "load_id": load_id,
             "asset": self._spec.asset,
             "fingerprint": batch.fingerprint,
-            "version": load_id,
-            "updated_at": now,
+            "version": kept.version if kept else load_id,
+            "updated_at": kept.updated_at if kept else now,
             "data_time": self._data_time(place),
             "rows": rows,
             "previous_rows": before.rows if before.columns is not None and before.level else None,
@@ -141,7 +144,7 @@ class DltWarehouse:
             "finished_at": now,
             "made_anew": before.columns is None or disposition == "replace",
         }
-        files: Mapping[str, str] = {file.path: file.sha256 for file in batch.files} if disposition == "append" else {}
+        files = batch.files if disposition == "append" else ()
         ledger.record(place, table=self._table, values=values, files=files)
 
     def _data_time(self, place: Place) -> datetime | None:

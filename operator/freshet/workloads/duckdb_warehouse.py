@@ -52,6 +52,9 @@ class DuckDbWarehouse:
             except duckdb.Error as error:
                 raise warehouse_error(error, path=self._where.path) from error
 
+    def tidy(self) -> None:
+        """What is recorded has left nothing: its rows and its record came in one transaction."""
+
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         import duckdb
 

@@ -1,13 +1,14 @@
 """The head of a CSV file: its column names, read as text before DuckDB sees it."""
 
+import codecs
 import csv as csvlib
 import io
-from typing import Any
+from typing import Any, Literal
 
 from freshet.workloads.errors import InputError
 from freshet.workloads.spec import Csv
 
-__all__ = ["open_text", "read_header"]
+__all__ = ["create_bytes", "first_record", "open_bytes", "open_text", "packing", "read_header", "text_codec"]
 
 _LONGEST = 1 << 20
 _CODECS = {"utf-8": "utf-8-sig", "utf8": "utf-8-sig", "utf-16": "utf-16", "latin-1": "latin-1"}
@@ -23,19 +24,42 @@ def open_text(path: str, csv: Csv) -> io.TextIOWrapper:
         raise InputError(
             "EncodingUnknown", f"csv.encoding {csv.encoding} is not read here: use utf-8, utf-16 or latin-1."
         )
-    return io.TextIOWrapper(_open_bytes(path, csv.compression), encoding=codec, errors="replace", newline="")
+    return io.TextIOWrapper(open_bytes(path, csv.compression), encoding=codec, errors="replace", newline="")
 
 
-def _open_bytes(path: str, compression: str) -> Any:
-    if compression == "gzip" or (compression == "auto" and path.endswith(".gz")):
+def open_bytes(path: str, compression: str) -> Any:
+    """The file as unpacked bytes."""
+    packed = packing(path, compression)
+    if packed == "gzip":
         import gzip
 
         return gzip.open(path, "rb")
-    if compression == "zstd" or (compression == "auto" and path.endswith(".zst")):
+    if packed == "zstd":
         import pyarrow
 
         return pyarrow.input_stream(path, compression="zstd")
     return open(path, "rb")
+
+
+def create_bytes(path: str, compression: str) -> Any:
+    """A new file to write bytes to, which ``open_bytes`` and DuckDB unpack under the same option."""
+    packed = packing(path, compression)
+    if packed == "gzip":
+        import gzip
+
+        return gzip.open(path, "wb", compresslevel=1)
+    if packed == "zstd":
+        import pyarrow
+
+        return pyarrow.output_stream(path, compression="zstd")
+    return open(path, "wb")
+
+
+def packing(path: str, compression: str) -> Literal["gzip", "zstd"] | None:
+    """How the file is packed, by the option or its suffix."""
+    if compression == "gzip" or (compression == "auto" and path.endswith(".gz")):
+        return "gzip"
+    return "zstd" if compression == "zstd" or (compression == "auto" and path.endswith(".zst")) else None
 
 
 def dialect(csv: Csv) -> dict[str, Any]:
@@ -81,3 +105,28 @@ def _names(head: str, path: str, csv: Csv) -> tuple[str, ...]:
     if csv.header:
         return tuple(first)
     return tuple(csv.schema) if csv.schema else tuple(f"column{index}" for index in range(len(first)))
+
+
+_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+def text_codec(head: bytes, csv: Csv) -> tuple[str, int]:
+    """How the text is encoded, and the length of the byte order mark at its start. ``head``: its first bytes."""
+    wanted = csv.encoding.lower()
+    if wanted == "latin-1":
+        return wanted, 0
+    family = "utf-16" if wanted == "utf-16" else "utf-8"
+    marks = ((mark, codec) for mark, codec in _MARKS.items() if codec.startswith(family) and head.startswith(mark))
+    mark, codec = next(marks, (b"", "utf-16-le" if family == "utf-16" else family))
+    return codec, len(mark)
+
+
+def first_record(head: bytes, csv: Csv) -> int:
+    """How many of a text's first bytes its byte order mark and its header (if it has one) take, line end included."""
+    codec, mark = text_codec(head, csv)
+    if not csv.header:
+        return mark
+    lines = io.StringIO(head[mark:].decode(codec, "replace"), newline="").readlines()
+    reader = csvlib.reader(lines, **dialect(csv))
+    next((record for record in reader if record), None)
+    return mark + len("".join(lines[: reader.line_num]).encode(codec))

@@ -19,18 +19,31 @@ from freshet.workloads.errors import InputError
 from freshet.workloads.remote import find_remote, is_remote
 from freshet.workloads.spec import IngestSpec
 
-__all__ = ["InputFile", "Stamp", "find_files", "fingerprint", "hash_files", "stamps"]
+__all__ = ["Content", "InputFile", "Stamp", "find_files", "fingerprint", "hash_files", "stamps"]
 
 _HINT = "check csv.path and the volume that is mounted there"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Content:
+    """The bytes of a file's rows and header, unpacked: how many, and their hash."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class InputFile:
-    """One file as it was hashed: ``sha256`` over its bytes as they lie on disk, or over what its server says of it."""
+    """One file as it was hashed: ``sha256`` over its bytes as they lie on disk, or over what its server says of it.
+
+    ``content`` is what ``append`` has loaded of it; None where its last row was left open, so that nobody can say
+    where the next one begins.
+    """
 
     path: str
     sha256: str
     size: int
+    content: Content | None = None
 
 
 Stamp = tuple[str, int | str, int, int]

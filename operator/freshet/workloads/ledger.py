@@ -8,11 +8,11 @@ starts from: a pod's folder, the operator's memory and dlt's packages may all be
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from freshet.workloads.inputs import InputFile
+from freshet.workloads.inputs import Content, InputFile
 from freshet.workloads.sql import qualified
 from freshet.workloads.warehouse import Level
 
-__all__ = ["FILES", "LOADS", "forget", "level_of", "make_ledger", "record", "taken_by"]
+__all__ = ["FILES", "LOADS", "file_values", "forget", "level_of", "make_ledger", "record", "taken_by", "taken_file"]
 
 LOADS = "_freshet_loads"
 FILES = "_freshet_files"
@@ -29,7 +29,8 @@ def make_ledger(con: Any, schema: str) -> None:
     )
     con.execute(
         f"""CREATE TABLE IF NOT EXISTS {qualified([schema, FILES])} (
-            table_name VARCHAR, path VARCHAR, sha256 VARCHAR, bytes BIGINT, load_id VARCHAR)"""
+            table_name VARCHAR, path VARCHAR, sha256 VARCHAR, bytes BIGINT, load_id VARCHAR,
+            content_bytes BIGINT, content_sha256 VARCHAR)"""
     )
 
 
@@ -45,11 +46,32 @@ def level_of(con: Any, schema: str, table: str) -> Level | None:
     return Level(**dict(zip(names, row, strict=True)))
 
 
-def taken_by(con: Any, schema: str, table: str) -> dict[str, str]:
+def taken_by(con: Any, schema: str, table: str) -> dict[str, InputFile]:
     rows = con.execute(
-        f"SELECT path, sha256 FROM {qualified([schema, FILES])} WHERE table_name = ?", [table]
+        "SELECT path, sha256, bytes, content_bytes, content_sha256"
+        f" FROM {qualified([schema, FILES])} WHERE table_name = ?",
+        [table],
     ).fetchall()
-    return dict(rows)
+    return {row[0]: taken_file(*row) for row in rows}
+
+
+def taken_file(path: str, sha256: str, bytes: int, content_bytes: int | None, content_sha256: str | None) -> InputFile:
+    """A file as it stands in the record (``file_values``)."""
+    known = content_bytes is not None and content_sha256 is not None
+    content = Content(size=content_bytes or 0, sha256=content_sha256 or "") if known else None
+    return InputFile(path=path, sha256=sha256, size=bytes, content=content)
+
+
+def file_values(file: InputFile) -> dict[str, Any]:
+    """What the record holds of a file."""
+    content = file.content
+    return {
+        "path": file.path,
+        "sha256": file.sha256,
+        "bytes": file.size,
+        "content_bytes": content and content.size,
+        "content_sha256": content and content.sha256,
+    }
 
 
 def forget(con: Any, schema: str, table: str) -> None:
@@ -66,7 +88,12 @@ def record(con: Any, schema: str, *, table: str, values: Mapping[str, Any], file
         [table, *values.values()],
     )
     for file in files:
-        con.execute(
-            f"INSERT INTO {qualified([schema, FILES])} VALUES (?, ?, ?, ?, ?)",
-            [table, file.path, file.sha256, file.size, values["load_id"]],
-        )
+        _note_file(con, schema, {"table_name": table, "load_id": values["load_id"], **file_values(file)})
+
+
+def _note_file(con: Any, schema: str, values: Mapping[str, Any]) -> None:
+    """In place of what was noted of the file before it grew."""
+    target = qualified([schema, FILES])
+    con.execute(f"DELETE FROM {target} WHERE table_name = ? AND path = ?", [values["table_name"], values["path"]])
+    marks = ", ".join("?" for _ in values)
+    con.execute(f"INSERT INTO {target} ({', '.join(values)}) VALUES ({marks})", [*values.values()])

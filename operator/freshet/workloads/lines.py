@@ -1,13 +1,14 @@
 """From a byte or a row to the physical line in a file: only on the way to an error, so speed matters little."""
 
+import codecs
 import csv as csvlib
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from freshet.workloads.header import dialect, open_text
+from freshet.workloads.header import dialect, open_bytes, open_text, text_codec
 from freshet.workloads.spec import Csv
 
-__all__ = ["lines_of_bytes", "lines_of_rows"]
+__all__ = ["last_text", "lines_of_bytes", "lines_of_rows"]
 
 _CHUNK = 1 << 20
 
@@ -33,6 +34,15 @@ def _row_start(chunk: bytes, position: int) -> int:
     return position + len(ahead) - len(ahead.lstrip(b"\r\n"))
 
 
+def last_text(path: str, csv: Csv, length: int) -> str:
+    """The last ``length`` characters of the unpacked text. One pass."""
+    last = ""
+    with open_text(path, csv) as stream:
+        while text := stream.read(_CHUNK):
+            last = (last + text)[-length:]
+    return last
+
+
 def _chunks(path: str, csv: Csv) -> Iterator[bytes]:
     if csv.encoding.lower() in ("utf-8", "utf8"):
         with open_text(path, csv) as stream:
@@ -40,6 +50,10 @@ def _chunks(path: str, csv: Csv) -> Iterator[bytes]:
             while chunk := raw.read(_CHUNK):
                 yield chunk
         return
+    with open_bytes(path, csv.compression) as source:
+        _, mark = text_codec(source.read(2), csv)
+    if mark:
+        yield codecs.BOM_UTF8  # which DuckDB counts, and Python does not show
     with open_text(path, csv) as stream:
         while text := stream.read(_CHUNK):
             yield text.encode()

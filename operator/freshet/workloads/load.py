@@ -16,6 +16,7 @@ from typing import Any
 
 from freshet.workloads import checks
 from freshet.workloads.errors import ConfigError, InputError, WorkloadError
+from freshet.workloads.growth import Part, part_of, wanted, with_content
 from freshet.workloads.inputs import InputFile, Stamp, find_files, fingerprint, hash_files, stamps
 from freshet.workloads.log import LOG
 from freshet.workloads.remote import RemoteFile, fetch, is_remote
@@ -85,6 +86,7 @@ def _once(spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dict[
     warehouse = open_warehouse(spec)
     state = warehouse.inspect()
     if state.columns is not None and state.level is not None and state.level.fingerprint == found.fingerprint:
+        warehouse.tidy()
         return _unchanged(spec, warehouse, state, state.level, started, found)
     _expect_ours(spec, warehouse, state)
     files = _new_files(spec, state, found.files)
@@ -129,12 +131,19 @@ def _look(spec: IngestSpec) -> _Input:
 
 
 def _fetched(found: _Input, files: Sequence[InputFile], folder: Path) -> dict[str, str]:
-    """Where the files are to be read: path → its name for people."""
-    wanted = {file.path for file in files}
-    if not any(map(is_remote, wanted)):
-        return {file.path: file.path for file in files}
-    remote = [RemoteFile(url=url, size=size, mark=str(mark)) for url, mark, size, _ in found.stamps if url in wanted]
-    return fetch(remote, folder)
+    """Where the files are to be read: name for people → path."""
+    names = {file.path for file in files}
+    if not any(map(is_remote, names)):
+        return {name: name for name in names}
+    remote = [RemoteFile(url=url, size=size, mark=str(mark)) for url, mark, size, _ in found.stamps if url in names]
+    return {url: path for path, url in fetch(remote, folder).items()}
+
+
+def _parts(
+    spec: IngestSpec, state: TableState, files: Sequence[InputFile], local: Mapping[str, str], folder: Path
+) -> list[Part]:
+    taken = state.taken if spec.write.disposition == "append" else {}
+    return [part_of(file, taken.get(file.path), path=local[file.path], csv=spec.csv, folder=folder) for file in files]
 
 
 def _expect_ours(spec: IngestSpec, warehouse: Warehouse, state: TableState) -> None:
@@ -147,17 +156,10 @@ def _expect_ours(spec: IngestSpec, warehouse: Warehouse, state: TableState) -> N
 
 
 def _new_files(spec: IngestSpec, state: TableState, files: Sequence[InputFile]) -> tuple[InputFile, ...]:
-    """All files, or for ``append`` those not taken yet. Raises InputError where a taken one has changed."""
+    """All files, or for ``append`` those not taken as they are. Raises InputError for one that changed otherwise."""
     if spec.write.disposition != "append":
         return tuple(files)
-    changed = [file.path for file in files if state.taken.get(file.path, file.sha256) != file.sha256]
-    if changed:
-        raise InputError(
-            "FileChanged",
-            f"The file {changed[0]} was appended before and has changed since: append takes a file once; write "
-            "new rows to a new file, or use merge or replace.",
-        )
-    return tuple(file for file in files if file.path not in state.taken)
+    return wanted(files, taken=state.taken, may_grow=spec.write.on_file_change == "append")
 
 
 def _write(
@@ -174,17 +176,23 @@ def _write(
 
     dlt_load.prepare(folder)
     local = _fetched(found, files, folder)
+    parts: list[Part] = []
     warm_up = partial(dlt_load.warm_up, databricks=spec.warehouse.databricks is not None)
     with _beside(warm_up, size=sum(file.size for file in files)):
         try:
-            ready = prepare(spec=spec, state=state, paths=list(local), folder=folder, stored=warehouse.stored)
+            parts += _parts(spec, state, files, local, folder)
+            ready = prepare(spec=spec, state=state, parts=parts, folder=folder, stored=warehouse.stored)
+            if spec.write.disposition == "append":
+                left_open = ready.parsed.left_open
+                files = [with_content(part, csv=spec.csv, is_open=part.path in left_open) for part in parts]
         except WorkloadError as error:
             _expect_still(found)
-            raise error.renamed(local) from error
+            raise error.renamed({part.path: part.file.path for part in parts}) from error
     _expect_still(found)
     parsed = ready.parsed
+    names = {part.path: part.file.path for part in parts}
     quarantined = (*(parsed.refused if spec.on_bad_rows == "quarantine" else ()), *parsed.doubled)
-    refused = [replace(one, path=local.get(one.path, one.path)) for one in quarantined]
+    refused = [replace(one, path=names[one.path]) for one in quarantined]
     rejected = parsed.rejected + len(parsed.doubled)
     batch = Batch(
         path=ready.path,

@@ -5,14 +5,14 @@ becomes a Python object.
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from freshet.workloads.columns import Column
 from freshet.workloads.csvsql import BAD, TYPES, checked_select, parquet_type
 from freshet.workloads.errors import ConfigError, DataRefused, InputError, Sample
-from freshet.workloads.lines import lines_of_bytes, lines_of_rows
+from freshet.workloads.lines import last_text, lines_of_bytes, lines_of_rows
 from freshet.workloads.log import Progress
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier
@@ -74,6 +74,8 @@ class Parsed:
     skipped: dict[str, set[int]] = field(default_factory=dict)
     doubled: list[Refused] = field(default_factory=list)
     """Good rows that were set aside for a key that comes more than once."""
+    left_open: set[str] = field(default_factory=set)
+    """Files whose last row ends within quotes."""
 
     @property
     def rows(self) -> int:
@@ -127,9 +129,12 @@ def parse(
     columns: Sequence[Column],
     csv: Csv,
     folder: Path,
+    ahead: Mapping[str, int],
     details: int = DETAILS,
 ) -> Parsed:
     """Read ``files`` (path → its column names in order) into one parquet file with ``columns``.
+
+    ``ahead``: path → how many lines come before its first, which are counted too.
 
     Raises NotAsInferred, and DataRefused or InputError where DuckDB gives up on a file.
     """
@@ -143,12 +148,13 @@ def parse(
         parsed.path, schema, compression="lz4", use_dictionary=False, write_statistics=False
     ) as writer:
         for path, names in files.items():
-            _parse_file(con, parsed, writer, path=path, names=names, csv=csv, details=details)
+            _parse_file(con, parsed, writer, path=path, names=names, csv=csv, details=details, ahead=ahead[path])
+    parsed.refused = [replace(one, line=one.line + ahead[one.path]) for one in parsed.refused]
     return parsed
 
 
 def _parse_file(
-    con: Any, parsed: Parsed, writer: Any, *, path: str, names: Sequence[str], csv: Csv, details: int
+    con: Any, parsed: Parsed, writer: Any, *, path: str, names: Sequence[str], csv: Csv, details: int, ahead: int
 ) -> None:
     import duckdb
 
@@ -158,9 +164,11 @@ def _parse_file(
             con, parsed, writer, query=_query(parsed.columns, path, names, csv), marked=marked, details=details
         )
     except (duckdb.Error, OSError) as error:
-        raise unreadable(path, csv, error) from error
+        raise unreadable(path, csv, error, ahead=ahead) from error
     parsed.counts[path] = rows
     _expect_inferred(con, parsed.columns)
+    if _left_open(con, path, csv):
+        parsed.left_open.add(path)
     structural = _structural(con, path, csv, details)
     lines = {one.line for one in structural[1]}
     parsed.skipped[path] = lines
@@ -223,6 +231,22 @@ def _expect_inferred(con: Any, columns: Sequence[Column]) -> None:
             raise NotAsInferred(name)
 
 
+_WHOLE_TEXT = 10_000
+"""DuckDB shows this many characters of a refused row, and the line end of one only where it lies within quotes."""
+
+
+def _left_open(con: Any, path: str, csv: Csv) -> bool:
+    """Whether the file ends within the quotes of a refused row, so that what may be appended belongs to that row."""
+    found = con.execute(
+        "SELECT arg_max(csv_line, line_byte_position) FROM reject_errors"
+        " WHERE error_type IN ('UNQUOTED VALUE', 'LINE SIZE OVER MAXIMUM', 'INVALID STATE')"
+    ).fetchone()
+    raw = found and found[0]
+    if not raw:
+        return False
+    return len(raw) >= _WHOLE_TEXT or raw.endswith(("\n", "\r")) or last_text(path, csv, len(raw)) == raw
+
+
 def _structural(con: Any, path: str, csv: Csv, details: int) -> tuple[int, list[Refused]]:
     """What the reader itself refused: how many rows, and the first of them."""
     total = con.execute("SELECT count(DISTINCT line_byte_position) FROM reject_errors").fetchone()[0]
@@ -262,11 +286,11 @@ def _marked(
     ]
 
 
-def unreadable(path: str, csv: Csv, error: Exception) -> Exception:
+def unreadable(path: str, csv: Csv, error: Exception, *, ahead: int = 0) -> Exception:
     """DuckDB's message may quote values: only the number of the line is taken from it."""
     text = str(error)
     line = re.search(r"\bLine: (\d+)", text)
-    where = f" near line {line[1]}" if line else ""
+    where = f" near line {int(line[1]) + ahead}" if line else ""
     if "out of memory" in text.lower() or "no space left" in text.lower():
         return InputError(
             "TooLittleSpace",

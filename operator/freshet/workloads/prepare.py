@@ -9,6 +9,7 @@ from typing import Any
 from freshet.workloads.columns import Column, column_types, declared_types, merge_types, resolve_key, table_names
 from freshet.workloads.csvsql import TYPES
 from freshet.workloads.errors import ConfigError, DataRefused, InputError
+from freshet.workloads.growth import Part
 from freshet.workloads.header import read_header
 from freshet.workloads.infer import infer
 from freshet.workloads.keys import check_keys, keep_last, set_aside
@@ -38,21 +39,22 @@ def prepare(
     *,
     spec: IngestSpec,
     state: TableState,
-    paths: Sequence[str],
+    parts: Sequence[Part],
     folder: Path,
     stored: Callable[[str], str] = str,
 ) -> Ready:
-    """Parse ``paths`` into a parquet file in ``folder``. Raises WorkloadError with a sentence.
+    """Parse ``parts`` into a parquet file in ``folder``. Raises WorkloadError with a sentence.
 
     ``stored``: as what the warehouse holds a declared type.
     """
     con = engine(folder)
     try:
-        files = {path: _names(spec, path) for path in paths}
+        files = {part.path: _names(spec, part.header) for part in parts}
         names = tuple(dict.fromkeys(name for own in files.values() for name in own))
         key = resolve_key(spec.write.primary_key, names=names, where=spec.csv.path)
-        parsed = _parse(con, spec, state, files, names, folder, stored)
-        _judge(spec, parsed)
+        ahead = {part.path: part.ahead for part in parts}
+        parsed = _parse(con, spec, state, files, names, folder, stored, ahead)
+        _judge(spec, parsed, grown=any(part.grown for part in parts))
         return _keyed(con, spec, parsed, key, folder)
     finally:
         con.close()
@@ -70,6 +72,7 @@ def _parse(
     names: Sequence[str],
     folder: Path,
     stored: Callable[[str], str],
+    ahead: Mapping[str, int],
 ) -> Parsed:
     all_told = "quarantine" in (spec.on_bad_rows, spec.write.on_duplicate_key)
     details = DETAILS if all_told else 100
@@ -89,7 +92,7 @@ def _parse(
         )
         _expect_fillable(columns)
         try:
-            return parse(con, files=files, columns=columns, csv=spec.csv, folder=folder, details=details)
+            return parse(con, files=files, columns=columns, csv=spec.csv, folder=folder, details=details, ahead=ahead)
         except NotAsInferred as error:
             LOG.info("Column %s is not what its first rows suggest: looking at all rows.", error)
             inferred = _corrected(con, spec, files, inferred, str(error))
@@ -137,10 +140,13 @@ def _inferred(
     return {name: merge_types(kinds) if kinds else "VARCHAR" for name, kinds in seen.items()}
 
 
-def _judge(spec: IngestSpec, parsed: Parsed) -> None:
-    """Raises DataRefused for bad rows that are not tolerated, InputError where no row is left."""
+def _judge(spec: IngestSpec, parsed: Parsed, *, grown: bool) -> None:
+    """Raises DataRefused for bad rows that are not tolerated, InputError where no row is left.
+
+    ``grown``: more rows of these files were good before, so that none need be good now.
+    """
     total = parsed.rows + parsed.rejected
-    if total == 0:
+    if total == 0 and not grown:
         raise InputError("NoRows", f"{spec.csv.path} holds a header and no rows: see whether its export failed.")
     if not parsed.rejected:
         return
@@ -154,7 +160,7 @@ def _judge(spec: IngestSpec, parsed: Parsed) -> None:
             rows_in=total,
             rows_rejected=parsed.rejected,
         )
-    if parsed.rows == 0 or parsed.rejected > _tolerated(spec):
+    if (parsed.rows == 0 and not grown) or parsed.rejected > _tolerated(spec):
         raise DataRefused(
             "TooManyBadRows",
             f"{parsed.rejected:,} of {total:,} rows of {spec.csv.path} are bad, {_first(parsed)}:"

@@ -85,13 +85,13 @@ class Csv(_Struct, frozen=True, kw_only=True):
 
 class Write(_Struct, frozen=True, kw_only=True):
     """``adopt``: write into a table that freshet did not make. ``onDuplicateKey``: two rows of one load with
-    the same key.
+    the same key. ``onFileChange``: a file that ``append`` took before is not the same any more.
     """
 
     disposition: Literal["append", "replace", "merge"] = "append"
     primary_key: tuple[str, ...] = ()
     on_duplicate_key: Literal["fail", "keepLast", "quarantine"] = "fail"
-    on_file_change: Literal["fail"] = "fail"
+    on_file_change: Literal["fail", "append"] = "fail"
     adopt: bool = False
 
     def __post_init__(self) -> None:

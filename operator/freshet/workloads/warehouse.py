@@ -68,8 +68,8 @@ class TableState:
     columns: tuple[Column, ...] | None
     level: Level | None
     rows: int
-    taken: Mapping[str, str] = field(default_factory=dict)
-    """Files that ``append`` has taken: path → sha256."""
+    taken: Mapping[str, InputFile] = field(default_factory=dict)
+    """Files that ``append`` has taken, by path, as they were when that last happened."""
     marked: bool = False
     """Its rows name the load that wrote them: the table is ours, also where no load came to be recorded."""
 
@@ -107,6 +107,9 @@ class Warehouse(Protocol):
 
     def inspect(self) -> TableState:
         """Look, briefly, without keeping others out."""
+
+    def tidy(self) -> None:
+        """Nothing is to be loaded: drop what a load that was cut off may have left beside the table."""
 
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         """Write ``batch`` and its record at once. Raises TableMoved where the table is no longer as ``expected``."""

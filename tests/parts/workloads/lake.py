@@ -36,9 +36,9 @@ class Lake:
         self.schema = schema
         self.csv = folder / "in.csv"
 
-    def write(self, content: str, name: str = "in.csv") -> Path:
+    def write(self, content: str | bytes, name: str = "in.csv") -> Path:
         path = self.folder / name
-        path.write_text(content)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
     def spec(

@@ -113,6 +113,19 @@ def test_a_server_that_tells_nothing_is_read_to_the_end(world: World, server: Se
     assert world.load(csv={"path": f"{server.url}/in.csv"})["version"] != first["version"]
 
 
+def test_an_address_may_grow_and_only_its_new_rows_are_loaded(world: World, server: Server) -> None:
+    """A server only says that something changed: what that is, the content tells."""
+    csv, write = {"path": f"{server.url}/in.csv"}, {"disposition": "append", "onFileChange": "append"}
+    server.files["/in.csv"] = b"id,v\n1,a\n"
+    world.load(csv=csv, write=write)
+    server.files["/in.csv"] = b"id,v\n1,a\n2,b\n"
+    assert (world.load(csv=csv, write=write)["rowsLoaded"], world.rows()) == (1, [(1, "a"), (2, "b")])
+    server.files["/in.csv"] = b"id,v\n1,A\n2,b\n3,c\n"
+    with pytest.raises(WorkloadError, match="has changed within its first") as caught:
+        world.load(csv=csv, write=write)
+    assert caught.value.reason == "FileChanged"
+
+
 def test_bad_rows_name_the_address_without_its_query(world: World, server: Server) -> None:
     server.files["/in.csv"] = b"id,v\n1,a\nx,b\n"
     csv = {"path": f"{server.url}/in.csv?key=secret", "schema": {"id": "BIGINT"}}

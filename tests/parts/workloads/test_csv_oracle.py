@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from freshet.workloads.growth import Part
+from freshet.workloads.inputs import InputFile
 from freshet.workloads.parse import Parsed
 from freshet.workloads.prepare import prepare
 from freshet.workloads.spec import IngestSpec
@@ -27,7 +29,8 @@ def parsed_by_freshet(
     path = folder / "in.csv"
     path.write_bytes(content.encode())
     spec = {"warehouse": {"duckdb": {"path": "-"}}, "table": "t", "csv": {"path": str(path), **csv}, **more}
-    ready = prepare(spec=msgspec.convert(spec, IngestSpec), state=EMPTY, paths=[str(path)], folder=folder)
+    part = Part(path=str(path), header=str(path), file=InputFile(path=str(path), sha256="", size=0))
+    ready = prepare(spec=msgspec.convert(spec, IngestSpec), state=EMPTY, parts=[part], folder=folder)
     table = pq.read_table(ready.path)
     return ready.parsed, list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 

@@ -15,6 +15,8 @@ import pytest
 from tests.parts.workloads.lake import Lake
 from tests.support.waiting import wait_for
 
+from freshet.workloads.databricks_incoming import Incoming
+from freshet.workloads.databricks_ledger import LOAD_ID
 from freshet.workloads.errors import WorkloadError
 
 Row = tuple[int, str]
@@ -39,7 +41,9 @@ QUICK = {
     "record": ("lost", "cut"),
 }
 FULL = {point: ("lost", "cut", "conflict") if point in ("publish", "record") else ("lost", "cut") for point in POINTS}
-CELLS = [(p, kind) for p, kinds in (FULL if os.environ.get("FRESHET_FULL_MATRIX") else QUICK).items() for kind in kinds]
+WHOLE = bool(os.environ.get("FRESHET_FULL_MATRIX"))
+NOTES = {"note": r"^MERGE INTO \S+_freshet_files", "forget older": r"^DELETE FROM \S+_freshet_files"}
+"""Steps of ``append`` alone; nothing older is forgotten unless a file grew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +52,23 @@ class Operation:
 
     write: dict[str, Any]
     after: Callable[[Rows, Rows], Rows]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> dict[str, str]:
+        return POINTS | {name: NOTES[name] for name in self.notes}
+
+    @property
+    def cells(self) -> list[tuple[str, str]]:
+        """Each point with each kind of fault."""
+        chosen = FULL | dict.fromkeys(self.notes, ("lost", "cut")) if WHOLE else QUICK
+        return [(point, kind) for point, kinds in chosen.items() for kind in kinds]
 
 
+GROW = {"disposition": "append", "onFileChange": "append"}
 OPERATIONS = {
-    "append": Operation(write={"disposition": "append"}, after=lambda held, new: sorted(held + new)),
+    "append": Operation(write={"disposition": "append"}, after=lambda held, new: sorted(held + new), notes=("note",)),
+    "grow": Operation(write=GROW, after=lambda held, new: sorted(held + new), notes=tuple(NOTES)),
     "merge": Operation(
         write={"disposition": "merge", "primaryKey": ["id"]},
         after=lambda held, new: sorted((dict(held) | dict(new)).items()),
@@ -61,12 +78,16 @@ OPERATIONS = {
 
 
 def put(lake: Lake, operation: Operation, rows: Rows, number: int) -> dict[str, Any]:
-    """Appending, each export is a file of its own; else one follows the other."""
+    """Appending, each export is a file of its own, or goes on in the same; else one follows the other."""
     text = "id,v\n" + "".join(f"{id_},{v}\n" for id_, v in rows)
-    if operation.write["disposition"] == "append":
+    if operation.write == GROW:
+        held = lake.csv.read_text() if lake.csv.exists() else ""
+        lake.write(held + (text.removeprefix("id,v\n") if held else text))
+    elif operation.write["disposition"] == "append":
         lake.write(text, f"{number:03}.csv")
         return {"csv": {"path": str(lake.folder / "*.csv")}, "write": operation.write}
-    lake.write(text)
+    else:
+        lake.write(text)
     return {"write": operation.write}
 
 
@@ -95,10 +116,10 @@ def rows_of(number: int) -> Rows:
 def test_rows_are_exact_after_any_fault(lake: Lake, name: str) -> None:
     operation, held = OPERATIONS[name], rows_of(0)
     lake.load(**put(lake, operation, held, 0))
-    for number, (point, kind) in enumerate(CELLS, start=1):
+    for number, (point, kind) in enumerate(operation.cells, start=1):
         spec = put(lake, operation, rows_of(number), number)
         held = operation.after(held, rows_of(number))
-        break_at(lake, POINTS[point], kind)
+        break_at(lake, operation.points[point], kind)
         told = broken(lake, spec)
         assert any(entry["outcome"] != "done" for entry in lake.server.faults.log()), (point, kind)
         lake.faults()
@@ -167,3 +188,39 @@ def test_another_pod_that_loads_the_same_is_fenced_off(lake: Lake) -> None:
     slow.join(timeout=60)
     assert lake.rows() == sorted(rows_of(0) + rows_of(1))
     assert told[0]["version"] == told[1]["version"]
+
+
+def test_rows_of_another_pod_that_arrive_meanwhile_are_not_added_again(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had begun to publish when its incoming table was dropped, and is done once this load has looked."""
+    lake.load(**put(lake, OPERATIONS["append"], rows_of(0), 0))
+    spec = put(lake, OPERATIONS["append"], rows_of(1), 1)
+    lake.faults({"action": "refuse", "statement": POINTS["publish"], "error": GONE["error"], "times": None})
+    assert broken(lake, spec) is None
+    lake.faults()
+    came = f"(SELECT {LOAD_ID} FROM {{raw}})"
+    [(other,)] = lake.query(f"SELECT load_id FROM {{_freshet_files}} WHERE load_id NOT IN {came}")
+    bring = Incoming.bring
+
+    def brought(self: Incoming, *args: Any, **more: Any) -> int:
+        monkeypatch.undo()
+        values = ", ".join(f"({id_}, '{v}', '{other}')" for id_, v in rows_of(1))
+        lake.query(f"INSERT INTO {{raw}} (id, v, {LOAD_ID}) VALUES {values}")
+        return bring(self, *args, **more)
+
+    monkeypatch.setattr(Incoming, "bring", brought)
+    told = lake.load(**put(lake, OPERATIONS["append"], rows_of(2), 2))
+    assert lake.rows() == sorted(rows_of(0) + rows_of(1) + rows_of(2))
+    assert (told["rows"], told["rowsLoaded"]) == (6, 2)
+
+
+def test_what_a_killed_load_left_is_dropped_by_the_next_look(lake: Lake) -> None:
+    """Also where nothing is new: the load was recorded before it was cut off."""
+    spec = put(lake, OPERATIONS["merge"], rows_of(0), 0)
+    break_at(lake, POINTS["record"], "cut")
+    assert broken(lake, spec) is None
+    lake.faults()
+    assert any("incoming" in table for table in lake.tables())
+    assert not lake.load(**spec)["changed"]
+    assert not any("incoming" in table for table in lake.tables())

@@ -86,6 +86,22 @@ def test_append_takes_a_file_once(place: Place) -> None:
     assert caught.value.reason == "FileChanged"
 
 
+def test_a_file_that_grows_is_loaded_from_where_it_was(place: Place) -> None:
+    grow = {"disposition": "append", "onFileChange": "append"}
+    place.write("id,v\n1,a\n")
+    place.load(write=grow)
+    place.write("id,v\n1,a\n2,b\n")
+    second = place.load(write=grow)
+    assert (second["rowsLoaded"], place.rows()) == (1, [(1, "a"), (2, "b")])
+    place.write("id,v\n1,a\n2,b\n\n")
+    third = place.load(write=grow)
+    assert (third["changed"], third["version"], third["rows"]) == (False, second["version"], 2)
+    place.write("id,v\n1,a\n2,c\n")
+    with pytest.raises(InputError) as caught:
+        place.load(write=grow)
+    assert caught.value.reason == "FileChanged"
+
+
 def test_merge_updates_adds_and_leaves_the_rest(place: Place) -> None:
     place.write("id,v,w\n1,a,x\n2,b,y\n")
     place.load(write=MERGE)

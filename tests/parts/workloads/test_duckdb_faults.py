@@ -23,6 +23,7 @@ POINTS = {
 }
 OPERATIONS: dict[str, tuple[dict[str, Any], Callable[[Rows, Rows], Rows]]] = {
     "append": ({"disposition": "append"}, lambda held, new: sorted(held + new)),
+    "grow": ({"disposition": "append", "onFileChange": "append"}, lambda held, new: sorted(held + new)),
     "merge": (
         {"disposition": "merge", "primaryKey": ["id"]},
         lambda held, new: sorted((dict(held) | dict(new)).items()),
@@ -69,12 +70,16 @@ def broken(monkeypatch: pytest.MonkeyPatch, pattern: str, kind: str) -> Iterator
 
 
 def put(world: World, write: dict[str, Any], rows: Rows, number: int) -> dict[str, Any]:
-    """Appending, each export is a file of its own; else one follows the other."""
+    """Appending, each export is a file of its own, or goes on in the same; else one follows the other."""
     text = "id,v\n" + "".join(f"{id_},{v}\n" for id_, v in rows)
-    if write["disposition"] == "append":
+    if "onFileChange" in write:
+        held = world.csv.read_text() if world.csv.exists() else ""
+        world.write(held + (text.removeprefix("id,v\n") if held else text))
+    elif write["disposition"] == "append":
         world.write(text, f"{number:03}.csv")
         return {"csv": {"path": str(world.folder / "*.csv")}, "write": write}
-    world.write(text)
+    else:
+        world.write(text)
     return {"write": write}
 
 

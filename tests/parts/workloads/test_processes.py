@@ -86,7 +86,7 @@ def test_a_load_and_a_count_leave_their_results(world: World) -> None:
         ({"csv": {"path": None}}, 2, "SpecInvalid"),
         ({"csv": {"path": "/nowhere/x.csv", "schema": None}, "write": None, "checks": None}, 2, "FolderMissing"),
         ({"write": {"disposition": "merge"}}, 2, "SpecInvalid"),
-        ({"write": {"onFileChange": "append"}}, 2, "SpecInvalid"),
+        ({"write": {"onFileChange": "keep"}}, 2, "SpecInvalid"),
         ({"warehouse": {}}, 2, "SpecInvalid"),
         ({"warehouse": {"databricks": {"schema": "kw"}}}, 2, "CredentialsMissing"),
     ],

@@ -82,6 +82,13 @@ def test_encodings(world: World, encoding: str) -> None:
     assert world.rows()[0][1] == "é"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "utf-8", "utf-8-sig"])
+def test_lines_are_counted_in_every_encoding(world: World, encoding: str) -> None:
+    world.write("id,name\n1,é\n2\n3\n4,d\n".encode(encoding))
+    told = world.load(csv={"encoding": encoding.removesuffix("-sig")}, onBadRows="drop")
+    assert [sample["line"] for sample in told["samples"]] == [3, 4]
+
+
 def test_a_byte_order_mark_is_no_part_of_a_name(world: World) -> None:
     world.write(b"\xef\xbb\xbfid,name\n1,a\n")
     world.load(write={"disposition": "merge", "primaryKey": ["id"]})

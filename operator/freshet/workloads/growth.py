@@ -1,0 +1,90 @@
+"""What ``append`` takes: a file once, and of one that grew (``onFileChange: append``) what lies beyond.
+
+The record of a load knows each file's content: the number of its bytes, unpacked, and their hash. A grown file's
+beginning must still be that; what follows is copied into a file of its own below the same header, so that whoever
+parses it needs to know no more than how many lines lie ahead.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from freshet.workloads.beyond import changed, content_of, copy_beyond
+from freshet.workloads.errors import InputError
+from freshet.workloads.header import create_bytes, open_bytes, packing
+from freshet.workloads.inputs import Content, InputFile
+from freshet.workloads.remote import is_remote
+from freshet.workloads.spec import Csv
+
+__all__ = ["Part", "part_of", "wanted", "with_content"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What is parsed of ``file``. ``path``: where it lies; ``header``: the file whose first record names its columns.
+
+    ``ahead``: so many lines of the file are not in ``path``. ``grown``: its first rows were loaded before.
+    """
+
+    path: str
+    header: str
+    file: InputFile
+    ahead: int = 0
+    grown: bool = False
+
+
+def wanted(files: Sequence[InputFile], *, taken: Mapping[str, InputFile], may_grow: bool) -> tuple[InputFile, ...]:
+    """Those that were not taken as they are. Raises InputError for a change that may not be, or is no growth."""
+    differ = [file for file in files if file.path in taken and taken[file.path].sha256 != file.sha256]
+    for file in differ:
+        if not may_grow:
+            raise changed(
+                file.path,
+                "was appended before and has changed since: append takes a file once",
+                "set write.onFileChange to append where files only grow",
+            )
+        if taken[file.path].content is None:
+            raise changed(file.path, "has changed, and ended within open quotes when it was appended before")
+    return tuple(file for file in files if file.path not in taken or file in differ)
+
+
+def part_of(file: InputFile, taken: InputFile | None, *, path: str, csv: Csv, folder: Path) -> Part:
+    """The whole file, which lies at ``path``; or, of one that was taken, what lies beyond. Raises InputError."""
+    if taken is None or taken.content is None:
+        return Part(path=path, header=path, file=file)
+    target = folder / f"beyond-{hashlib.sha256(path.encode()).hexdigest()[:16]}-{Path(path).name}"
+    with (
+        _readable(file.path),
+        open_bytes(path, csv.compression) as source,
+        create_bytes(str(target), csv.compression) as out,
+    ):
+        ahead, content = copy_beyond(source, out, known=taken.content, name=file.path, csv=csv)
+    return Part(path=str(target), header=path, file=replace(file, content=content), ahead=ahead, grown=True)
+
+
+def with_content(part: Part, *, csv: Csv, is_open: bool) -> InputFile:
+    """The file for the record; without a content where its last row ends within quotes (``is_open``)."""
+    file = part.file
+    if is_open:
+        return replace(file, content=None)
+    if part.grown:
+        return file
+    if not is_remote(file.path) and packing(part.path, csv.compression) is None:
+        return replace(file, content=Content(size=file.size, sha256=file.sha256))
+    with _readable(file.path), open_bytes(part.path, csv.compression) as source:
+        return replace(file, content=content_of(source, csv))
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            "FileUnreadable",
+            f"The file {name.partition('?')[0]} cannot be read or unpacked: see csv.compression, its permissions and "
+            "whether it is whole.",
+        ) from error
