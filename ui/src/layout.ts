@@ -2,6 +2,7 @@
 
 import ELK from "elkjs/lib/elk-api.js";
 import type { ElkNode } from "elkjs/lib/elk-api.js";
+import { fold } from "./fold.ts";
 import { keep, recall } from "./kept.ts";
 import { idOf, type AssetNode, type Id } from "./model.ts";
 import { upstreamIds } from "./select.ts";
@@ -91,11 +92,11 @@ export function warm(): InstanceType<typeof ELK> {
 
 export async function layOut(assets: readonly AssetNode[], asGhost: (id: Id) => boolean): Promise<Layout> {
   const { graph, ghosts } = problem(assets, asGhost);
+  if (assets.length <= MANY) return solution(await warm().layout(graph), ghosts);
   const known = recall(graph);
-  if (known) return solution(known, ghosts);
-  const answer = await warm().layout(graph);
-  if (assets.length > MANY) keep(graph, answer);
-  return solution(answer, ghosts);
+  const answer = known ?? (await warm().layout(graph));
+  if (!known) keep(graph, answer);
+  return fold(solution(answer, ghosts), { width: WIDTH, height: HEIGHT });
 }
 
 /** An SVG path along the points, its corners rounded. Pure. */
