@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from freshet.api.pipeline import DbtRun
-from freshet.controllers.dbt_runs import Runs
+from freshet.controllers.dbt_intent import Intents
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_options_that_cannot_be_followed_are_told_once_and_left_out(
     mode: str, options: str | None, kept: bool, told: int
 ) -> None:
     events: list[dict[str, Any]] = []
-    reconciler = object.__new__(Runs)
+    reconciler = object.__new__(Intents)
     kube = SimpleNamespace(emit=lambda obj, **event: events.append(event))
     reconciler._world = SimpleNamespace(kube=kube)  # type: ignore[assignment]
     run = DbtRun(token="t", at=datetime(2026, 1, 1, tzinfo=UTC), options=options)

@@ -1,0 +1,102 @@
+"""The end of a run that was meant: its results handed over and the intent cleared, or the intent given up."""
+
+from datetime import timedelta
+from typing import Any
+
+from freshet.api.pipeline import DbtRun
+from freshet.controllers.dbt_clients import Clients
+from freshet.controllers.dbt_drive import Refusal, Visit
+from freshet.controllers.dbt_foreign import failures_after
+from freshet.controllers.dbt_health import trouble_of
+from freshet.controllers.dbt_line import Line
+from freshet.controllers.dbt_record import Recorder
+from freshet.controllers.dbt_results import Rewards
+from freshet.controllers.world import World, discovery_key, pipeline_key
+from freshet.dbtcloud import actions, foreign, model
+from freshet.runtime import telemetry
+
+__all__ = ["Finisher"]
+
+DELIVERY = timedelta(seconds=5)
+REFUSED = timedelta(hours=1)
+
+
+class Finisher:
+    """Each method is one action of the protocol, and returns whether there is more to do at once."""
+
+    def __init__(self, *, world: World, clients: Clients, rewards: Rewards, recorder: Recorder, line: Line) -> None:
+        self._world, self._clients, self._rewards = world, clients, rewards
+        self._recorder, self._line = recorder, line
+
+    async def fetch(self, visit: Visit, action: actions.FetchResults) -> bool:
+        """Read what its steps left."""
+        client, drive = await self._clients.of(visit.pipeline), visit.drive
+        assert drive.memory.run is not None
+        drive.results = await self._rewards.fetch(client, drive.memory.run, pipeline=visit.pipeline)
+        drive.memory = drive.memory.fetched(now=self._world.clock.now(), complete=drive.results.complete)
+        return True
+
+    async def finish(self, visit: Visit, action: actions.Finish) -> bool:
+        """Hand each asset what its run came to; clear the intent once all have taken it in."""
+        run, intent, results = visit.drive.memory.run, visit.run, visit.drive.results
+        assert run is not None
+        assert intent is not None
+        if results is not None and results.steps is not None and not results.complete:
+            results = self._rewards.completed(visit.pipeline, run, results)
+        if self._rewards.own(visit.pipeline, intent, run, results):
+            visit.wake(self._world.clock.now() + DELIVERY)
+            return False
+        built = results.built if results else 0
+        spent = self._recorder.spent(visit.pipeline, built - self._recorder.reserved(visit))
+        await self._recorder.record(
+            visit.pipeline, run=None, **self._after(visit, run), **({"spent": spent} if spent else {})
+        )
+        telemetry.dbt_cloud_models_built_total.inc(built)
+        self._tell(visit, run, intent)
+        if intent.parse or run.succeeded:
+            self._world.parses.settle(pipeline_key(visit.pipeline, visit.pipeline.name))
+        visit.drive.clear_run()
+        self._line.wake(visit.spec)
+        self._world.discover(visit.pipeline, run)
+        return True
+
+    def _after(self, visit: Visit, run: model.Run) -> dict[str, Any]:
+        """The cursor knows the run, so that it is not taken for somebody else's; failures in a row are counted."""
+        status = visit.pipeline.status.dbt_cloud
+        now = self._world.clock.now()
+        counted = {"failures": failures_after(status.failures, run, job_id=visit.spec.job_id), "last_end": now}
+        if status.cursor is None:
+            return counted
+        cursor = foreign.parse_cursor(status.cursor, now=now)
+        polled = visit.drive.polled_at
+        caught_up = polled is not None and now < polled + foreign.OVERLAP / 4 and not visit.drive.foreign
+        after = foreign.advance(cursor, runs=[run])[1] if caught_up else foreign.noted(cursor, run=run)
+        return {**counted, "cursor": str(after)}
+
+    def _tell(self, visit: Visit, run: model.Run, intent: DbtRun) -> None:
+        kind, reason = ("Normal", "RunSucceeded") if run.succeeded else ("Warning", "RunFailed")
+        if run.cancelled:
+            reason = "RunWasCancelled"
+        self._world.kube.emit(visit.pipeline, type=kind, reason=reason, message=f"{run.message}: {intent.url}")
+
+    async def abandon(self, visit: Visit, action: actions.Abandon) -> bool:
+        """Nothing was started: clear the intent."""
+        assert visit.run is not None
+        spent = self._recorder.spent(visit.pipeline, -self._recorder.reserved(visit))
+        await self._recorder.record(visit.pipeline, run=None, **({"spent": spent} if spent else {}))
+        visit.drive.clear_run()
+        self._line.wake(visit.spec)
+        if action.reason != "NotNeeded":
+            self._refuse(visit, action, parse=visit.run.parse)
+        return True
+
+    def _refuse(self, visit: Visit, action: actions.Abandon, *, parse: bool) -> None:
+        """Said once, and not asked again until the spec changes, or for an hour."""
+        trouble, until = trouble_of(action.reason, action.message), self._world.clock.now() + REFUSED
+        if parse:
+            self._world.parses.refuse(pipeline_key(visit.pipeline, visit.pipeline.name), trouble, until=until)
+            self._world.queue.add(discovery_key(visit.key.namespace, visit.key.name))
+            return
+        generation = visit.pipeline.metadata.generation
+        visit.drive.refusal = Refusal(trouble=trouble, until=until, generation=generation, sends_only=True)
+        visit.drive.job = None  # was it deactivated?

@@ -1,0 +1,119 @@
+"""From what is due to the request for a run: mean it, mean it anew, send it (:mod:`freshet.dbtcloud.protocol`)."""
+
+import logging
+from datetime import timedelta
+
+import msgspec
+
+from freshet.api.pipeline import DbtRun, Pipeline
+from freshet.api.view import Key
+from freshet.controllers.dbt_batch import Batch, Batcher
+from freshet.controllers.dbt_clients import Clients
+from freshet.controllers.dbt_drive import Visit
+from freshet.controllers.dbt_finish import Finisher
+from freshet.controllers.dbt_record import Recorder
+from freshet.controllers.world import World
+from freshet.dbtcloud import actions, errors, marker, selection
+from freshet.dbtcloud.client import TriggerRequest
+from freshet.dbtcloud.memory import Intent
+from freshet.runtime import telemetry
+
+__all__ = ["Intents"]
+
+logger = logging.getLogger(__name__)
+
+PASSING = timedelta(seconds=1)
+"""How long views are given to take in the version that they hand on."""
+PARSE_STEP = "dbt parse"
+
+
+class Intents:
+    """Each method is one action of the protocol, and returns whether there is more to do at once."""
+
+    def __init__(
+        self, *, world: World, clients: Clients, batcher: Batcher, recorder: Recorder, finisher: Finisher
+    ) -> None:
+        self._world, self._clients, self._batcher = world, clients, batcher
+        self._recorder, self._finisher = recorder, finisher
+
+    async def renew(self, visit: Visit, old: DbtRun, action: actions.WriteIntent, *, settled: bool) -> bool:
+        """What was meant was certainly never sent: mean what is due by now instead, or nothing."""
+        if not settled:
+            return False
+        batch = await self._batcher.plan(visit.pipeline, visit.spec, instead=old)
+        if batch.passing:
+            self._batcher.pass_on(visit.pipeline, batch)
+            visit.wake(self._world.clock.now() + PASSING)
+            return False
+        if not batch:
+            message = "what the run was for is not due any more"
+            return await self._finisher.abandon(visit, actions.Abandon(reason="NotNeeded", message=message))
+        return await self.write(visit, batch, action, reserved=self._batcher.reserved(visit.pipeline, old))
+
+    async def write(self, visit: Visit, batch: Batch, action: actions.WriteIntent, *, reserved: int = 0) -> bool:
+        """Record what is meant; ``reserved``: so many models were counted for what it takes the place of."""
+        run = self._readable(visit.pipeline, batch.run(token=action.token, at=action.at))
+        spent = self._recorder.spent(visit.pipeline, batch.billed - reserved)
+        logger.debug("%s: %s: %s", visit.key, action, run.versions)
+        await self._recorder.record(visit.pipeline, run=run, **({"spent": spent} if spent else {}))
+        visit.drive.memory = visit.drive.memory.wrote(Intent(token=run.token, at=run.at), now=self._world.clock.now())
+        visit.drive.results = None
+        return True
+
+    def _readable(self, pipeline: Pipeline, run: DbtRun) -> DbtRun:
+        """Options that cannot be followed are told of and left out: they must not hold up the job's other models."""
+        try:
+            asked = selection.parse_options(run.options)
+            if pipeline.spec.dbt_cloud and pipeline.spec.dbt_cloud.mode != "Select" and asked.flags():
+                raise ValueError("freshet.dev/request: mode WholeJob adds no flag to the job's own steps")
+        except ValueError as error:
+            message = f"{error}; the run was started without options"
+            self._world.kube.emit(pipeline, type="Warning", reason="InvalidRequest", message=message)
+            return msgspec.structs.replace(run, options=None)
+        return run
+
+    async def post(self, visit: Visit, action: actions.Post) -> bool:
+        """Ask for the run, once."""
+        run, drive = visit.run, visit.drive
+        assert run is not None
+        request = self._request(visit, run)
+        client = await self._clients.of(visit.pipeline, fresh=True)
+        if (
+            not self._world.kube.acts
+        ):  # another replica may act by now: it will look for this run, never find it, and send it
+            return False
+        drive.memory = drive.memory.posting()
+        self._observe_latency(visit.pipeline.namespace, run)
+        try:
+            made = await client.trigger_run(job_id=visit.spec.job_id, request=request, not_after=action.not_after)
+        except (errors.Refused, errors.NotFound) as error:
+            drive.memory = drive.memory.unsent(error, now=self._world.clock.now())
+            return True
+        except errors.AuthenticationFailed as error:  # nothing happened; a new token may be there soon
+            drive.memory = drive.memory.unsent(errors.Unreachable(str(error)), now=self._world.clock.now())
+            raise
+        except errors.DbtCloudError as error:
+            drive.memory = drive.memory.unsent(error, now=self._world.clock.now())
+            raise
+        drive.memory = drive.memory.sent(run_id=made.id)
+        return True
+
+    def _request(self, visit: Visit, run: DbtRun) -> TriggerRequest:
+        cause = marker.cause_of(sentence=f"freshet: {run.cause}", token=run.token)
+        if run.parse:
+            return TriggerRequest(cause=cause, steps_override=(PARSE_STEP,))
+        if visit.spec.mode != "Select":
+            return TriggerRequest(cause=cause)
+        steps = selection.steps(
+            command=visit.spec.command,
+            nodes=self._batcher.nodes(visit.pipeline, run),
+            options=selection.parse_options(run.options),
+        )
+        return TriggerRequest(cause=cause, steps_override=steps)
+
+    def _observe_latency(self, namespace: str, run: DbtRun) -> None:
+        names = {name for versions in run.versions.values() for name in versions}
+        times = [self._world.cache.seen_at(Key("Asset", namespace, name)) for name in names]
+        seen = [at for at in times if at is not None]
+        if seen:
+            telemetry.trigger_latency.observe(max(0.0, self._world.clock.monotonic() - max(seen)))

@@ -1,0 +1,43 @@
+"""Writes on the Pipeline what must survive a crash: the run that is meant or under way, and the day's budget."""
+
+from typing import Any
+
+import msgspec
+
+from freshet.api.pipeline import Pipeline, Spent
+from freshet.api.view import Key
+from freshet.controllers.dbt_batch import Batcher, day_of, spent_on
+from freshet.controllers.dbt_drive import Visit
+from freshet.controllers.world import World
+
+__all__ = ["Recorder", "run_url"]
+
+
+class Recorder:
+    """Each call is one PATCH, which names the resourceVersion that is known."""
+
+    def __init__(self, *, world: World, batcher: Batcher) -> None:
+        self._world, self._batcher = world, batcher
+
+    async def record(self, pipeline: Pipeline, **changes: Any) -> None:
+        """These fields of ``status.dbtCloud``. Raises Conflict where the Pipeline is not as it is known."""
+        key = Key("Pipeline", pipeline.namespace, pipeline.name)
+        newest = self._world.cache.pipelines.get(key) or pipeline
+        dbt = msgspec.structs.replace(newest.status.dbt_cloud, **changes)
+        await self._world.write_status(newest, msgspec.structs.replace(newest.status, dbt_cloud=dbt))
+
+    def spent(self, pipeline: Pipeline, more: int) -> Spent | None:
+        """The day's budget with this many more; nothing is counted where there is none."""
+        spec, now = pipeline.spec.dbt_cloud, self._world.clock.now()
+        if spec is None or spec.max_models_per_day is None:
+            return None
+        return Spent(day=day_of(now), models=max(0, spent_on(pipeline, now) + more))
+
+    def reserved(self, visit: Visit) -> int:
+        """How many models the run was counted with when it was meant."""
+        return self._batcher.reserved(visit.pipeline, visit.run) if visit.run else 0
+
+
+def run_url(visit: Visit, run_id: int) -> str:
+    """The run's page."""
+    return f"{visit.spec.host.rstrip('/')}/deploy/{visit.spec.account_id}/runs/{run_id}"
