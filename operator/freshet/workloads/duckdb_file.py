@@ -21,6 +21,8 @@ from freshet.workloads.waiting import waits_for
 __all__ = ["connect", "warehouse_error"]
 
 _ALIAS = "freshet_warehouse_file"
+_MEMORY = "128MB"
+"""DuckDB fills what it may hold, and it comes on top of dlt: with more, writing peaks above parsing."""
 _FIRST, _LONGEST = 0.02, 0.5
 
 
@@ -46,7 +48,7 @@ def connect(
 ) -> Iterator[Any]:
     """A connection, once the file is free. Raises Unavailable, InputError or ConfigError with a sentence."""
     _expect_folder(where.path)
-    config = {"memory_limit": os.environ.get("FRESHET_LOAD_MEMORY", "256MB"), "preserve_insertion_order": "false"}
+    config = {"memory_limit": os.environ.get("FRESHET_LOAD_MEMORY", _MEMORY), "preserve_insertion_order": "false"}
     if spill is not None:
         config["temp_directory"] = str(spill)
     con = _open(where, read_only=read_only, config=config, clock=clock, sleep=sleep)

@@ -236,3 +236,11 @@ def test_samples_are_at_most_three(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert result["samples"] == [{"line": line, "reason": "too few columns"} for line in range(3)]
     assert result["rowsRejected"] == 9
     assert os.path.getsize(path) <= LIMIT
+
+
+def test_duckdb_holds_no_more_while_writing_than_it_did_while_parsing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FRESHET_LOAD_MEMORY", raising=False)
+    with connect(DuckDb(path=str(tmp_path / "w.duckdb")), read_only=False) as con:
+        assert con.execute("SELECT current_setting('memory_limit')").fetchone() == ("122.0 MiB",)
