@@ -20,10 +20,24 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from freshet.local.databricks.server import HTTP_PATH, DatabricksServer
+
 ROOT = Path(__file__).parents[2]
 SMALL = 20_000
 LIMIT_SECONDS = 900
 FLOOR = "import sys, duckdb; duckdb.connect(sys.argv[2]).execute('CREATE TABLE t AS FROM read_csv(?)', [sys.argv[1]])"
+DLT = """
+import sys, dlt, pyarrow.csv
+path, host, folder, schema = sys.argv[1:]
+where = dlt.destinations.databricks(create_indexes=False, credentials={
+    "catalog": "main", "server_hostname": host.removeprefix("http://"), "http_path": "/sql/1.0/warehouses/standin",
+    "access_token": "bench", "connection_parameters": {"enable_telemetry": False,
+    "_connection_uri": host + "/sql/1.0/warehouses/standin"}})
+pipeline = dlt.pipeline("floor", pipelines_dir=folder, destination=where, dataset_name=schema)
+rows = dlt.resource(pyarrow.csv.open_csv(path), name="events", write_disposition="replace")
+pipeline.run(rows).raise_on_failed_jobs()
+"""
+"""What dlt alone does: record batches from pyarrow into its databricks destination."""
 TYPES = {
     "event_id": "BIGINT",
     "player_id": "VARCHAR",
@@ -70,6 +84,7 @@ def measure(folder: Path, *, rows: int, rounds: int) -> dict[str, float]:
     show("freshet ingest, merge by key, csv.schema", rows, [one[3] for one in big])
     large = show(f"freshet ingest, {rows * 4:,} rows", rows * 4, [ingest(folder, files[rows * 4], schema=TYPES)])
     small = show(f"freshet ingest, {SMALL:,} rows", SMALL, [ingest(folder, files[SMALL]) for _ in range(rounds)])
+    ours, dlts = databricks(folder, files[rows], rows=rows, rounds=rounds)
     again = show("freshet ingest, unchanged", SMALL, [ingest(folder, files[SMALL], fresh=False) for _ in range(rounds)])
     return {
         "rows": rows,
@@ -80,6 +95,8 @@ def measure(folder: Path, *, rows: int, rounds: int) -> dict[str, float]:
         "peak_mb_4x_rows": round(large.peak),
         "small_file_s": round(small.seconds, 2),
         "unchanged_s": round(again.seconds, 2),
+        "databricks_rows_per_s": round(rows / ours.seconds),
+        "databricks_dlt_rows_per_s": round(rows / dlts.seconds),
     }
 
 
@@ -90,6 +107,23 @@ def rounds_of(folder: Path, path: Path) -> tuple[Run, Run, Run, Run]:
         ingest(folder, path, schema=TYPES),
         ingest(folder, path),
         ingest(folder, path, schema=TYPES, write=merge),
+    )
+
+
+def databricks(folder: Path, path: Path, *, rows: int, rounds: int) -> tuple[Run, Run]:
+    """Our whole load and dlt's Arrow path, in turns, into the same stand-in; a table that is new each time."""
+    pairs: list[tuple[Run, Run]] = []
+    with DatabricksServer(state=folder / "standin", token="bench") as server:
+        environ = {"SERVER_HOSTNAME": server.url, "HTTP_PATH": HTTP_PATH, "TOKEN": "bench"}
+        os.environ.update({f"DATABRICKS_{name}": value for name, value in environ.items()})
+        for number in range(rounds):
+            warehouse = {"databricks": {"schema": f"ours_{number}", "catalog": "main"}}
+            ours = ingest(folder, path, schema=TYPES, warehouse=warehouse)
+            command = [sys.executable, "-c", DLT, str(path), server.url, str(folder / f"dlt-{number}"), f"dlt_{number}"]
+            pairs.append((ours, run(command, folder)))
+    return (
+        show("→ Databricks stand-in: freshet ingest", rows, [one[0] for one in pairs]),
+        show("→ Databricks stand-in: dlt's Arrow path", rows, [one[1] for one in pairs]),
     )
 
 
@@ -115,6 +149,7 @@ def ingest(
     schema: dict[str, str] | None = None,
     write: dict[str, object] | None = None,
     fresh: bool = True,
+    warehouse: dict[str, object] | None = None,
 ) -> Run:
     """One load into an empty warehouse, or with ``fresh`` False into the one that is there."""
     target = folder / "freshet.duckdb"
@@ -122,7 +157,7 @@ def ingest(
         target.unlink(missing_ok=True)
     spec = {
         "asset": "bench",
-        "warehouse": {"duckdb": {"path": str(target), "schema": "bench"}},
+        "warehouse": warehouse or {"duckdb": {"path": str(target), "schema": "bench"}},
         "table": "events",
         "csv": {"path": str(path), "schema": schema},
         "write": write or {"disposition": "replace"},
