@@ -60,11 +60,15 @@ def test_what_does_not_count_is_told_apart(place: Place, stand_in: DbtCloudStand
     assert len(runs_of(stand_in)) == 1 + len(runs)
 
 
+@pytest.mark.parametrize("ahead", [0.0, 90.0, -90.0])
 def test_upstreams_that_moved_while_it_ran_are_due_again(
-    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess, ahead: float
 ) -> None:
+    """Also where dbt Cloud's clock is not ours."""
+    stand_in.faults([{"action": "clock_skew", "seconds": ahead}])
     chain(place, stand_in)
     place.patch("assets", "stg", {"spec": {"automation": {"when": "Manual"}}})
+    time.sleep(1.5 if ahead else 0.0)  # a difference of clocks is known to the second
     run = stand_in.start_foreign(override={"seconds": 3.0})
     wait_for(lambda: stand_in.runs()[-1]["started_at"], what="it runs")
     time.sleep(0.1)

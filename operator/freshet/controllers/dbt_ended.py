@@ -7,7 +7,7 @@ attempt of ours.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from freshet.api.asset import Asset, Check, Consumed, Outcome
@@ -50,6 +50,8 @@ class Known:
     """The manifest's tests; None where there is no manifest."""
     find: Callable[[str], Asset | None]
     live: Callable[[str], datetime | None]
+    skew: timedelta = timedelta(0)
+    """How far the run's times are ahead of ours."""
     meant: frozenset[str] = frozenset()
     """The assets that it was for, where it is a run of ours."""
 
@@ -199,11 +201,17 @@ def _before(known: Known, asset: Asset) -> dict[str, Consumed]:
         upstream = known.find(name)
         built_in_run = known.version if known.built(name) else None
         version = foreign.consumed_version(
-            history=_history(upstream), started_at=known.run.started_at, built_in_run=built_in_run
+            history=_history(upstream), started_at=_started(known, upstream), built_in_run=built_in_run
         )
         if version is not None:
             seen[name] = Consumed(version=version, data_time=_data_time(known, name, version))
     return seen
+
+
+def _started(known: Known, upstream: Asset | None) -> datetime | None:
+    """When the run started, by the clock that the upstream's times are of."""
+    started, theirs = known.run.started_at, upstream is not None and upstream.kind == "DbtCloud"
+    return started if started is None or theirs else started - known.skew
 
 
 def _history(asset: Asset | None) -> list[tuple[str, datetime]]:

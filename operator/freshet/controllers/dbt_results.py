@@ -5,6 +5,7 @@ reconcilers through the inbox, as often as it takes until all have taken them in
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from freshet.api.asset import Asset
 from freshet.api.pipeline import DbtRun, Pipeline
@@ -32,6 +33,8 @@ class Results:
     complete: bool
     steps: StepResults | None = None
     missing: tuple[model.RunStep, ...] = ()
+    skew: timedelta = timedelta(0)
+    """How far the service's clock was ahead of ours when they were read."""
     untold: tuple[str, ...] = ()
     """Commands that left no results and whose words do not tell what they built."""
 
@@ -63,7 +66,8 @@ class Rewards:
             else:
                 missing += [it for it in run.run_steps or () if it.index == step]
         complete = len(pages) == len(steps)
-        return Results(complete=complete, steps=merge(pages) if pages else None, missing=tuple(missing))
+        merged = merge(pages) if pages else None
+        return Results(complete=complete, steps=merged, missing=tuple(missing), skew=client.skew)
 
     def completed(self, pipeline: Pipeline, run: model.Run, results: Results) -> Results:
         """Results that do not come any more are made up for by what the steps' commands and their ends say."""
@@ -106,6 +110,7 @@ class Rewards:
             pipeline=pipeline,
             run=run,
             steps=results.steps if results else None,
+            skew=results.skew if results else timedelta(0),
             now=self._world.clock.now(),
             tests=self._tests(pipeline),
             find=lambda name: self._world.cache.assets.get(Key("Asset", pipeline.namespace, name)),

@@ -7,7 +7,7 @@ started twice costs money, so whatever leaves its effect open is raised as Ambig
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -104,6 +104,11 @@ class DbtCloud:
 
     def __repr__(self) -> str:
         return f"DbtCloud({self._name})"
+
+    @property
+    def skew(self) -> timedelta:
+        """How far the service's clock is ahead of ours, by its newest answer."""
+        return self._send.skew
 
     async def __aenter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ import asyncio
 import ipaddress
 import logging
 from collections.abc import Callable, Generator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,6 +48,8 @@ class Transport:
         _quiet()
         self._budget, self._retry, self._on_request = budget, retry, on_request
         self._now, self._sleep = now, sleep
+        self.skew = timedelta(0)
+        """How far the service's clock was ahead of ours at the newest answer."""
         self._auth = _TokenAuth(token)
         self._http = httpx.AsyncClient(
             base_url=base_url,
@@ -148,6 +150,7 @@ class Transport:
                 body.write(chunk)
         finally:
             await response.aclose()
+        self.skew = answers.skew_of(response.headers.get("Date"), now=self._now())
         return answers.Reply(
             method=request.method,
             what=what,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from email.utils import formatdate
 from pathlib import Path
 
 from aiohttp import web
@@ -71,8 +72,12 @@ def build_app(options: Options) -> web.Application:
         await scheduler.executor.close()
         await webhooks.close()
 
+    async def date(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = formatdate(clock(), usegmt=True)
+
     injection = fault_injection(log=log, faults=faults, queue_limit=options.queue_limit)
     app = web.Application(middlewares=[injection, envelopes, authentication(options.token)], client_max_size=BODY_LIMIT)
+    app.on_response_prepare.append(date)
     app.add_routes([*api.routes(), *Admin(api=api, webhooks=webhooks, log=log).routes()])
     app.cleanup_ctx.append(run_service)
     return app
