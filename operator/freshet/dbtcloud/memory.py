@@ -54,6 +54,8 @@ class Memory:
     run: Run | None = None
     polled_at: datetime | None = None
     missing_since: datetime | None = None
+    missed_at: datetime | None = None
+    """When the service first, and last, said that there is no such run."""
     done_at: datetime | None = None
     cancelled_at: datetime | None = None
     fetches: int = 0
@@ -107,12 +109,12 @@ class Memory:
     def polled(self, run: Run, *, now: datetime) -> "Memory":
         """The run's newest state; it never goes back from its end."""
         done = self.done_at or (now if run.done else None)
-        return replace(self, run=run, polled_at=now, done_at=done, missing_since=None)
+        return replace(self, run=run, polled_at=now, done_at=done, missing_since=None, missed_at=None)
 
     def poll_missed(self, *, now: datetime, not_found: bool) -> "Memory":
         """Asking failed; `not_found` where the service said that there is no such run."""
         missing = (self.missing_since or now) if not_found else None
-        return replace(self, polled_at=now, missing_since=missing)
+        return replace(self, polled_at=now, missing_since=missing, missed_at=now if not_found else None)
 
     def unseen(self, *, now: datetime) -> "Memory":
         """Its end was not seen: nothing is known of it that was not known before."""

@@ -152,7 +152,9 @@ def _follow(run_id: int, *, memory: Memory, now: datetime, settings: Settings, c
     """The run is known: to its end, and its results home."""
     if memory.done_at is not None:
         return _collect(run_id, memory=memory, now=now, settings=settings)
-    if memory.missing_since is not None and now - memory.missing_since >= settings.lost_after:
+    missing, still = memory.missing_since, memory.missed_at
+    # Only what the service says counts: a process that slept asks once more.
+    if missing is not None and still is not None and still - missing >= settings.lost_after:
         return Abandon(reason="RunNotFound", message=f"dbt Cloud does not know run {run_id} any more")
     asked = memory.cancelled_at
     if cancel is not None and memory.polled_at is not None and (asked is None or now - asked >= settings.cancel_again):

@@ -176,6 +176,9 @@ def test_a_run_is_cancelled_and_asked_again_until_it_ends() -> None:
 def test_a_run_that_is_gone_is_given_up_in_the_end() -> None:
     memory = Memory().seen(SENT, now=NOW).poll_missed(now=NOW, not_found=True)
     assert isinstance(next_action(SENT, memory), Wait)
+    assert isinstance(next_action(SENT, memory, at=NOW + TIMES.lost_after), Poll), "a process that slept asks once more"
+    unanswered = memory.unseen(now=NOW + TIMES.lost_after)
+    assert isinstance(next_action(SENT, unanswered, at=NOW + TIMES.lost_after), Wait)
     memory = memory.poll_missed(now=NOW + TIMES.lost_after, not_found=True)
     assert next_action(SENT, memory, at=NOW + TIMES.lost_after) == Abandon(
         reason="RunNotFound", message="dbt Cloud does not know run 70 any more"
