@@ -4,10 +4,10 @@ nullable, but the service sends null for what is not there yet, so null is allow
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import pytest
+from tests.parts.local.openapi import STATUS, holds
 from tests.support.dbtcloud import DbtCloudStandIn
 
 ROOT = "/api/v2/accounts/1"
@@ -40,21 +40,7 @@ TRIGGER = {
     "boolean": "generate_docs_override",
     "array": "steps_override",
 }
-STATUS = {"integer": "code", "boolean": "is_success", "string": "user_message developer_message"}
 RETRY_REASONS = {"RETRY_UNSUPPORTED_CMD", "RETRY_UNSUPPORTED_VERSION", "RETRY_NOT_LATEST_RUN", "RETRY_NOT_FAILED_RUN"}
-REQUIRED = {
-    "id",
-    "created_at",
-    "updated_at",
-    "status",
-    "href",
-    "run_id",
-    "index",
-    "name",
-    "cause",
-    "code",
-    "is_success",
-}
 BODY: dict[str, Any] = {
     "cause": "a test", "git_sha": "0" * 40, "git_branch": "main", "azure_pull_request_id": 1,
     "github_pull_request_id": 2, "gitlab_merge_request_id": 3, "non_native_pull_request_id": 4, "schema_override": "s",
@@ -68,24 +54,6 @@ BODY: dict[str, Any] = {
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DbtCloudStandIn]:
     with DbtCloudStandIn(folder=tmp_path_factory.mktemp("schema"), executor="scripted", graph=GRAPH) as stand_in:
         yield stand_in
-
-
-def is_a(value: Any, kind: str) -> bool:
-    """Is it of that kind of the document?"""
-    if kind == "time":
-        return isinstance(value, str) and bool(datetime.fromisoformat(value))
-    if kind == "integer":
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, {"string": str, "boolean": bool, "array": list, "object": dict}[kind])
-
-
-def holds(answer: dict[str, Any], facts: dict[str, str]) -> None:
-    """Each field is there and of its kind, null only where nothing is known yet."""
-    for kind, names in facts.items():
-        for name in names.split():
-            assert name in answer, name
-            value = answer[name]
-            assert is_a(value, kind) or (value is None and name not in REQUIRED), f"{name} is {value!r}, not a {kind}"
 
 
 def finished(cloud: DbtCloudStandIn, body: dict[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from freshet.local.dbtcloud.listing import page, parse_related, parse_run_query
 from freshet.local.dbtcloud.model import Run, Step
 from freshet.local.dbtcloud.scheduler import Scheduler
 from freshet.local.dbtcloud.service import Service
+from freshet.local.dbtcloud.things import account_view, environment_view, job_view, related_job_view
 from freshet.local.dbtcloud.trigger import parse_trigger
-from freshet.local.dbtcloud.views import account_view, environment_view, job_view, run_view, step_view, trigger_view
+from freshet.local.dbtcloud.views import run_view, step_view, trigger_view
 
 __all__ = ["Api"]
 
@@ -146,7 +147,7 @@ class Api:
         if "trigger" in related:
             view["trigger"] = trigger_view(run)
         if "job" in related:
-            view["job"] = job_view(self.service.job(run.job_id), account_id=account)
+            view["job"] = related_job_view(self.service.job(run.job_id), account_id=account)
         if "environment" in related:
             view["environment"] = environment_view(self.service.environment(run.environment_id), account_id=account)
         if related & PARTS:

@@ -1,12 +1,12 @@
-"""Runs, jobs, environments and accounts as the API shows them: every key that the real service sends."""
+"""Runs, their triggers and steps as the API shows them: every key that the real service sends."""
 
 from typing import Any
 
 from freshet.local.dbtcloud.listing import DBT_VERSION, PROJECT
-from freshet.local.dbtcloud.model import Environment, Job, Run, Status, Step, Trigger
-from freshet.local.dbtcloud.times import clock_text, iso_text, span_text
+from freshet.local.dbtcloud.model import Run, Status, Step, Trigger
+from freshet.local.dbtcloud.times import clock_text, span_text
 
-__all__ = ["account_view", "environment_view", "job_view", "run_view", "step_view", "trigger_view"]
+__all__ = ["run_view", "step_view", "trigger_view"]
 
 
 def run_view(run: Run, *, account_id: int, base_url: str, now: float, retry_reason: str | None) -> dict[str, Any]:
@@ -123,84 +123,4 @@ def step_view(step: Step, *, run: Run, account_id: int, now: float, logs: str | 
         "duration": span_text(seconds),
         "duration_humanized": _humanized(seconds),
         "run_step_command": step.command and {"run_step_id": step.id, "dbt_command": step.command},
-    }
-
-
-def job_view(job: Job, *, account_id: int) -> dict[str, Any]:
-    """A job's definition."""
-    triggers = {"github_webhook": False, "git_provider_webhook": False, "schedule": False, "on_merge": False}
-    return {
-        "execution": {"timeout_seconds": job.timeout_seconds},
-        "generate_docs": job.generate_docs,
-        "run_generate_sources": job.run_generate_sources,
-        "run_compare_changes": False,
-        "run_lint": False,
-        "errors_on_lint_failure": True,
-        "id": job.id,
-        "account_id": account_id,
-        "project_id": PROJECT,
-        "environment_id": job.environment_id,
-        "name": job.name,
-        "description": "",
-        "dbt_version": None,
-        "raw_dbt_version": None,
-        "created_at": iso_text(job.created_at),
-        "updated_at": iso_text(job.created_at),
-        "execute_steps": job.execute_steps,
-        "state": 1,
-        "deactivated": job.deactivated,
-        "run_failure_count": job.run_failure_count,
-        "deferring_job_definition_id": None,
-        "deferring_environment_id": job.deferring_environment_id,
-        "lifecycle_webhooks": False,
-        "lifecycle_webhooks_url": None,
-        "triggers": triggers,
-        "settings": {"threads": job.threads, "target_name": job.target_name},
-        "schedule": None,
-        "is_deferrable": False,
-        "job_type": job.job_type,
-        "triggers_on_draft_pr": False,
-        "job_completion_trigger_condition": None,
-        "generate_sources": job.run_generate_sources,
-        "next_run": None,
-        "next_run_humanized": None,
-    }
-
-
-def environment_view(environment: Environment, *, account_id: int) -> dict[str, Any]:
-    """An environment."""
-    return {
-        "id": environment.id,
-        "account_id": account_id,
-        "project_id": PROJECT,
-        "name": environment.name,
-        "type": "deployment",
-        "deployment_type": environment.deployment_type,
-        "dbt_version": DBT_VERSION,
-        "raw_dbt_version": DBT_VERSION,
-        "connection_id": 1,
-        "credentials_id": 1,
-        "use_custom_branch": False,
-        "custom_branch": None,
-        "supports_docs": True,
-        "state": 1,
-        "created_at": iso_text(environment.created_at),
-        "updated_at": iso_text(environment.created_at),
-    }
-
-
-def account_view(*, account_id: int, queue_limit: int, created_at: float) -> dict[str, Any]:
-    """The account."""
-    return {
-        "id": account_id,
-        "name": "Kaizen Wars",
-        "state": 1,
-        "plan": "enterprise",
-        "run_slots": 5,
-        "queue_limit": queue_limit,
-        "run_duration_limit_seconds": 86400,
-        "locked": False,
-        "lock_reason": None,
-        "created_at": iso_text(created_at),
-        "updated_at": iso_text(created_at),
     }
