@@ -38,6 +38,13 @@ rows = dlt.resource(pyarrow.csv.open_csv(path), name="events", write_disposition
 pipeline.run(rows).raise_on_failed_jobs()
 """
 """What dlt alone does: record batches from pyarrow into its databricks destination."""
+STAGES = {
+    "of that: Python": "pass",
+    "of that: Python, DuckDB, Arrow": "import duckdb, pyarrow.csv",
+    "of that: Python, DuckDB, Arrow, dlt": "import duckdb, pyarrow.csv, dlt",
+    "of that: all imports of a load": "import freshet.workloads.ingest, freshet.workloads.load, dlt",
+}
+"""Where the time of a small file goes: processes that only import."""
 TYPES = {
     "event_id": "BIGINT",
     "player_id": "VARCHAR",
@@ -84,6 +91,8 @@ def measure(folder: Path, *, rows: int, rounds: int) -> dict[str, float]:
     show("freshet ingest, merge by key, csv.schema", rows, [one[3] for one in big])
     large = show(f"freshet ingest, {rows * 4:,} rows", rows * 4, [ingest(folder, files[rows * 4], schema=TYPES)])
     small = show(f"freshet ingest, {SMALL:,} rows", SMALL, [ingest(folder, files[SMALL]) for _ in range(rounds)])
+    for what, code in STAGES.items():
+        show(what, 0, [run([sys.executable, "-c", code], folder) for _ in range(rounds)])
     ours, dlts = databricks(folder, files[rows], rows=rows, rounds=rounds)
     again = show("freshet ingest, unchanged", SMALL, [ingest(folder, files[SMALL], fresh=False) for _ in range(rounds)])
     return {
