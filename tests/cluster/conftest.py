@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from tests.support.dbt_place import FAST, OFTEN
-from tests.support.dbtcloud import assert_hidden
 from tests.support.freshet_objects import Place
 from tests.support.kube import get_object, list_objects
 from tests.support.node import NodeProcess
 from tests.support.operator import OperatorProcess, running
+from tests.support.secrecy import assert_hidden, left_by_pods
 from tests.support.waiting import wait_for
 
 from freshet.local.cluster_install import apply_crds, apply_rbac
@@ -61,9 +61,22 @@ def namespace(cluster: LocalCluster) -> Iterator[str]:
 
     wait_for(account, what=f"ServiceAccount default in {name}")
     yield name
-    for kind in ("assets", "pipelines", "events"):
-        assert_hidden(json.dumps(list_objects(cluster, kind, namespace=name)), where=f"{kind} of {name}")
-    cluster.http.delete(f"/api/v1/namespaces/{name}")
+    try:
+        assert_nothing_shows(cluster, name)
+    finally:
+        cluster.http.delete(f"/api/v1/namespaces/{name}")
+
+
+def assert_nothing_shows(cluster: LocalCluster, namespace: str) -> None:
+    """No secret in what anybody may read: objects, Events, statuses, and what the pods printed and left."""
+    for kind in ("assets", "pipelines", "events", "cronjobs", "jobs"):
+        assert_hidden(json.dumps(list_objects(cluster, kind, namespace=namespace)), where=f"{kind} of {namespace}")
+    for pod in list_objects(cluster, "pods", namespace=namespace):
+        name = pod["metadata"]["name"]
+        assert_hidden(json.dumps(pod), where=f"pod {name}")
+        for node in cluster.kubeconfig.parent.glob("node-*"):
+            for left in left_by_pods(node, uid=pod["metadata"]["uid"]):
+                assert_hidden(left.read_text(errors="replace"), where=f"{left.name} of pod {name}")
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +85,7 @@ def node(cluster: LocalCluster, tmp_path_factory: pytest.TempPathFactory) -> Ite
     agent = NodeProcess(kubeconfig=cluster.kubeconfig, folder=tmp_path_factory.mktemp("node"))
     yield agent.start()
     agent.stop()
+    assert_hidden(agent.log(), where="the node's log")
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from tests.support.dbt_place import add_dbt_pipeline, add_model
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.operator import OperatorProcess
+from tests.support.secrecy import WEBHOOK_KEY
 from tests.support.waiting import wait_for
 
 
@@ -24,7 +25,7 @@ def stand_in(tmp_path: Path) -> Iterator[DbtCloudStandIn]:
         yield running
 
 
-def deliver(operator: OperatorProcess, place: Place, body: bytes, *, secret: str = "hook-key") -> httpx.Response:
+def deliver(operator: OperatorProcess, place: Place, body: bytes, *, secret: str = WEBHOOK_KEY) -> httpx.Response:
     """POST it, signed."""
     signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     url = f"http://127.0.0.1:{operator.port_file.read_text()}/webhooks/dbt-cloud/{place.namespace}/shop"
@@ -41,7 +42,7 @@ def event(number: int, *, at: datetime | None = None, **data: str) -> bytes:
 def test_a_webhook_wakes_the_poller_and_forged_ones_are_counted(
     place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
 ) -> None:
-    place.add_secret("hook", webhook="hook-key")
+    place.add_secret("hook", webhook=WEBHOOK_KEY)
     add_dbt_pipeline(place, stand_in, webhookSecretRef={"name": "hook"})
     place.add_asset("raw")
     add_model(place, "stg", model="stg", upstreams=["raw"])
@@ -49,7 +50,7 @@ def test_a_webhook_wakes_the_poller_and_forged_ones_are_counted(
     place.wait_status("stg", state="Fresh")
     wait_for(lambda: place.get("pipelines", "shop")["status"]["dbtCloud"].get("cursor"), what="runs are counted")
     url = f"http://127.0.0.1:{dbt_operator.port_file.read_text()}/webhooks/dbt-cloud/{place.namespace}/shop"
-    stand_in.webhook(url=url, secret="hook-key", duplicate=1)
+    stand_in.webhook(url=url, secret=WEBHOOK_KEY, duplicate=1)
     run = stand_in.start_foreign(cause="nightly")
     place.wait_status("stg", version=str(run["id"]))
     wait_for(lambda: len(stand_in.deliveries()) == 4, what="started and completed, each twice")

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 from tests.support.freshet_objects import Place
+from tests.support.secrecy import DATABRICKS_TOKEN
 
 from freshet.local.databricks.server import HTTP_PATH, DatabricksServer
 
 pytestmark = pytest.mark.usefixtures("node", "everywhere")
 ASLEEP = {"action": "status", "statement": "OPEN SESSION", "status": 503, "retryAfter": 1, "times": None}
 BRICKS = {"databricks": {"schema": "shop", "catalog": "main", "secretRef": {"name": "bricks"}}}
-TOKEN = "dapi-of-the-test"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabricksServer]:
-    with DatabricksServer(state=tmp_path_factory.mktemp("databricks"), token=TOKEN) as started:
+    with DatabricksServer(state=tmp_path_factory.mktemp("databricks"), token=DATABRICKS_TOKEN) as started:
         yield started
 
 
@@ -40,7 +40,7 @@ def test_a_warehouse_that_starts_is_the_reason_while_it_is_waited_for(
     place: Place, server: DatabricksServer, work: dict[str, Any]
 ) -> None:
     server.faults.add(json.dumps([ASLEEP]).encode())
-    place.add_secret("bricks", host=server.url, httpPath=HTTP_PATH, token=TOKEN)
+    place.add_secret("bricks", host=server.url, httpPath=HTTP_PATH, token=DATABRICKS_TOKEN)
     place.add_pipeline(**work)
     for name in ("orders", "tables"):
         status = place.wait_status(name, lambda it: "WaitingForWarehouse" in it.get("reason", ""), timeout=60)
@@ -59,7 +59,10 @@ def test_a_warehouse_that_starts_is_the_reason_while_it_is_waited_for(
     ("secret", "words"),
     [
         ({"token": "wrong-token"}, "AuthenticationFailed: Databricks at 127.0.0.1"),
-        ({"clientId": TOKEN, "clientSecret": "wrong-token"}, "AuthenticationFailed: Databricks at 127.0.0.1"),
+        (
+            {"clientId": DATABRICKS_TOKEN, "clientSecret": "wrong-token"},
+            "AuthenticationFailed: Databricks at 127.0.0.1",
+        ),
         ({}, "CredentialsMissing: The Databricks Secret lacks token (or clientId and clientSecret): add it"),
         (None, "CredentialsMissing: The Databricks Secret lacks host, httpPath, token"),
     ],

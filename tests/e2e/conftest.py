@@ -31,3 +31,4 @@ def demo(tmp_path: Path) -> Iterator[DemoFactory]:
     for each in started:
         each.kill()
         each.assert_nothing_runs()
+        each.assert_nothing_shows()

@@ -1,5 +1,6 @@
 """The demo as a person starts it: a command, its output, kubectl by the exports that it prints, and its end."""
 
+import json
 import os
 import re
 import signal
@@ -10,7 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.support.process import die_with_parent
+from tests.support.secrecy import assert_hidden, left_by_pods, remember
 from tests.support.waiting import wait_for
+
+from freshet.local.paths import checkout
 
 __all__ = ["Demo"]
 
@@ -90,6 +94,30 @@ class Demo:
                 if command and ours:
                     found[int(entry.name)] = command
         return found
+
+    def assert_nothing_shows(self) -> None:
+        """No secret in what it printed and logged, nor in what the pods printed and left; the stand-ins know theirs."""
+        self._remember()
+        logs = [self.folder / "logs" / f"{name}.log" for name in ("operator", "node")]
+        left = [path for node in self.folder.glob("cluster/node-*") for path in left_by_pods(node)]
+        for path in (self._output, *(path for path in (*logs, *left) if path.exists())):
+            assert_hidden(path.read_text(errors="replace"), where=str(path.relative_to(self.folder.parent)))
+
+    def assert_nothing_tells(self, *, metrics: str) -> None:
+        """No secret in any object but Secrets, nor in the metrics at that address, while it runs."""
+        assert self._remember(), "the example's Secret is there"
+        objects = self.shell("kubectl get -A -o json assets,pipelines,events,cronjobs,jobs,pods")
+        assert json.loads(objects)["items"]
+        assert_hidden(objects, where="an object")
+        assert_hidden(self.shell(f"curl -sf --noproxy '*' {metrics}"), where="a metric")
+
+    def _remember(self) -> int:
+        """The token that this demo has made; how many files have it (none before the example is applied)."""
+        texts = {file.read_text() for file in self.folder.glob("manifests/overlays/*/secrets.env")}
+        made = texts - {file.read_text() for file in checkout().glob("manifests/overlays/*/secrets.env")}
+        for text in made:
+            remember("the demo's token", text.partition("=")[2].strip())
+        return len(made)
 
     def assert_nothing_runs(self) -> None:
         """A process that was killed needs a moment to go."""

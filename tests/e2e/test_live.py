@@ -35,6 +35,7 @@ def test_a_person_watches_it_become_stale_and_loads_again(demo: DemoFactory, tmp
     assert page
     assert "<title>freshet lineage</title>" in shown.shell(f"curl -sf --noproxy '*' {page[1]}")
     assert f'asset="{SOURCE}"' in shown.shell(f"curl -sf --noproxy '*' {metrics[1]} | grep ^freshet_asset_state")
+    shown.assert_nothing_tells(metrics=metrics[1])
     assert shown.interrupt() == 0, shown.output()
     assert "nothing is left running" in shown.output()
     shown.assert_nothing_runs()

@@ -14,17 +14,16 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tests.support.process import die_with_parent
+from tests.support.secrecy import AZURE_KEY
 from tests.support.waiting import wait_for
 
 from freshet.local.build_once import one_at_a_time, silent
 from freshet.local.build_ui import Node, run, tools
 from freshet.local.paths import cache_folder
 
-__all__ = ["ACCOUNT", "KEY", "connection_string", "running_azurite", "sas_token"]
+__all__ = ["ACCOUNT", "connection_string", "running_azurite", "sas_token"]
 
 ACCOUNT = "devstoreaccount1"
-KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-"""Azurite's own, which everybody knows."""
 SOURCES = Path(__file__).parents[1] / "azurite"
 MADE_OF = ("package.json", "package-lock.json", ".npmrc")
 NEVER = ("--inMemoryPersistence", "--silent", "--disableTelemetry", "--skipApiVersionCheck")
@@ -52,7 +51,7 @@ def running_azurite() -> Iterator[str]:
         process.wait(30)
 
 
-def connection_string(address: str, *, key: str = KEY) -> str:
+def connection_string(address: str, *, key: str = AZURE_KEY) -> str:
     """As Azure's portal shows one."""
     place = f"BlobEndpoint=http://{address}/{ACCOUNT};"
     return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={key};{place}"
@@ -63,7 +62,7 @@ def sas_token(permissions: str) -> str:
     fields = {"sp": permissions, "ss": "b", "srt": "sco", "st": "", "se": "2099-01-01T00:00:00Z"}
     more = {"sip": "", "spr": "https,http", "sv": "2020-08-04", "ses": ""}
     text = "\n".join([ACCOUNT, *fields.values(), *more.values()])
-    signed = base64.b64encode(hmac.new(base64.b64decode(KEY), text.encode(), hashlib.sha256).digest()).decode()
+    signed = base64.b64encode(hmac.new(base64.b64decode(AZURE_KEY), text.encode(), hashlib.sha256).digest()).decode()
     given = {**fields, **more, "sig": signed}
     return "&".join(f"{name}={quote(value, safe='')}" for name, value in given.items() if value)
 

@@ -9,23 +9,15 @@ from typing import Any, Literal, Self, TypeVar
 
 import httpx
 from tests.support.process import FreshetProcess
+from tests.support.secrecy import DBT_CLOUD_TOKEN
 
-__all__ = ["TOKEN", "DbtCloudStandIn", "assert_hidden"]
-
-TOKEN = "stand-in-token"
-"""What every stand-in takes unless told otherwise: no log, Event, status or metric may ever show it."""
+__all__ = ["DbtCloudStandIn"]
 
 T = TypeVar("T")
 
 PROJECT = Path(__file__).parents[2] / "data" / "dbt"
 START_SECONDS = 30.0
 RUN_SECONDS = 120.0
-
-
-def assert_hidden(text: str, *, where: str) -> None:
-    """The token is not in it."""
-    at = text.find(TOKEN)
-    assert at < 0, f"the dbt Cloud token shows in {where}: …{text[max(0, at - 200) : at + 50]}…"
 
 
 class DbtCloudStandIn:
@@ -43,7 +35,7 @@ class DbtCloudStandIn:
         graph: dict[str, Any] | None = None,
         project: Path = PROJECT,
         warehouse: Path | None = None,
-        token: str = TOKEN,
+        token: str = DBT_CLOUD_TOKEN,
         account: int = 1,
         job: int = 1,
         options: tuple[str, ...] = (),

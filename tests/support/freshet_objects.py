@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.support.kube import Object, condition, create, get_object, list_objects, merge_patch
 from tests.support.operator import OperatorProcess
+from tests.support.secrecy import SHORTEST, remember
 from tests.support.waiting import wait_for
 
 from freshet.api import names
@@ -22,6 +23,8 @@ __all__ = ["NOWHERE", "Place", "load_result", "stamp", "user_job"]
 
 NOWHERE = {"freshet.dev/tests": "no-such-node"}
 POD_SECONDS = 20.0
+OPEN = ("host", "httpPath", "clientId")
+"""What a Secret holds that is none: sentences name it."""
 
 
 def stamp(at: datetime | None = None) -> str:
@@ -70,7 +73,10 @@ class Place:
         return create(self.cluster, "pipelines", namespace=self.namespace, body=_manifest("Pipeline", name, body))
 
     def add_secret(self, name: str, **texts: str) -> None:
-        """Create a Secret."""
+        """Create a Secret, whose values except places and names nothing may show."""
+        for key, text in texts.items():
+            if key not in OPEN and len(text) >= SHORTEST:
+                remember(f"{key} of Secret {name}", text)
         body = {"metadata": {"name": name}, "stringData": texts}
         create(self.cluster, "secrets", namespace=self.namespace, body=body)
 

@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from gcp_storage_emulator.server import create_server
+from tests.support.secrecy import remember
 
 __all__ = ["Gcs", "running_gcs", "service_account"]
 
@@ -53,6 +54,7 @@ def service_account(private: rsa.RSAPrivateKey) -> str:
     """A key file as Google's console gives it."""
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     pem = private.private_bytes(*form).decode()
+    remember("the key of a GCS service account", pem)
     account = {"type": "service_account", "client_email": "loader@p.iam.gserviceaccount.com", "private_key": pem}
     return json.dumps({**account, "private_key_id": "1", "token_uri": "https://oauth2.invalid/token"})
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
-from tests.support.dbtcloud import assert_hidden
 from tests.support.process import FreshetProcess
+from tests.support.secrecy import assert_hidden
 from tests.support.waiting import wait_for
 
 __all__ = ["OperatorProcess", "running"]
@@ -74,7 +74,7 @@ class OperatorProcess(FreshetProcess):
 
 @contextmanager
 def running(*, kubeconfig: Path, folder: Path, **options: Any) -> Iterator[OperatorProcess]:
-    """A ready operator that ends with the block. The dbt Cloud token must show neither in its metrics nor its log."""
+    """A ready operator that ends with the block. Its metrics and its log show no secret."""
     process = OperatorProcess(kubeconfig=kubeconfig, folder=folder, **options)
     try:
         yield process.start()

@@ -15,11 +15,11 @@ from typing import Any
 import psycopg2
 from tests.support.debian import install
 from tests.support.process import die_with_parent
+from tests.support.secrecy import POSTGRES_PASSWORD
 from tests.support.waiting import wait_for
 
-__all__ = ["PASSWORD", "PostgresServer", "postgres"]
+__all__ = ["PostgresServer", "postgres"]
 
-PASSWORD = "geheim-of-the-tests"
 USER = "freshet"
 FAST = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
 
@@ -29,7 +29,7 @@ class PostgresServer:
 
     def __init__(self, *, port: int) -> None:
         self.address = f"127.0.0.1:{port}"
-        self.url = f"postgresql://{USER}:{PASSWORD}@{self.address}/postgres"
+        self.url = f"postgresql://{USER}:{POSTGRES_PASSWORD}@{self.address}/postgres"
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """The rows of a statement; none where it has none."""
@@ -60,7 +60,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 def _init(programs: Path, folder: Path, account: str | None) -> None:
     password = folder / "password"
-    password.write_text(PASSWORD)
+    password.write_text(POSTGRES_PASSWORD)
     command = [programs / "initdb", "-D", folder / "data", "-U", USER, "-A", "scram-sha-256", "--pwfile", password]
     command += ["--no-sync", "--locale=C.UTF-8", "-E", "UTF8"]
     done = subprocess.run(command, user=account, capture_output=True, text=True, check=False, cwd="/")

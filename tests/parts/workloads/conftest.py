@@ -10,8 +10,10 @@ from typing import Any
 import duckdb
 import msgspec
 import pytest
-from tests.parts.workloads.lake import TOKEN, Lake, environ_of
+from tests.parts.workloads.lake import Lake, environ_of
+from tests.parts.workloads.telling import telling
 from tests.support.postgres import PostgresServer, postgres
+from tests.support.secrecy import DATABRICKS_TOKEN
 
 from freshet.local.databricks.server import DatabricksServer
 from freshet.workloads.command import now
@@ -45,7 +47,8 @@ class World:
         return {**found, **more}
 
     def load(self, *, last: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
-        return load(spec=msgspec.convert(self.spec(**spec), IngestSpec), last=last or {}, started=now())
+        with telling() as told:
+            return told(load(spec=msgspec.convert(self.spec(**spec), IngestSpec), last=last or {}, started=now()))
 
     def rows(self, query: str = "FROM kw.raw ORDER BY ALL") -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.path)) as con:
@@ -70,7 +73,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 @pytest.fixture(scope="session")
 def databricks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabricksServer]:
-    with DatabricksServer(state=tmp_path_factory.mktemp("databricks"), token=TOKEN) as server:
+    with DatabricksServer(state=tmp_path_factory.mktemp("databricks"), token=DATABRICKS_TOKEN) as server:
         yield server
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tests.parts.workloads.telling import telling
+from tests.support.secrecy import DATABRICKS_TOKEN
 
 from freshet.local.databricks.names import quoted
 from freshet.local.databricks.server import HTTP_PATH, DatabricksServer
@@ -13,9 +15,7 @@ from freshet.workloads.command import now
 from freshet.workloads.load import load
 from freshet.workloads.spec import IngestSpec
 
-__all__ = ["TOKEN", "Lake", "environ_of"]
-
-TOKEN = "dapi-of-the-test"
+__all__ = ["Lake", "environ_of"]
 
 
 def environ_of(server: DatabricksServer) -> dict[str, str]:
@@ -23,7 +23,7 @@ def environ_of(server: DatabricksServer) -> dict[str, str]:
     return {
         "DATABRICKS_SERVER_HOSTNAME": server.url,
         "DATABRICKS_HTTP_PATH": HTTP_PATH,
-        "DATABRICKS_TOKEN": TOKEN,
+        "DATABRICKS_TOKEN": DATABRICKS_TOKEN,
     }
 
 
@@ -54,7 +54,8 @@ class Lake:
         }
 
     def load(self, *, last: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
-        return load(spec=msgspec.convert(self.spec(**spec), IngestSpec), last=last or {}, started=now())
+        with telling() as told:
+            return told(load(spec=msgspec.convert(self.spec(**spec), IngestSpec), last=last or {}, started=now()))
 
     def query(self, text: str) -> list[tuple[Any, ...]]:
         """In DuckDB's words; ``{raw}`` and the like stand for tables of the schema."""

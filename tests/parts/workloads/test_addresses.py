@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from tests.parts.workloads.conftest import World
+from tests.support.secrecy import S3_KEY
 
 from freshet.workloads.errors import WorkloadError
 
@@ -174,7 +175,7 @@ def bucket(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     for name, value in {
         "AWS_ENDPOINT_URL": server.url,
         "AWS_ACCESS_KEY_ID": "id",
-        "AWS_SECRET_ACCESS_KEY": "key",
+        "AWS_SECRET_ACCESS_KEY": S3_KEY,
         "AWS_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }.items():

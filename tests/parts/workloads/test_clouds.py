@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.parts.workloads.conftest import World
-from tests.support.azurite import ACCOUNT, KEY, connection_string, running_azurite, sas_token
+from tests.support.azurite import ACCOUNT, connection_string, running_azurite, sas_token
 from tests.support.gcs import Gcs, running_gcs, service_account
+from tests.support.secrecy import AZURE_KEY
 
 from freshet.workloads import remote
 from freshet.workloads.clouds import azure_options, bucket
@@ -156,7 +157,7 @@ def test_credentials_that_are_refused_are_a_sentence(
 
 
 @pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize("credentials", [{"AccountKey": KEY}, {"SharedAccessSignature": sas_token("rl")}])
+@pytest.mark.parametrize("credentials", [{"AccountKey": AZURE_KEY}, {"SharedAccessSignature": sas_token("rl")}])
 def test_azure_takes_a_key_or_a_token(
     world: World, azurite: str, credentials: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

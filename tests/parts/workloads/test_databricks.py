@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.parts.workloads.lake import TOKEN, Lake
+from tests.parts.workloads.lake import Lake
+from tests.parts.workloads.telling import telling
+from tests.support.secrecy import DATABRICKS_CLIENT_SECRET
 
 from freshet.workloads.count import count_rows
 from freshet.workloads.databricks_incoming import split
@@ -37,7 +39,9 @@ TYPES = {
 
 def count(lake: Lake, relation: str, **more: Any) -> dict[str, Any]:
     warehouse = {"databricks": {"schema": lake.schema, "catalog": "main"}}
-    return dict(count_rows(msgspec.convert({"warehouse": warehouse, "relation": relation, **more}, CountSpec)))
+    with telling() as told:
+        spec = msgspec.convert({"warehouse": warehouse, "relation": relation, **more}, CountSpec)
+        return told(dict(count_rows(spec)))
 
 
 def test_every_type_arrives_exactly_and_stays_what_it_is(lake: Lake) -> None:
@@ -155,8 +159,8 @@ def test_wrong_credentials_are_one_sentence(lake: Lake, monkeypatch: pytest.Monk
 
 def test_oauth_from_machine_to_machine(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABRICKS_TOKEN")
-    monkeypatch.setenv("DATABRICKS_CLIENT_ID", TOKEN)
-    monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", TOKEN)
+    monkeypatch.setenv("DATABRICKS_CLIENT_ID", DATABRICKS_CLIENT_SECRET)
+    monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", DATABRICKS_CLIENT_SECRET)
     lake.write("id,v\n1,a\n")
     assert lake.load()["rows"] == 1
     assert count(lake, "raw")["rows"] == 1
@@ -216,4 +220,4 @@ def test_a_load_and_a_count_as_the_processes_that_pods_run(lake: Lake) -> None:
         )
         assert found.returncode == 0, found.stderr
         assert json.loads(found.stdout)["rows"] == 2
-        assert TOKEN not in found.stdout + found.stderr
+        assert DATABRICKS_CLIENT_SECRET not in found.stdout + found.stderr

@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 import psycopg2
 import pytest
-from tests.support.postgres import PASSWORD, PostgresServer
+from tests.parts.workloads.telling import telling
+from tests.support.postgres import PostgresServer
+from tests.support.secrecy import POSTGRES_PASSWORD
 
 from freshet.workloads import dlt_destination, dlt_rows, dlt_warehouse
 from freshet.workloads.columns import Column
@@ -49,11 +51,13 @@ class Place:
             "write": {"disposition": "append"},
             **more,
         }
-        return load(spec=msgspec.convert(spec, IngestSpec), last={}, started=now())
+        with telling() as told:
+            return told(load(spec=msgspec.convert(spec, IngestSpec), last={}, started=now()))
 
     def count(self, relation: str, *, destination: str = "postgres", **more: Any) -> Any:
         spec = {"warehouse": self.warehouse(destination), "relation": relation, **more}
-        return count_rows(msgspec.convert(spec, CountSpec))
+        with telling() as told:
+            return told(count_rows(msgspec.convert(spec, CountSpec)))
 
     def rows(self, columns: str = "id, v", table: str = "raw") -> list[tuple[Any, ...]]:
         return self.server.query(f"SELECT {columns} FROM {self.schema}.{table} ORDER BY 1")
@@ -307,7 +311,7 @@ def test_what_is_wrong_with_the_settings_is_a_sentence(
         assert (caught.value.reason, caught.value.message.count("\n")) == (reason, 0)
         assert words in caught.value.message
         assert "wrong" not in caught.value.message
-        assert PASSWORD not in caught.value.message
+        assert POSTGRES_PASSWORD not in caught.value.message
 
 
 def test_types_that_dlt_lacks_are_refused() -> None:

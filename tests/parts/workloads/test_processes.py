@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 from tests.parts.workloads.conftest import World
+from tests.support.secrecy import assert_hidden
 
 LIMIT_SECONDS = 120
 MERGE = {"disposition": "merge", "primaryKey": ["id"]}
@@ -40,7 +41,8 @@ class Workload:
         )
 
     def end(self) -> tuple[int, dict[str, Any], str]:
-        _, err = self.process.communicate(timeout=LIMIT_SECONDS)
+        out, err = self.process.communicate(timeout=LIMIT_SECONDS)
+        assert_hidden(out + err + self.log.read_text(), where="a workload's log or result")
         return self.process.returncode, self.result(), err
 
     def result(self) -> dict[str, Any]:
