@@ -3,22 +3,26 @@
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.dbt_place import FAST, OFTEN
+from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import get_object, list_objects
 from tests.support.node import NodeProcess
 from tests.support.operator import OperatorProcess, running
 from tests.support.secrecy import assert_hidden, left_by_pods
+from tests.support.tripwire import Tripwire
 from tests.support.waiting import wait_for
 
 from freshet.local.cluster_install import apply_crds, apply_rbac
 from freshet.local.controlplane import LocalCluster, build, progress_bar
 
 OperatorFactory = Callable[..., OperatorProcess]
+Tripped = Callable[..., tuple[OperatorProcess, Tripwire]]
 
 LONG = ("test_operator_dbt_kills", "test_dbt_bad_days", "test_operator_kills", "test_dbt_discovery_scale")
 
@@ -109,6 +113,27 @@ def operator_factory(operator_kubeconfig: Path, namespace: str, tmp_path: Path) 
     for process in made:
         process.kill()
         assert_hidden(process.log(), where="the operator's log")
+
+
+@pytest.fixture
+def tripped(operator_factory: OperatorFactory, operator_kubeconfig: Path, tmp_path: Path) -> Iterator[Tripped]:
+    """Makes an operator that is not started yet, and the way to the API server on which it can be killed."""
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> tuple[OperatorProcess, Tripwire]:
+            wire = Tripwire(kubeconfig=operator_kubeconfig, folder=tmp_path, kill=lambda: operator.kill())
+            operator = operator_factory(kubeconfig=stack.enter_context(wire).kubeconfig, **options)
+            return operator, wire
+
+        yield make
+
+
+@pytest.fixture
+def stand_in(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DbtCloudStandIn]:
+    """A dbt Cloud of the test's own; its runs are made up from the file's GRAPH, which may have no model yet."""
+    graph = getattr(request.module, "GRAPH", {"models": []})
+    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=graph) as running:
+        yield running
 
 
 @pytest.fixture

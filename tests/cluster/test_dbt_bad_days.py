@@ -1,23 +1,25 @@
 """Days on which something is down: the operator, dbt Cloud, a token, a run that hangs. Afterwards one run, not many."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from tests.cluster.conftest import OperatorFactory
-from tests.support.dbt_place import CHAIN, OFTEN, chain, chain_is_built_from, cloud, move, runs_of
+from tests.support.dbt_place import (
+    CHAIN,
+    OFTEN,
+    add_dbt_pipeline,
+    add_model,
+    chain,
+    chain_is_built_from,
+    cloud,
+    move,
+    runs_of,
+)
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
 from tests.support.operator import OperatorProcess
 from tests.support.waiting import wait_for
 
-
-@pytest.fixture
-def stand_in(tmp_path: Path) -> Iterator[DbtCloudStandIn]:
-    """A dbt Cloud of the test's own, whose runs are made up."""
-    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=CHAIN) as running:
-        yield running
+GRAPH = CHAIN
 
 
 @pytest.fixture
@@ -166,3 +168,48 @@ def test_a_rotated_token_is_taken_up_and_no_token_is_ever_seen(
     seen += [str(place.all(kind)) for kind in ("assets", "pipelines", "events")]
     for token in (old, stand_in.token):
         assert not any(token in text for text in seen)
+
+
+def test_a_token_that_may_only_look_is_told_once_and_asks_for_no_run_again(
+    place: Place, stand_in: DbtCloudStandIn, quick: OperatorProcess
+) -> None:
+    stand_in.faults([{"action": "status", "status": 403, "method": "POST", "path": "/jobs/1/run/$"}])
+    add_dbt_pipeline(place, stand_in)
+    place.add_asset("raw")
+    add_model(place, "stg", model="stg", upstreams=["raw"])
+    place.announce("raw", "v1")
+    refused = ("False", "AuthenticationFailed")
+    wait_for(lambda: _ready(place) == refused, what="it is told")
+    stand_in.forget_requests()
+    wait_for(lambda: len(stand_in.requests()) >= 8, timeout=60, what="it is still looked at")
+    assert not stand_in.requests(method="POST")
+    assert _ready(place) == refused
+    told = [event for event in place.all("events") if event["reason"] == "AuthenticationFailed"]
+    assert len(told) == 1
+    stand_in.clear_faults()
+    place.patch("pipelines", "shop", {"spec": {"dbtCloud": {"maxConcurrentRuns": 2}}})
+    place.wait_status("stg", state="Fresh", considered={"raw": "v1"})
+    wait_for(lambda: _ready(place)[0] == "True", what="all is well")
+
+
+def _ready(place: Place) -> tuple[str, str]:
+    condition = place.condition("shop", "DbtCloudReady", plural="pipelines")
+    return condition.get("status", ""), condition.get("reason", "")
+
+
+def test_a_run_in_doubt_is_looked_for_in_the_job_that_it_was_meant_for(
+    place: Place, stand_in: DbtCloudStandIn, quick: OperatorProcess
+) -> None:
+    stand_in.put_job(id=2, name="other")
+    add_dbt_pipeline(place, stand_in)
+    place.add_asset("raw")
+    add_model(place, "stg", model="stg", upstreams=["raw"])
+    place.wait_status("stg", state="Missing")
+    stand_in.faults([{"action": "lose", "method": "POST", "path": "/jobs/1/run/$", "times": 1}])
+    stand_in.faults([{"action": "delay", "method": "GET", "path": "/runs/$", "seconds": 3.0, "times": 2}])
+    place.announce("raw", "v1")
+    wait_for(lambda: runs_of(stand_in), what="it was sent, and the answer lost")
+    place.patch("pipelines", "shop", {"spec": {"dbtCloud": {"jobId": 2}}})
+    place.wait_status("stg", state="Fresh", considered={"raw": "v1"}, timeout=120)
+    place.quiet(quick)
+    assert (len(runs_of(stand_in)), len(runs_of(stand_in, 2))) == (1, 0)

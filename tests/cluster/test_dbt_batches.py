@@ -1,8 +1,6 @@
 """One run for many: chains, diamonds, what may not join, the line of a job, budgets, whole jobs, refused overrides."""
 
 import itertools
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,12 +17,10 @@ EDGES = {"a": ["raw"], "b": ["a"], "c": ["a"], "d": ["b", "c"], "e": ["d"]}
 """A diamond in a chain; ``raw`` is an Asset that something else loads."""
 
 
-@pytest.fixture
-def stand_in(tmp_path: Path, dbt_operator: OperatorProcess) -> Iterator[DbtCloudStandIn]:
-    """A dbt Cloud of the test's own, whose runs are made up."""
-    models = [{"name": name, "upstreams": [up for up in ups if up != "raw"]} for name, ups in EDGES.items()]
-    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph={"models": models}) as running:
-        yield running
+GRAPH: Object = {
+    "models": [{"name": name, "upstreams": [up for up in ups if up != "raw"]} for name, ups in EDGES.items()]
+}
+pytestmark = pytest.mark.usefixtures("dbt_operator")
 
 
 def lay_out(place: Place, stand_in: DbtCloudStandIn, *, own: dict[str, Object] | None = None, **dbt: Any) -> None:

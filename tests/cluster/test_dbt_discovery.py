@@ -1,8 +1,5 @@
 """Discovery: the models of a dbt project become Assets, and stay what the newest manifest and a person say."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from tests.support.dbt_place import add_dbt_pipeline, add_model, built, discover, discovered, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
@@ -27,11 +24,7 @@ GRAPH: Object = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def stand_in(tmp_path: Path, watcher: OperatorProcess) -> Iterator[DbtCloudStandIn]:
-    """A dbt Cloud of the test's own, whose runs are made up."""
-    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=GRAPH) as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("watcher")
 
 
 def names(place: Place) -> set[str]:

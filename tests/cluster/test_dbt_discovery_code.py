@@ -1,8 +1,5 @@
 """What discovery knows of code: a change of it, tolerated lags, projects that are idle, policy that is refused."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from tests.support.dbt_place import built, discover, discovered, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
@@ -13,11 +10,7 @@ from tests.support.waiting import wait_for
 PATIENCE = 60
 
 
-@pytest.fixture
-def stand_in(tmp_path: Path, watcher: OperatorProcess) -> Iterator[DbtCloudStandIn]:
-    """A dbt Cloud of the test's own, whose runs are made up."""
-    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph={"models": []}) as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("watcher")
 
 
 def builds(stand_in: DbtCloudStandIn) -> list[str]:

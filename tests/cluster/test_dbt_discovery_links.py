@@ -2,9 +2,6 @@
 dbt's own configuration says of when a model is due. Each is shown by what runs, not only by what is written.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from tests.support.dbt_place import SECRET, built, discover, discovered, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
@@ -16,11 +13,7 @@ from tests.support.waiting import wait_for
 PATIENCE = 60
 
 
-@pytest.fixture
-def stand_in(tmp_path: Path, watcher: OperatorProcess) -> Iterator[DbtCloudStandIn]:
-    """A dbt Cloud of the test's own, whose runs are made up."""
-    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph={"models": []}) as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("watcher")
 
 
 def ours(stand_in: DbtCloudStandIn) -> list[Object]:

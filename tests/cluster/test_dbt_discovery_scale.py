@@ -1,9 +1,7 @@
 """Applying a Pipeline over a project of 800 models that are up to date: all become Assets, and nothing runs."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import pytest
 from tests.support.dbt_place import OFTEN, built, discover, discovered, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
@@ -33,11 +31,7 @@ def graph(**changes: str) -> Object:
     }
 
 
-@pytest.fixture
-def stand_in(tmp_path: Path) -> Iterator[DbtCloudStandIn]:
-    """A dbt Cloud whose project has 800 models."""
-    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=graph()) as running:
-        yield running
+GRAPH = graph()
 
 
 def versions(place: Place) -> dict[str, str]:

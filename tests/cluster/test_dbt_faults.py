@@ -3,8 +3,6 @@ runs twice, and no attempt is used up.
 """
 
 import itertools
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from tests.support.dbt_place import CHAIN, chain, chain_is_built_from, move, runs_of
@@ -46,11 +44,8 @@ SPOILT: dict[str, list[Object]] = {
 }
 
 
-@pytest.fixture
-def stand_in(tmp_path: Path, watcher: OperatorProcess) -> Iterator[DbtCloudStandIn]:
-    """A dbt Cloud of the test's own, whose runs are made up."""
-    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=CHAIN) as running:
-        yield running
+GRAPH = CHAIN
+pytestmark = pytest.mark.usefixtures("watcher")
 
 
 def taken_in(place: Place) -> list[str]:

@@ -1,8 +1,6 @@
 """Runs that others start count exactly once; what does not count is told apart"""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +11,7 @@ from tests.support.kube import Object
 from tests.support.operator import OperatorProcess
 from tests.support.waiting import wait_for
 
-
-@pytest.fixture
-def stand_in(tmp_path: Path) -> Iterator[DbtCloudStandIn]:
-    """A dbt Cloud of the test's own, whose runs are made up."""
-    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=CHAIN) as running:
-        yield running
+GRAPH = CHAIN
 
 
 def taken(place: Place, run: Object) -> Any:

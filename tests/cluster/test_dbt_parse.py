@@ -1,16 +1,12 @@
 """The run that parses a project is one of the job's: sent once whatever crashes, in its line, and refused alone."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-from tests.cluster.conftest import OperatorFactory
+from tests.cluster.conftest import Tripped
 from tests.support.dbt_place import OFTEN, built, discover, discovered, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
 from tests.support.operator import OperatorProcess
-from tests.support.tripwire import Trap, Tripwire
+from tests.support.tripwire import Trap
 from tests.support.waiting import wait_for
 
 GRAPH: Object = {"models": [{"name": "stg"}, {"name": "mart", "upstreams": ["stg"]}]}
@@ -18,42 +14,28 @@ PATIENCE = 60
 PARSE = ["dbt parse"]
 
 
-@pytest.fixture
-def stand_in(tmp_path: Path) -> Iterator[DbtCloudStandIn]:
-    """A dbt Cloud of the test's own, whose runs are made up; none has run yet."""
-    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=GRAPH) as running:
-        yield running
-
-
 def parses(stand_in: DbtCloudStandIn) -> list[Object]:
     """The runs that parse."""
     return [run for run in runs_of(stand_in) if run["trigger"]["steps_override"] == PARSE]
 
 
-def test_an_operator_that_dies_around_it_parses_once(
-    place: Place,
-    stand_in: DbtCloudStandIn,
-    operator_factory: OperatorFactory,
-    operator_kubeconfig: Path,
-    tmp_path: Path,
-) -> None:
+def test_an_operator_that_dies_around_it_parses_once(place: Place, stand_in: DbtCloudStandIn, tripped: Tripped) -> None:
     traps = (
         Trap("PATCH", "/pipelines/shop/status", "before", body='"token"'),
         Trap("PATCH", "/pipelines/shop/status", "before", body='"id"'),
         Trap("PATCH", "/pipelines/shop/status", "before", body='"run":null'),
     )
-    with Tripwire(kubeconfig=operator_kubeconfig, folder=tmp_path, kill=lambda: operator.kill()) as wire:
-        operator = operator_factory(kubeconfig=wire.kubeconfig, env=OFTEN)
+    operator, wire = tripped(env=OFTEN)
+    operator.start()
+    stand_in.faults([{"action": "delay", "path": "/artifacts/manifest", "seconds": 1.0, "times": 1}])
+    wire.traps.extend(traps)
+    discover(place, stand_in)
+    for trap in traps:
+        assert trap.fired.wait(PATIENCE), trap
+        wait_for(lambda: not operator.running, what="it is dead")
         operator.start()
-        stand_in.faults([{"action": "delay", "path": "/artifacts/manifest", "seconds": 1.0, "times": 1}])
-        wire.traps.extend(traps)
-        discover(place, stand_in)
-        for trap in traps:
-            assert trap.fired.wait(PATIENCE), trap
-            wait_for(lambda: not operator.running, what="it is dead")
-            operator.start()
-        place.wait_status("mart", state="Fresh", timeout=PATIENCE)
-        place.quiet(operator)
+    place.wait_status("mart", state="Fresh", timeout=PATIENCE)
+    place.quiet(operator)
     assert len(parses(stand_in)) == 1
     assert "[freshet:" in parses(stand_in)[0]["trigger"]["cause"]
 

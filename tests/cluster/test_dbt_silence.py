@@ -23,11 +23,7 @@ def hasty(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -
         yield process
 
 
-@pytest.fixture
-def stand_in(tmp_path: Path, hasty: OperatorProcess) -> Iterator[DbtCloudStandIn]:
-    """A dbt Cloud of the test's own, whose runs are made up."""
-    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=GRAPH) as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("hasty")
 
 
 def missing(place: Place) -> list[str]:
@@ -70,3 +66,17 @@ def test_a_failure_without_results_is_told_and_changes_nothing(place: Place, sta
     status = place.wait_status("stg", lambda it: it["lastRun"]["id"] == str(run["id"]), timeout=PATIENCE)
     assert (status["lastRun"]["outcome"], status["version"]) == ("Failed", before["version"])
     assert not status.get("failures")
+
+
+def test_results_of_ours_that_are_refused_for_good_are_not_waited_for_for_ever(
+    place: Place, stand_in: DbtCloudStandIn
+) -> None:
+    add_dbt_pipeline(place, stand_in)
+    place.add_asset("raw")
+    add_model(place, "stg", model="stg", upstreams=["raw"])
+    place.wait_status("stg", state="Missing")
+    stand_in.faults([{"action": "status", "status": 410, "path": ARTIFACTS}])
+    for version in ("v1", "v2"):
+        place.announce("raw", version)
+        status = place.wait_status("stg", state="Fresh", considered={"raw": version}, timeout=PATIENCE)
+        assert "it left no results" in status["lastRun"]["message"]

@@ -3,12 +3,9 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
-import pytest
 from tests.support.dbt_place import add_dbt_pipeline, add_model
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
@@ -16,13 +13,7 @@ from tests.support.operator import OperatorProcess
 from tests.support.secrecy import WEBHOOK_KEY
 from tests.support.waiting import wait_for
 
-
-@pytest.fixture
-def stand_in(tmp_path: Path) -> Iterator[DbtCloudStandIn]:
-    """A dbt Cloud of the test's own, whose runs are made up."""
-    graph = {"models": [{"name": "stg"}]}
-    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=graph) as running:
-        yield running
+GRAPH = {"models": [{"name": "stg"}]}
 
 
 def deliver(operator: OperatorProcess, place: Place, body: bytes, *, secret: str = WEBHOOK_KEY) -> httpx.Response:

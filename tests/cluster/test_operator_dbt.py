@@ -1,8 +1,5 @@
 """dbt Cloud models: triggered when what they read has moved, once, and their results brought home."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from tests.support.dbt_place import add_dbt_pipeline, add_model, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
@@ -19,11 +16,7 @@ GRAPH: Object = {
 }
 
 
-@pytest.fixture
-def stand_in(tmp_path: Path, dbt_operator: OperatorProcess) -> Iterator[DbtCloudStandIn]:
-    """A dbt Cloud of the test's own, whose runs are made up."""
-    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=GRAPH) as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("dbt_operator")
 
 
 @pytest.fixture

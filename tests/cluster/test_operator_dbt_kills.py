@@ -6,17 +6,16 @@ what follows must wait until the run cannot show up any more (over a minute), an
 
 import random
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
-from tests.cluster.conftest import OperatorFactory
-from tests.support.dbt_place import FAST, add_dbt_pipeline, add_model, runs_of
+from tests.cluster.conftest import Tripped
+from tests.support.dbt_place import FAST, OFTEN, add_dbt_pipeline, add_model, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
 from tests.support.operator import OperatorProcess
-from tests.support.tripwire import Trap, Tripwire, Wire
+from tests.support.tripwire import Trap, Wire
 from tests.support.waiting import wait_for
 
 PIPELINES = 20
@@ -47,14 +46,15 @@ Their models read sources of their own and come one after the other, before all 
 """
 
 
+GRAPH: Object = {"models": [{"name": f"m{number}"} for number in range(1, PIPELINES + 1)]}
+
+
 @pytest.fixture
-def stand_in(tmp_path: Path) -> Iterator[DbtCloudStandIn]:
-    """A dbt Cloud with a job for each Pipeline."""
-    graph: Object = {"models": [{"name": f"m{number}"} for number in range(1, PIPELINES + 1)]}
-    with DbtCloudStandIn(folder=tmp_path / "dbt-cloud", executor="scripted", graph=graph) as running:
-        for job in range(2, PIPELINES + 1):
-            running.put_job(id=job, name=f"job {job}")
-        yield running
+def stand_in(stand_in: DbtCloudStandIn) -> DbtCloudStandIn:
+    """With a job for each Pipeline."""
+    for job in range(2, PIPELINES + 1):
+        stand_in.put_job(id=job, name=f"job {job}")
+    return stand_in
 
 
 def source_of(number: int) -> str:
@@ -87,19 +87,12 @@ def all_fresh_once(place: Place, stand_in: DbtCloudStandIn, *, version: str, run
 
 
 def test_killed_at_each_step_and_at_random_with_lost_answers(
-    place: Place,
-    stand_in: DbtCloudStandIn,
-    operator_factory: OperatorFactory,
-    operator_kubeconfig: Path,
-    tmp_path: Path,
+    place: Place, stand_in: DbtCloudStandIn, tripped: Tripped
 ) -> None:
     chance = random.Random(11)
-    with (
-        Tripwire(kubeconfig=operator_kubeconfig, folder=tmp_path, kill=lambda: operator.kill()) as wire,
-        Wire(target=stand_in.url, kill=lambda: operator.kill()) as cloud,
-    ):
-        operator = operator_factory(kubeconfig=wire.kubeconfig, env=FAST)
-        operator.start()
+    operator, wire = tripped(env=FAST)
+    operator.start()
+    with Wire(target=stand_in.url, kill=operator.kill) as cloud:
         lay_out(place, stand_in, host=cloud.url)
         wire.traps.extend((EARLY[13], EARLY[14], *STEPS))
         cloud.traps.extend((EARLY[15], EARLY[16]))
@@ -123,20 +116,14 @@ def test_killed_at_each_step_and_at_random_with_lost_answers(
 
 
 def test_killed_around_a_cancellation_that_is_lost_too(
-    place: Place,
-    stand_in: DbtCloudStandIn,
-    operator_factory: OperatorFactory,
-    operator_kubeconfig: Path,
-    tmp_path: Path,
+    place: Place, stand_in: DbtCloudStandIn, tripped: Tripped
 ) -> None:
     """Why it was cancelled is known to whoever comes next: a timeout is one failure of the model's own."""
     told = [Trap("PATCH", "/pipelines/shop-1/status", when, body='"cancelled"') for when in ("before", "after")]
     asked = [Trap("POST", r"/runs/\d+/cancel/$", when) for when in ("before", "after")]
-    with (
-        Tripwire(kubeconfig=operator_kubeconfig, folder=tmp_path, kill=lambda: operator.kill()) as wire,
-        Wire(target=stand_in.url, kill=lambda: operator.kill()) as cloud,
-    ):
-        operator = operator_factory(kubeconfig=wire.kubeconfig, env=FAST).start()
+    operator, wire = tripped(env=FAST)
+    operator.start()
+    with Wire(target=stand_in.url, kill=operator.kill) as cloud:
         stand_in.graph({"models": [{"name": "m1"}], "seconds": 300.0})
         place.add_asset("raw")
         place.announce("raw", "v1")
@@ -155,39 +142,33 @@ def test_killed_around_a_cancellation_that_is_lost_too(
         assert [run["status_humanized"] for run in runs_of(stand_in)] == ["Cancelled", "Success"]
 
 
-def test_killed_while_a_run_of_others_is_taken_in(
-    place: Place,
-    stand_in: DbtCloudStandIn,
-    operator_factory: OperatorFactory,
-    operator_kubeconfig: Path,
-    tmp_path: Path,
-) -> None:
+def test_killed_while_a_run_of_others_is_taken_in(place: Place, stand_in: DbtCloudStandIn, tripped: Tripped) -> None:
     traps = (
         Trap("PATCH", "/assets/model-1/status", "before", body='"nightly"'),
         Trap("PATCH", "/assets/model-1/status", "after", body='"nightly"'),
         Trap("PATCH", "/pipelines/shop-1/status", "before", body='"cursor"'),
         Trap("PATCH", "/pipelines/shop-1/status", "after", body='"cursor"'),
     )
-    with Tripwire(kubeconfig=operator_kubeconfig, folder=tmp_path, kill=lambda: operator.kill()) as wire:
-        operator = operator_factory(kubeconfig=wire.kubeconfig, env={**FAST, "FRESHET_DBT_POLL_SLOW": "0.3"}).start()
-        place.add_asset("raw")
-        place.announce("raw", "v1")
-        add_dbt_pipeline(place, stand_in, "shop-1")
-        add_model(place, "model-1", model="m1", pipeline="shop-1", upstreams=["raw"])
-        place.wait_status("model-1", state="Fresh", timeout=60)
-        wait_for(lambda: "cursor" in place.get("pipelines", "shop-1")["status"].get("dbtCloud", {}), what="runs count")
-        wait_for(lambda: not any(intents(place)), what="the run is recorded")
-        for trap in traps:
-            wire.traps.append(trap)
-            run = stand_in.start_foreign(cause="nightly")
-            assert trap.fired.wait(60), trap
-            operator.start()
-            place.wait_status("model-1", version=str(run["id"]), state="Fresh", timeout=60)
-            wait_for(lambda run=run: f" {run['id']}@" in cursor(place), timeout=60, what="the cursor has passed it")
-        place.quiet(operator)
-        ids = [item["id"] for item in place.status("model-1")["history"]]
-        assert ids == [str(run["id"]) for run in reversed(runs_of(stand_in))], "each once, in order, and none of ours"
-        assert len(ids) == 1 + len(traps)
+    operator, wire = tripped(env=OFTEN)
+    operator.start()
+    place.add_asset("raw")
+    place.announce("raw", "v1")
+    add_dbt_pipeline(place, stand_in, "shop-1")
+    add_model(place, "model-1", model="m1", pipeline="shop-1", upstreams=["raw"])
+    place.wait_status("model-1", state="Fresh", timeout=60)
+    wait_for(lambda: "cursor" in place.get("pipelines", "shop-1")["status"].get("dbtCloud", {}), what="runs count")
+    wait_for(lambda: not any(intents(place)), what="the run is recorded")
+    for trap in traps:
+        wire.traps.append(trap)
+        run = stand_in.start_foreign(cause="nightly")
+        assert trap.fired.wait(60), trap
+        operator.start()
+        place.wait_status("model-1", version=str(run["id"]), state="Fresh", timeout=60)
+        wait_for(lambda run=run: f" {run['id']}@" in cursor(place), timeout=60, what="the cursor has passed it")
+    place.quiet(operator)
+    ids = [item["id"] for item in place.status("model-1")["history"]]
+    assert ids == [str(run["id"]) for run in reversed(runs_of(stand_in))], "each once, in order, and none of ours"
+    assert len(ids) == 1 + len(traps)
 
 
 def cursor(place: Place) -> str:

@@ -4,14 +4,7 @@ import ELK from "elkjs/lib/elk.bundled.js";
 import { any, keep, recall, signature, type Shelf } from "../src/kept.ts";
 import { problem, solution } from "../src/layout.ts";
 import type { AssetNode } from "../src/model.ts";
-
-const make = (name: string, upstreams: string[] = []): AssetNode => ({
-  namespace: "n",
-  name,
-  key: name,
-  kind: "Count",
-  upstreams: upstreams.map((up) => ({ name: up, state: "UpToDate" })),
-});
+import { make } from "./make.ts";
 
 function shelf(content: Record<string, string> = {}): Shelf {
   return { getItem: (key) => content[key] ?? null, setItem: (key, value) => void (content[key] = value) };

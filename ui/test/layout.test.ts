@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import ELK from "elkjs/lib/elk.bundled.js";
 import { neighbour, path, problem, solution, WIDTH } from "../src/layout.ts";
-import type { AssetNode } from "../src/model.ts";
-
-const make = (name: string, upstreams: string[] = []): AssetNode => ({
-  namespace: "n",
-  name,
-  key: name,
-  kind: "Count",
-  upstreams: upstreams.map((up) => ({ name: up, state: "UpToDate" })),
-});
+import { make } from "./make.ts";
 
 // a → b, a → c; d names an upstream that does not exist
 const ASSETS = [make("a"), make("b", ["a"]), make("c", ["a"]), make("d", ["lost"])];

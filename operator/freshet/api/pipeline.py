@@ -179,6 +179,8 @@ class DbtRun(View, frozen=True, kw_only=True):
     passed: tuple[str, ...] = ()
     options: str | None = None
     cancelled: str | None = None
+    job: int | None = None
+    """The id of the job that it was meant for: there it is looked for, also when the spec names another by now."""
     parse: bool = False
     """It builds nothing: the project is parsed, for discovery."""
 

@@ -14,10 +14,12 @@ from freshet.api.view import Key
 from freshet.controllers.dbt_batch import Batch, Batcher
 from freshet.controllers.dbt_clients import Clients, NoToken
 from freshet.controllers.dbt_drive import Drive, Refusal, Visit
+from freshet.controllers.dbt_finish import Finisher
 from freshet.controllers.dbt_foreign import Foreign
 from freshet.controllers.dbt_health import Health, pause_after
 from freshet.controllers.dbt_line import Line, queued
 from freshet.controllers.dbt_poll import Poller
+from freshet.controllers.dbt_record import Recorder
 from freshet.controllers.dbt_results import Rewards
 from freshet.controllers.dbt_runs import Runs
 from freshet.controllers.world import World
@@ -42,8 +44,10 @@ class DbtReconciler:
         self._health = Health(world=world, clients=self._clients)
         self._poller = Poller(world=world, clients=self._clients)
         rewards = Rewards(world=world)
-        self._foreign = Foreign(world=world, clients=self._clients, rewards=rewards)
-        self._runs = Runs(world=world, clients=self._clients, batcher=self._batcher, rewards=rewards, line=self._line)
+        recorder = Recorder(world=world, batcher=self._batcher)
+        finisher = Finisher(world=world, clients=clients, rewards=rewards, recorder=recorder, line=self._line)
+        self._foreign = Foreign(world=world, clients=clients, rewards=rewards, recorder=recorder)
+        self._runs = Runs(world=world, clients=clients, batcher=self._batcher, recorder=recorder, finisher=finisher)
         self._drives: dict[Key, Drive] = {}
 
     def poke(self, key: Key, event: WebhookEvent) -> None:
@@ -119,6 +123,9 @@ class DbtReconciler:
         if refusal is not None and not refusal.sends_only:
             visit.wake(refusal.until)
             return True
+        by_token = refusal is not None and refusal.trouble.reason == conditions.AUTHENTICATION_FAILED
+        if by_token and await self._token_changed(visit, now):
+            drive.refusal = None
         blocked = drive.pace.blocked_until
         if blocked is None or now >= blocked:
             return False

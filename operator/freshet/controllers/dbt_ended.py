@@ -34,6 +34,7 @@ OUTCOMES: dict[str, Outcome] = {
 }
 COUNTED = ("Succeeded", "Failed", "Unchanged")
 """Outcomes of somebody else's run that say something of a table."""
+FELL = ("Error", "Skipped", "Unknown")
 TIMEOUT, SUSPENDED = "Timeout", "Suspended"
 """First words of the reason for which we cancel a run."""
 
@@ -77,6 +78,8 @@ def own_run(known: Known, asset: Asset, intent: DbtRun) -> Ended:
     """The part of a run of ours that was for this asset."""
     unique_id = unique_id_of(asset)
     node = settle(results=known.steps, run=known.run, expected=[unique_id])[unique_id]
+    if not _is_named(known, node) and _fell_above(known, asset):
+        node = replace(node, outcome="Skipped")
     outcome, message = _own_outcome(known, node, intent)
     return _ended(
         known,
@@ -162,6 +165,13 @@ def _own_outcome(known: Known, node: NodeResult, intent: DbtRun) -> tuple[Outcom
     if not _is_named(known, node) and OUTCOMES[node.outcome] == "Failed" and _never_began(known.run):
         return "Interrupted", f"{known.run.message}; dbt was not started for this model"
     return OUTCOMES[node.outcome], node.message
+
+
+def _fell_above(known: Known, asset: Asset) -> bool:
+    """Has what it waits for failed in this run? dbt v2 leaves out what failed, and what it skips for that."""
+    above = [upstream for name in asset.spec.upstreams if name in known.meant and (upstream := known.find(name))]
+    nodes = [known.node(upstream) for upstream in above]
+    return known.steps is not None and any(node is None or node.outcome in FELL for node in nodes)
 
 
 def _is_named(known: Known, node: NodeResult) -> bool:

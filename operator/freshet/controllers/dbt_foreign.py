@@ -8,12 +8,10 @@ believed, for what its commands name.
 from datetime import timedelta
 from typing import Literal
 
-import msgspec
-
-from freshet.api.pipeline import DbtCloudStatus, Pipeline
 from freshet.api.view import Key
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_drive import Visit
+from freshet.controllers.dbt_record import Recorder
 from freshet.controllers.dbt_results import Results, Rewards
 from freshet.controllers.world import World
 from freshet.dbtcloud import errors, foreign, model
@@ -32,8 +30,8 @@ Step = Literal["Again", "Delivering", "Idle"]
 class Foreign:
     """One run a visit."""
 
-    def __init__(self, *, world: World, clients: Clients, rewards: Rewards) -> None:
-        self._world, self._clients, self._rewards = world, clients, rewards
+    def __init__(self, *, world: World, clients: Clients, rewards: Rewards, recorder: Recorder) -> None:
+        self._world, self._clients, self._rewards, self._recorder = world, clients, rewards, recorder
         self._first = timedelta(seconds=world.settings.dbt_poll_fast) / 2
         self._patience = self._first * 300
         self._results: dict[tuple[Key, int], Results] = {}
@@ -73,7 +71,7 @@ class Foreign:
     async def _begin(self, visit: Visit) -> None:
         """From now on runs count, also those that end while nobody looks."""
         at = foreign.Cursor(at=self._world.clock.now())
-        await self._write(visit.pipeline, cursor=str(at), failures=visit.pipeline.status.dbt_cloud.failures)
+        await self._recorder.record(visit.pipeline, cursor=str(at))
 
     def _skip(self, visit: Visit) -> None:
         """What the cursor has passed meanwhile."""
@@ -124,7 +122,7 @@ class Foreign:
 
     async def _pass(self, visit: Visit, *, counted: bool) -> None:
         """The cursor moves past it, and past what follows at once and does not count."""
-        drive, pipeline = visit.drive, self._newest(visit.pipeline)
+        drive, pipeline = visit.drive, self._world.newest(visit.pipeline)
         cursor = foreign.parse_cursor(pipeline.status.dbt_cloud.cursor, now=self._world.clock.now())
         failures = pipeline.status.dbt_cloud.failures
         taken = [drive.foreign[0]]
@@ -135,21 +133,13 @@ class Foreign:
         for run in taken:
             _, cursor = foreign.advance(cursor, runs=[run])
             failures = failures_after(failures, run, job_id=visit.spec.job_id)
-        await self._write(pipeline, cursor=str(cursor), failures=failures)
+        await self._recorder.record(pipeline, cursor=str(cursor), failures=failures)
         for run in taken:
             drive.foreign.popleft()
             self._results.pop((visit.key, run.id), None)
         drive.foreign_since, drive.foreign_tries = None, 0
         if counted:
             self._world.discover(pipeline, taken[0])
-
-    def _newest(self, pipeline: Pipeline) -> Pipeline:
-        return self._world.cache.pipelines.get(Key("Pipeline", pipeline.namespace, pipeline.name)) or pipeline
-
-    async def _write(self, pipeline: Pipeline, *, cursor: str, failures: int) -> None:
-        newest = self._newest(pipeline)
-        dbt: DbtCloudStatus = msgspec.structs.replace(newest.status.dbt_cloud, cursor=cursor, failures=failures)
-        await self._world.write_status(newest, msgspec.structs.replace(newest.status, dbt_cloud=dbt))
 
 
 def failures_after(failures: int, run: model.Run, *, job_id: int) -> int:

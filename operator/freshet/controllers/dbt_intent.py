@@ -52,7 +52,8 @@ class Intents:
 
     async def write(self, visit: Visit, batch: Batch, action: actions.WriteIntent, *, reserved: int = 0) -> bool:
         """Record what is meant; ``reserved``: so many models were counted for what it takes the place of."""
-        run = self._readable(visit.pipeline, batch.run(token=action.token, at=action.at))
+        meant = msgspec.structs.replace(batch.run(token=action.token, at=action.at), job=visit.spec.job_id)
+        run = self._readable(visit.pipeline, meant)
         spent = self._recorder.spent(visit.pipeline, batch.billed - reserved)
         logger.debug("%s: %s: %s", visit.key, action, run.versions)
         await self._recorder.record(visit.pipeline, run=run, **({"spent": spent} if spent else {}))
@@ -78,18 +79,22 @@ class Intents:
         assert run is not None
         request = self._request(visit, run)
         client = await self._clients.of(visit.pipeline, fresh=True)
-        if (
-            not self._world.kube.acts
-        ):  # another replica may act by now: it will look for this run, never find it, and send it
+        if not self._world.kube.acts:  # another may act by now: it looks for this run, does not find it, and sends it
             return False
         drive.memory = drive.memory.posting()
         self._observe_latency(visit.pipeline.namespace, run)
         try:
-            made = await client.trigger_run(job_id=visit.spec.job_id, request=request, not_after=action.not_after)
+            made = await client.trigger_run(
+                job_id=run.job or visit.spec.job_id, request=request, not_after=action.not_after
+            )
         except (errors.Refused, errors.NotFound) as error:
             drive.memory = drive.memory.unsent(error, now=self._world.clock.now())
             return True
-        except errors.AuthenticationFailed as error:  # nothing happened; a new token may be there soon
+        except errors.AuthenticationFailed as error:
+            if error.code == 403:  # it may look, but not run anything: that is a refusal like any other
+                drive.memory = drive.memory.unsent(error, now=self._world.clock.now())
+                return True
+            # Nothing happened, and a new token may be there soon.
             drive.memory = drive.memory.unsent(errors.Unreachable(str(error)), now=self._world.clock.now())
             raise
         except errors.DbtCloudError as error:

@@ -5,6 +5,7 @@ that of any other; it is asked for by its id only now and then, in case the list
 """
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +17,7 @@ from freshet.dbtcloud import foreign, marker, model
 from freshet.dbtcloud.client import DbtCloud, RunQuery
 from freshet.dbtcloud.pacing import Pauses
 
-__all__ = ["Poller"]
+__all__ = ["Mate", "Poller", "earliest"]
 
 MOST_PAGES = 20
 PAGE = 100
@@ -24,6 +25,8 @@ AHEAD = timedelta(days=1)
 """The service's clock may be ahead of ours."""
 AWAITED = timedelta(minutes=2)
 """How long a run may be in no list after its webhook."""
+AWAY = timedelta(minutes=15)
+"""Three times the longest pause between polls."""
 Share = tuple[str, int, str, int, str]
 
 
@@ -36,6 +39,20 @@ class Page:
     at: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mate:
+    """One of those who share an answer: since when it wants to know, and when it came last."""
+
+    since: datetime
+    seen_at: datetime
+
+
+def earliest(mates: Collection[Mate]) -> datetime:
+    """Since when to ask for all of them; who has not come for long, for whatever reason, holds up nobody."""
+    newest = max(mate.seen_at for mate in mates)
+    return min(mate.since for mate in mates if mate.seen_at > newest - AWAY)
+
+
 class Poller:
     """Asks when it is time, and notes in the Drive what has ended."""
 
@@ -43,7 +60,7 @@ class Poller:
         self._world, self._clients = world, clients
         self._pages: dict[Share, Page] = {}
         self._locks: dict[Share, asyncio.Lock] = {}
-        self._sharing: dict[Share, dict[Key, datetime]] = {}
+        self._sharing: dict[Share, dict[Key, Mate]] = {}
         settings = world.settings
         self.pauses = Pauses(
             fast=timedelta(seconds=settings.dbt_poll_fast),
@@ -95,18 +112,24 @@ class Poller:
 
     async def _page(self, client: DbtCloud, visit: Visit, share: Share, *, since: datetime) -> Page:
         """The answer that another Pipeline has just got, or a new one."""
-        sharing = self._sharing.setdefault(share, {})
-        sharing[visit.key] = since
-        drive = visit.drive
+        drive, sharing = visit.drive, self._joined(visit.key, share, since=since)
         async with self._locks.setdefault(share, asyncio.Lock()):
             page = self._pages.get(share)
             asked = drive.poked_at or drive.polled_at
             if page is not None and page.since <= since and asked is not None and page.at > asked:
                 return page
-            page = self._pages[share] = await self._ask(client, visit, since=min(sharing.values()))
+            page = self._pages[share] = await self._ask(client, visit, since=earliest(sharing.values()))
         for key in sharing.keys() - {visit.key}:
             self._world.queue.add(key)
         return page
+
+    def _joined(self, key: Key, share: Share, *, since: datetime) -> dict[Key, Mate]:
+        """Those who look at the same runs, once this one is among them and nowhere else."""
+        for other in [other for other in self._sharing if other != share]:
+            self._sharing[other].pop(key, None)
+        sharing = self._sharing.setdefault(share, {})
+        sharing[key] = Mate(since=since, seen_at=self._world.clock.now())
+        return sharing
 
     async def _ask(self, client: DbtCloud, visit: Visit, *, since: datetime) -> Page:
         job, at = visit.drive.job, self._world.clock.now()

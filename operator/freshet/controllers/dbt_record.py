@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 
 from freshet.api.pipeline import Pipeline, Spent
-from freshet.api.view import Key
 from freshet.controllers.dbt_batch import Batcher, day_of, spent_on
 from freshet.controllers.dbt_drive import Visit
 from freshet.controllers.world import World
@@ -21,8 +20,7 @@ class Recorder:
 
     async def record(self, pipeline: Pipeline, **changes: Any) -> None:
         """These fields of ``status.dbtCloud``. Raises Conflict where the Pipeline is not as it is known."""
-        key = Key("Pipeline", pipeline.namespace, pipeline.name)
-        newest = self._world.cache.pipelines.get(key) or pipeline
+        newest = self._world.newest(pipeline)
         dbt = msgspec.structs.replace(newest.status.dbt_cloud, **changes)
         await self._world.write_status(newest, msgspec.structs.replace(newest.status, dbt_cloud=dbt))
 

@@ -135,8 +135,10 @@ class Rewards:
 
 
 async def _artifact(client: DbtCloud, run: model.Run, step: int | None) -> bytes | None:
-    """A step's results; None where they are not there."""
+    """A step's results; None where they are not there, or are refused or too large for good: they are waited for no
+    longer than any that are late.
+    """
     try:
         return await client.get_artifact(run_id=run.id, path="run_results.json", step=step)
-    except (errors.NotFound, errors.ServerError):
+    except (errors.NotFound, errors.ServerError, errors.Refused):
         return None

@@ -3,7 +3,6 @@
 What is recorded on the Pipeline survives a crash, the rest is found again.
 """
 
-import logging
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -21,9 +20,7 @@ from freshet.controllers.dbt_drive import Visit, intent_of
 from freshet.controllers.dbt_ended import SUSPENDED, TIMEOUT
 from freshet.controllers.dbt_finish import Finisher
 from freshet.controllers.dbt_intent import Intents
-from freshet.controllers.dbt_line import Line
 from freshet.controllers.dbt_record import Recorder, run_url
-from freshet.controllers.dbt_results import Rewards
 from freshet.controllers.world import World
 from freshet.core.policy import effective, run_timeout
 from freshet.dbtcloud import actions, errors, marker
@@ -32,8 +29,6 @@ from freshet.dbtcloud.search import find_runs
 
 __all__ = ["Runs"]
 
-logger = logging.getLogger(__name__)
-
 DIRECTLY = 30
 """A run of ours is asked for by its id once in so many of the shortest pauses between polls."""
 
@@ -41,13 +36,12 @@ DIRECTLY = 30
 class Runs:
     """``step`` decides and does one thing."""
 
-    def __init__(self, *, world: World, clients: Clients, batcher: Batcher, rewards: Rewards, line: Line) -> None:
+    def __init__(
+        self, *, world: World, clients: Clients, batcher: Batcher, recorder: Recorder, finisher: Finisher
+    ) -> None:
         self._world, self._clients = world, clients
-        self._batcher, self._recorder = batcher, Recorder(world=world, batcher=batcher)
-        self._finisher = Finisher(world=world, clients=clients, rewards=rewards, recorder=self._recorder, line=line)
-        self._intents = Intents(
-            world=world, clients=clients, batcher=batcher, recorder=self._recorder, finisher=self._finisher
-        )
+        self._batcher, self._recorder, self._finisher = batcher, recorder, finisher
+        self._intents = Intents(world=world, clients=clients, batcher=batcher, recorder=recorder, finisher=finisher)
         fast = timedelta(seconds=world.settings.dbt_poll_fast)
         self._times = Settings(
             poll_every=fast * DIRECTLY,
@@ -122,7 +116,8 @@ class Runs:
         began, drive = self._world.clock.now(), visit.drive
         client = await self._clients.of(visit.pipeline)
         try:
-            found = await find_runs(client, job_id=visit.spec.job_id, token=action.token, since=action.since)
+            job = (visit.run.job if visit.run else None) or visit.spec.job_id
+            found = await find_runs(client, job_id=job, token=action.token, since=action.since)
         except errors.DbtCloudError:
             drive.memory = drive.memory.look_failed(began=began)
             raise

@@ -62,8 +62,6 @@ class WebhookReceiver:
         return web.Response(text="ok\n")
 
     async def _take(self, request: web.Request) -> str:
-        if not self._world.kube.acts:
-            raise WebhookRefused("this replica does not act now: send it again", status=503, reason="StandingBy")
         key = Key("Pipeline", request.match_info["namespace"], request.match_info["pipeline"])
         pipeline = self._world.cache.pipelines.get(key)
         if pipeline is None or pipeline.spec.dbt_cloud is None or pipeline.spec.dbt_cloud.webhook_secret_ref is None:

@@ -7,7 +7,6 @@ import msgspec
 from freshet.api import conditions as c
 from freshet.api.conditions import find
 from freshet.api.pipeline import DbtCloudStatus, DiscoveredFrom, Pipeline
-from freshet.api.view import Key
 from freshet.controllers.discovery_plan import Plan
 from freshet.controllers.discovery_read import Read
 from freshet.controllers.world import World
@@ -46,7 +45,7 @@ class Teller:
             await self._world.write_status(pipeline, msgspec.structs.replace(pipeline.status, conditions=others))
 
     async def _write(self, pipeline: Pipeline, draft: Draft, *, read: Read | None = None) -> None:
-        newest = self._world.cache.pipelines.get(Key("Pipeline", pipeline.namespace, pipeline.name)) or pipeline
+        newest = self._world.newest(pipeline)
         before, status = find(newest.status.conditions, type=draft.type), newest.status
         generation, now = newest.metadata.generation, self._world.clock.now()
         settled = settle(old=status.conditions, drafts=[draft], generation=generation, now=now)

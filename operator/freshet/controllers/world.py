@@ -52,6 +52,10 @@ class World:
         name = asset.spec.pipeline
         return self.cache.pipelines.get(Key("Pipeline", asset.namespace, name)) if name else None
 
+    def newest(self, pipeline: Pipeline) -> Pipeline:
+        """The Pipeline as it is known now; as it was where it is gone."""
+        return self.cache.pipelines.get(pipeline_key(pipeline, pipeline.name)) or pipeline
+
     def hand_over(self, key: Key, ended: Ended) -> None:
         """Something ended that an asset has yet to take in: its reconciler is woken."""
         waiting = self.inbox.setdefault(key, [])

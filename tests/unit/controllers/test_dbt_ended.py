@@ -211,3 +211,15 @@ def test_a_first_reused_is_a_table_and_a_later_one_moves_no_version() -> None:
     )
     kept = record(asset=asset, status=built("old", considered={"raw": "v1"}), run=again, **facts)
     assert (kept.version, kept.considered) == ("old", {"raw": "v2"})
+
+
+@pytest.mark.parametrize(
+    ("above", "outcome"),
+    [("Error", "Skipped"), ("Skipped", "Skipped"), (None, "Skipped"), ("Success", "Failed"), ("Reused", "Failed")],
+)
+def test_what_dbt_v2_leaves_out_below_a_failure_was_skipped(above: str | None, outcome: str) -> None:
+    parent, child = model("a"), model("b", upstreams=["a"])
+    nodes = {"a": above} if above else {}
+    seen = replace(known(parent, child, nodes=nodes, of=run(RunStatus.ERROR)), meant=frozenset({"a", "b"}))
+    assert own_run(seen, child, intent("a", "b")).outcome == outcome
+    assert own_run(replace(seen, meant=frozenset({"b"})), child, intent("b")).outcome == "Failed"
