@@ -22,6 +22,8 @@ SHOWN = 8
 """Of the names on a cycle."""
 NEVER_OLD = datetime.max.replace(tzinfo=UTC)
 """The data time of what is built from static data alone."""
+UNKNOWN = datetime.min.replace(tzinfo=UTC)
+"""Where even the build has no time, nothing is older than that."""
 
 
 def key_of(asset: Asset) -> Key:
@@ -35,6 +37,7 @@ class Node:
 
     upstreams: tuple[Key, ...]
     version: str | None
+    built: datetime | None
     own: datetime | None
     consumed: dict[str, Consumed]
     known: dict[str, datetime | None]
@@ -191,10 +194,9 @@ class Graph:
             return Age(node.own, self._missing(key, node))
         if node.own is not None:
             return Age(node.own, key)
-        inputs = list(self._inputs(key, node))
-        known = [age for age in inputs if age.at is not None]
-        oldest = min(known, key=lambda age: age.at or NEVER_OLD, default=Age(None, key))
-        return Age(None, key) if oldest.at == NEVER_OLD and len(known) < len(inputs) else oldest
+        # What is not known of an input is no reason to take the others' word: the data is no newer than its build.
+        inputs = (age if age.at is not None else Age(node.built, key) for age in self._inputs(key, node))
+        return min(inputs, key=lambda age: age.at or UNKNOWN, default=Age(None, key))
 
     def _missing(self, key: Key, node: Node) -> Key:
         """Why was it never built? Because of the first upstream that was not either, and so on."""
@@ -207,10 +209,10 @@ class Graph:
     def _inputs(self, key: Key, node: Node) -> Iterator[Age]:
         for upstream in node.upstreams:
             consumed, source = node.consumed.get(upstream.name), self._nodes.get(upstream)
-            if consumed is None:
-                continue
             if source is not None and source.static:
                 yield Age(NEVER_OLD, key)
+            elif consumed is None:
+                yield Age(None, key)
             elif source is not None and source.version == consumed.version:
                 yield self._ages.get(upstream) or Age(None, upstream)
             else:
@@ -236,6 +238,7 @@ def _node(asset: Asset) -> Node:
     return Node(
         upstreams=tuple(Key("Asset", asset.namespace, name) for name in names),
         version=status.version,
+        built=status.last_updated_at,
         own=own,
         consumed=status.consumed,
         known={item.version: item.data_time for item in status.history if item.version},

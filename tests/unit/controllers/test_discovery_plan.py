@@ -1,18 +1,20 @@
 """From a manifest and what exists to what is applied, deleted and told."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
-from freshet.api.asset import Asset, AssetStatus, DbtFacts
+from freshet.api.asset import Asset, AssetStatus, DbtFacts, Freshness
 from freshet.api.names import ANNOTATION_APPLIED, ANNOTATION_PRUNE
 from freshet.api.pipeline import DbtCloudSpec, Discovery, Pipeline, PipelineSpec, SecretKeyRef
 from freshet.api.view import Meta, parse
 from freshet.controllers.discovery_learn import Learned, adopted, external
 from freshet.controllers.discovery_plan import UNOBSERVED, Plan, plan
+from freshet.core.decide import Observed, decide
+from freshet.core.lineage import Graph
 from freshet.core.manifests.assets import POLICY, without
 from freshet.dbtcloud.manifest import Manifest, Model, Source
 from freshet.dbtcloud.model import Run
@@ -21,6 +23,7 @@ from freshet.dbtcloud.results import StepResults
 from freshet.dbtcloud.sources import SourceState
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 RAW = Source(unique_id="source.shop.raw.users", source="raw", table="users")
 RUN = Run(id=7, finished_at=NOW, status=10, href="https://run/7")
 
@@ -126,6 +129,43 @@ def test_tables_that_are_there_are_taken_over() -> None:
     assert {name: it.version for name, it in (b.consumed or {}).items()} == {"a": "7"}
     silent = external(found=result.found, learned=learned, fresh=result.fresh, at=NOW)["raw-users"]
     assert (silent.version, silent.adopted) == (UNOBSERVED, True)
+
+
+@pytest.mark.parametrize(("limit", "state"), [("3h", "Fresh"), ("90m", "Stale")])
+def test_a_table_that_is_taken_over_is_as_old_as_its_build_where_an_input_has_moved_since(
+    limit: str, state: str
+) -> None:
+    """Considered, so that nothing runs; not consumed, so that nobody calls it as fresh as its other inputs are now."""
+    project = manifest("a", "b", "c")
+    reads = replace(project.models["model.shop.c"], upstreams=("model.shop.a", "model.shop.b", RAW.unique_id))
+    project, pipe = replace(project, models={**project.models, reads.unique_id: reads}), pipeline()
+    result = plan(manifest=project, pipeline=pipe, here=[])
+    assets = {it.name: it for it in made(result)}
+    learned = Learned(results=tuple(_built(hours, name) for hours, name in ((1, "b"), (2, "c"), (3, "a"))))
+    ended = adopted(found=result.found, learned=learned, assets=assets, pipeline=pipe, fresh=result.fresh)
+    ended |= external(found=result.found, learned=learned, fresh=result.fresh, at=NOW)
+    ended["a"] = replace(ended["a"], data_time=NOW)  # checked meanwhile, and found as it was
+    graph = Graph()
+    for name in ("raw-users", "a", "b", "c"):
+        spec = msgspec.structs.replace(assets[name].spec, freshness=Freshness(maximum_lag=limit))
+        asset = msgspec.structs.replace(assets[name], spec=spec)
+        ups = {up: assets[up] for up in asset.spec.upstreams}
+        seen = Observed(
+            asset=asset, pipeline=pipe, upstreams=ups, now=NOW, ended=[ended[name]], data_time=graph.preview
+        )
+        decision = decide(seen)
+        assets[name] = msgspec.structs.replace(asset, status=decision.status)
+        graph.put(assets[name])
+        graph.settle()
+        assert decision.due is None
+    assert (assets["c"].status.state, assets["c"].status.data_time) == (state, NOW - 2 * HOUR)
+
+
+def _built(hours: int, name: str) -> tuple[Run, StepResults]:
+    """A run that built this model so many hours ago."""
+    at, key = NOW - hours * HOUR, f"model.shop.{name}"
+    node = NodeResult(unique_id=key, outcome="Success", finished_at=at, relation=f"w.shop.{name}")
+    return msgspec.structs.replace(RUN, id=10 - hours, finished_at=at), StepResults(which="build", nodes={key: node})
 
 
 def test_a_source_that_dbt_looked_at_has_its_load_as_version() -> None:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,10 +48,11 @@ def oracle(name: str, assets: dict[str, Asset]) -> datetime | None:
     times = []
     for up in it.spec.upstreams:
         consumed, upstream = it.status.consumed.get(up), assets.get(up)
-        if consumed is None:
-            continue
         if upstream is not None and upstream.spec.data_time == "Static":
             times.append(NEVER_OLD)
+            continue
+        if consumed is None:
+            times.append(None)
             continue
         if upstream is not None and upstream.status.version == consumed.version:
             times.append(oracle(up, assets))
@@ -59,8 +61,8 @@ def oracle(name: str, assets: dict[str, Asset]) -> datetime | None:
             h.data_time for h in (upstream.status.history if upstream else ()) if h.version == consumed.version
         ]
         times.append((confirmed[0] if confirmed else None) or consumed.data_time)
-    oldest = min((t for t in times if t is not None), default=None)
-    return None if oldest == NEVER_OLD and None in times else oldest
+    bounded = [it.status.last_updated_at if t is None else t for t in times]
+    return None if None in bounded else min((t for t in bounded if t is not None), default=None)
 
 
 def told(name: str, assets: dict[str, Asset]) -> datetime | None:
@@ -88,7 +90,8 @@ def worlds(draw: st.DrawFn) -> list[Asset]:
             for up in names
             if rnd.random() < 0.9
         }
-        status = AssetStatus(version=version, consumed=seen, history=history)
+        built = at(rnd.choice([None, rnd.randrange(60)]))
+        status = AssetStatus(version=version, consumed=seen, history=history, last_updated_at=built)
         return asset(f"n{n}", upstreams=[f"n{up}" for up in names], status=status)
 
     first = [state(n) for n in range(count)]
@@ -155,6 +158,32 @@ def test_what_is_built_from_static_data_alone_never_grows_old() -> None:
     assert [graph.live(key(it.name)) for it in below] == [None, None, at(3)]
     unsure = derived("e", {"seed": "v1", "x": "v1"}, minutes=None)
     assert graph.preview(unsure) is None
+
+
+def built_at(minutes: int, name: str, *upstreams: str, **consumed: str) -> Asset:
+    """Built then, of all its upstreams from those versions alone."""
+    it = derived(name, consumed, minutes=None)
+    spec = msgspec.structs.replace(it.spec, upstreams=upstreams)
+    return msgspec.structs.replace(
+        it, spec=spec, status=msgspec.structs.replace(it.status, last_updated_at=at(minutes))
+    )
+
+
+def test_an_input_that_was_not_consumed_or_is_not_known_makes_it_as_old_as_its_build() -> None:
+    """However fresh the others are; what is static does not count, consumed or not."""
+    graph = Graph()
+    for it in (root("s", 50), root("new", 45, "v9"), root("unknown", None), root("seed", -500, static=True)):
+        put(graph, it)
+    mixed = [
+        built_at(10, "a", "s", "new", s="v1"),
+        built_at(10, "b", "s", "unknown", s="v1", unknown="v1"),
+        built_at(10, "c", "s", "gone", s="v1", gone="v1"),
+        built_at(10, "d", "s", "seed", s="v1"),
+        built_at(55, "e", "s", "new", s="v1"),
+        built_at(10, "f", "seed"),
+    ]
+    assert [graph.preview(it) for it in mixed] == [at(10), at(10), at(10), at(50), at(50), NEVER_OLD]
+    assert [graph.root(it).name for it in mixed] == ["a", "b", "c", "s", "s", "f"]
 
 
 def test_the_root_is_the_first_that_did_not_follow() -> None:
