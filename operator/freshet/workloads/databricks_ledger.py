@@ -1,30 +1,30 @@
 """freshet's own record in Databricks: the same two tables as in DuckDB, but each statement stands alone.
 
 Nothing can be written together with the rows, so the rows themselves carry the id of the load that wrote them
-(``LOAD_ID``): that alone says whether a load happened. A file of ``append`` is noted before its rows, and counts as
-taken only if they came.
+(``LOAD_ID``): that alone says whether a load happened. Each load is noted before its rows, ``append`` with the files
+that it takes. A note whose load is not recorded is pending: its rows came and were not recorded, or may still come.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from freshet.workloads.databricks_sql import Sql
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.ledger import FILES, LOADS, file_values, taken_file
-from freshet.workloads.sql import qualified
+from freshet.workloads.sql import literal, qualified
 from freshet.workloads.warehouse import Level
 
 __all__ = [
     "LOAD_ID",
-    "Taken",
+    "came",
     "forget",
     "forget_older",
     "level_of",
     "make_ledger",
-    "note_files",
+    "note",
     "pending",
     "record",
+    "settle",
     "taken_by",
 ]
 
@@ -60,55 +60,56 @@ _FILES = {
 }
 
 
+_NO_FILE = InputFile(path="", sha256="", size=0)
+_RECORDED = "table_name = :name AND load_id IN (SELECT load_id FROM {loads} WHERE table_name = :name)"
+
+
 def make_ledger(sql: Sql, schema: Sequence[str]) -> None:
     for name, columns in ((LOADS, _COLUMNS), (FILES, _FILES)):
         described = ", ".join(f"`{column}` {kind}" for column, kind in columns.items())
-        sql.ask(f"CREATE TABLE IF NOT EXISTS {qualified([*schema, name], mark='`')} ({described})")
+        sql.ask(f"CREATE TABLE IF NOT EXISTS {_named(schema, name)} ({described})")
 
 
 def level_of(sql: Sql, schema: Sequence[str], table: str) -> Level | None:
     names = ("load_id", "version", "fingerprint", "updated_at", "data_time", "rows", "previous_rows")
     found = sql.ask(
-        f"SELECT {', '.join(f'`{name}`' for name in names)} FROM {qualified([*schema, LOADS], mark='`')}"
+        f"SELECT {', '.join(f'`{name}`' for name in names)} FROM {_named(schema, LOADS)}"
         " WHERE table_name = :name ORDER BY seq DESC LIMIT 1",
         name=table,
     )
     return Level(**dict(zip(names, found[0], strict=True))) if found else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Taken:
-    """``files``: those whose rows came, by path, as they last came. ``unrecorded``: loads whose rows came, no more."""
-
-    files: Mapping[str, InputFile]
-    unrecorded: frozenset[str]
-
-
-def taken_by(sql: Sql, schema: Sequence[str], table: str) -> Taken:
-    """Of the noted files those whose load is recorded, or of which the table has rows."""
-    notes = qualified([*schema, FILES], mark="`")
+def taken_by(sql: Sql, schema: Sequence[str], table: str) -> dict[str, InputFile]:
+    """The files of recorded loads, by path, as they last came."""
     found = sql.ask(
-        "SELECT f.load_id, l.seq, f.path, f.sha256, f.bytes, f.content_bytes, f.content_sha256"
-        f" FROM {notes} AS f LEFT JOIN {qualified([*schema, LOADS], mark='`')} AS l"
-        " ON l.load_id = f.load_id AND l.table_name = f.table_name WHERE f.table_name = :name"
-        " ORDER BY l.seq NULLS LAST",
+        f"SELECT f.path, f.sha256, f.bytes, f.content_bytes, f.content_sha256 FROM {_named(schema, FILES)} AS f"
+        f" JOIN {_named(schema, LOADS)} AS l ON l.load_id = f.load_id AND l.table_name = f.table_name"
+        " WHERE f.table_name = :name AND f.path <> '' ORDER BY l.seq",
         name=table,
     )
-    pending = {load_id for load_id, seq, *_ in found if seq is None}
-    came = frozenset(one for one in pending if _has_rows(sql, [*schema, table], one))
-    files = {values[0]: taken_file(*values) for load_id, seq, *values in found if seq is not None or load_id in came}
-    return Taken(files=files, unrecorded=came)
+    return {values[0]: taken_file(*values) for values in found}
 
 
 def pending(sql: Sql, schema: Sequence[str], table: str) -> list[str]:
-    """Loads that noted their files and are not recorded: rows of theirs may still come while a pod lives on."""
+    """Loads that were noted and are not recorded: rows of theirs may still come while a pod lives on."""
     found = sql.ask(
-        f"SELECT DISTINCT f.load_id FROM {qualified([*schema, FILES], mark='`')} AS f WHERE f.table_name = :name"
-        f" AND NOT EXISTS (SELECT 1 FROM {qualified([*schema, LOADS], mark='`')} AS l"
+        f"SELECT DISTINCT f.load_id FROM {_named(schema, FILES)} AS f WHERE f.table_name = :name"
+        f" AND NOT EXISTS (SELECT 1 FROM {_named(schema, LOADS)} AS l"
         " WHERE l.load_id = f.load_id AND l.table_name = f.table_name)",
         name=table,
     )
     return [load_id for (load_id,) in found]
+
+
+def came(sql: Sql, schema: Sequence[str], table: str) -> frozenset[str]:
+    """Of the pending loads those whose rows are in the table, which is there."""
+    ids = pending(sql, schema, table)
+    if not ids:
+        return frozenset()
+    among = ", ".join(map(literal, ids))
+    found = sql.ask(f"SELECT DISTINCT {LOAD_ID} FROM {_named(schema, table)} WHERE {LOAD_ID} IN ({among})")
+    return frozenset(load_id for (load_id,) in found)
 
 
 def forget_older(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, paths: Sequence[str]) -> None:
@@ -116,7 +117,7 @@ def forget_older(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, p
     for start in range(0, len(paths), _MARKS):
         marks = {f"path{at}": path for at, path in enumerate(paths[start : start + _MARKS])}
         sql.ask(
-            f"DELETE FROM {qualified([*schema, FILES], mark='`')} WHERE table_name = :name AND load_id <> :id"
+            f"DELETE FROM {_named(schema, FILES)} WHERE table_name = :name AND load_id <> :id"
             f" AND path IN ({', '.join(f':{mark}' for mark in marks)})",
             name=table,
             id=load_id,
@@ -124,23 +125,26 @@ def forget_older(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, p
         )
 
 
-def _has_rows(sql: Sql, target: Sequence[str], load_id: str) -> bool:
-    return bool(sql.ask(f"SELECT 1 FROM {qualified(target, mark='`')} WHERE {LOAD_ID} = :id LIMIT 1", id=load_id))
-
-
 def forget(sql: Sql, schema: Sequence[str], table: str) -> None:
-    """The table is gone or replaced: files that it took may come again."""
-    sql.ask(f"DELETE FROM {qualified([*schema, FILES], mark='`')} WHERE table_name = :name", name=table)
+    """The table is gone or replaced: files that it took may come again. What is pending stays noted."""
+    sql.ask(f"DELETE FROM {_named(schema, FILES)} WHERE {_RECORDED.format(loads=_named(schema, LOADS))}", name=table)
 
 
-def note_files(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, files: Sequence[InputFile]) -> None:
-    for file in files:
+def settle(sql: Sql, schema: Sequence[str], table: str) -> None:
+    """Of loads that took no files nothing need be noted once they are recorded."""
+    recorded = _RECORDED.format(loads=_named(schema, LOADS))
+    sql.ask(f"DELETE FROM {_named(schema, FILES)} WHERE path = '' AND {recorded}", name=table)
+
+
+def note(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, files: Sequence[InputFile]) -> None:
+    """``files``: what ``append`` takes for good. Else one note without a path says that the load is under way."""
+    for file in files or (_NO_FILE,):
         values = {"table_name": table, "load_id": load_id, **file_values(file)}
         _once(sql, [*schema, FILES], values, key=("table_name", "path", "load_id"), kinds=_FILES)
 
 
 def record(sql: Sql, schema: Sequence[str], *, table: str, values: Mapping[str, Any]) -> None:
-    loads = qualified([*schema, LOADS], mark="`")
+    loads = _named(schema, LOADS)
     following = f"(SELECT coalesce(max(seq), 0) + 1 FROM {loads} WHERE table_name = :table_name)"
     _once(
         sql,
@@ -150,6 +154,10 @@ def record(sql: Sql, schema: Sequence[str], *, table: str, values: Mapping[str, 
         kinds=_COLUMNS,
         more={"seq": following},
     )
+
+
+def _named(schema: Sequence[str], table: str) -> str:
+    return qualified([*schema, table], mark="`")
 
 
 def _once(

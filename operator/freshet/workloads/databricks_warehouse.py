@@ -6,8 +6,9 @@ out from the rows themselves.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -111,31 +112,36 @@ class DatabricksWarehouse:
 
     def _state(self, sql: Sql, place: tuple[str, str]) -> TableState:
         all_columns = self._columns(sql, place)
-        level = self._level(sql, place)
+        columns = tuple(column for column in all_columns or () if column.name != ledger.LOAD_ID)
+        marked = len(columns) < len(all_columns or ())
+        level, unrecorded, taken = self._recorded(sql, place, marked=marked)
         if all_columns is None:
             return TableState(columns=None, level=level, rows=0)
-        columns = tuple(column for column in all_columns if column.name != ledger.LOAD_ID)
-        marked = len(columns) < len(all_columns)
-        taken: Mapping[str, InputFile] = {}
-        if marked and self._spec.write.disposition == "append":
-            level, taken = self._taken(sql, place, level)
         rows = int(sql.ask(f"SELECT count(*) FROM {qualified((*place, self._table), mark='`')}")[0][0])
-        return TableState(columns=columns, level=level, rows=rows, taken=taken, marked=marked)
+        return TableState(columns=columns, level=level, rows=rows, taken=taken, marked=marked, unrecorded=unrecorded)
 
-    def _level(self, sql: Sql, place: tuple[str, str]) -> Level | None:
+    def _recorded(
+        self, sql: Sql, place: tuple[str, str], *, marked: bool
+    ) -> tuple[Level | None, frozenset[str], Mapping[str, InputFile]]:
+        """The level, the loads that it is behind, and what ``append`` took: nothing where there is no ledger."""
         try:
-            return ledger.level_of(sql, place, self._table)
+            level = ledger.level_of(sql, place, self._table)
+            unrecorded = ledger.came(sql, place, self._table) if marked else frozenset()
+            if not marked or self._spec.write.disposition != "append":
+                return level, unrecorded, {}
+            level = self._finish(sql, place, level, unrecorded)
+            return level, frozenset(), ledger.taken_by(sql, place, self._table)
         except Exception as error:
             if error_class(error) not in ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"):
                 raise
-            return None
+            return None, frozenset(), {}
 
-    def _taken(
-        self, sql: Sql, place: tuple[str, str], level: Level | None
-    ) -> tuple[Level | None, Mapping[str, InputFile]]:
-        """The files that came. A load that was cut off between its rows and its record is recorded now."""
-        taken = ledger.taken_by(sql, place, self._table)
-        for load_id in sorted(taken.unrecorded):
+    def _finish(self, sql: Sql, place: tuple[str, str], level: Level | None, unrecorded: Iterable[str]) -> Level | None:
+        """Records loads that were cut off between their rows and their record. Returns the level then.
+
+        Such a record has no fingerprint: no input counts as loaded on its word.
+        """
+        for load_id in sorted(unrecorded):
             LOG.info("An earlier load wrote its rows and was cut off: it is recorded now.")
             rows, written = publish.rows_of(sql, (*place, self._table), load_id)
             now = datetime.now(UTC)
@@ -148,15 +154,15 @@ class DatabricksWarehouse:
                 "updated_at": now,
                 "data_time": self._data_time(sql, (*place, self._table)),
                 "rows": rows,
-                "previous_rows": level and level.rows,
+                "previous_rows": _previous(level),
                 "rows_loaded": written,
                 "finished_at": now,
             }
             ledger.record(sql, place, table=self._table, values=values)
-            level = self._level(sql, place)
-        if taken.unrecorded:
+            level = ledger.level_of(sql, place, self._table)
+        if unrecorded:
             self._incoming(place).fence(sql)
-        return level, taken.files
+        return level
 
     def _columns(self, sql: Sql, place: tuple[str, str]) -> tuple[Column, ...] | None:
         """Also those that are ours; None where there is no table."""
@@ -192,15 +198,14 @@ class DatabricksWarehouse:
         self, sql: Sql, place: tuple[str, str], incoming: Incoming, batch: Batch, before: TableState
     ) -> Outcome:
         target = (*place, self._table)
-        load_id = next_load_id(batch, before)
+        before, load_id = self._named(sql, place, batch, before)
         names = [column.name for column in batch.columns]
         disposition = self._spec.write.disposition
         if before.columns is None or disposition == "replace":
             ledger.forget(sql, place, self._table)
-        others: list[str] = []
-        if disposition == "append":
-            others = ledger.pending(sql, place, self._table)
-            ledger.note_files(sql, place, self._table, load_id=load_id, files=batch.files)
+        others = ledger.pending(sql, place, self._table)
+        files = batch.files if disposition == "append" else ()
+        ledger.note(sql, place, self._table, load_id=load_id, files=files)
         if before.columns is None:
             publish.create(sql, incoming.table, target, names=names, load_id=load_id)
         elif disposition == "replace":
@@ -215,9 +220,21 @@ class DatabricksWarehouse:
         rows, written = publish.rows_of(sql, target, load_id)
         self._prove(sql, incoming, target, batch, written=written, rows=rows)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
+        ledger.settle(sql, place, self._table)
         grown = [file.path for file in batch.files if file.path in before.taken]
         ledger.forget_older(sql, place, self._table, load_id=load_id, paths=grown)
         return Outcome(level=level, changed=level.version == load_id, written=written)
+
+    def _named(self, sql: Sql, place: tuple[str, str], batch: Batch, before: TableState) -> tuple[TableState, str]:
+        """The state to load onto, and the load's id. The same load, cut off, is done again; others are recorded."""
+        load_id = next_load_id(batch, before)
+        others = before.unrecorded - {load_id}
+        if not others:
+            return before, load_id
+        before = replace(
+            before, level=self._finish(sql, place, before.level, before.unrecorded), unrecorded=frozenset()
+        )
+        return before, next_load_id(batch, before)
 
     def _prove(
         self, sql: Sql, incoming: Incoming, target: tuple[str, ...], batch: Batch, *, written: int, rows: int
@@ -255,7 +272,7 @@ class DatabricksWarehouse:
             "updated_at": kept.updated_at if kept else now,
             "data_time": self._data_time(sql, (*place, self._table)),
             "rows": rows,
-            "previous_rows": kept.previous_rows if kept else old and old.rows,
+            "previous_rows": kept.previous_rows if kept else _previous(old),
             "rows_in": batch.rows_in,
             "rows_loaded": written,
             "rows_rejected": batch.rejected,
@@ -345,6 +362,13 @@ def _moment(found: object, *, column: str, relation: str) -> datetime | None:
         return as_time(found, column=column)
     except ConfigError as error:
         raise ConfigError(error.reason, f"{error.message} ({relation})") from error
+
+
+def _previous(level: Level | None) -> int | None:
+    """Rows as they last were told: a level without a fingerprint is of a load that was cut off and told nobody."""
+    if level is None:
+        return None
+    return level.rows if level.fingerprint else level.previous_rows
 
 
 def _token(state: TableState) -> tuple[object, ...]:

@@ -85,8 +85,9 @@ def _once(spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dict[
         return _repeated(spec, last, started, found)
     warehouse = open_warehouse(spec)
     state = warehouse.inspect()
-    if state.columns is not None and state.level is not None and state.level.fingerprint == found.fingerprint:
+    if _holds(state, found.fingerprint):
         warehouse.tidy()
+        assert state.level is not None
         return _unchanged(spec, warehouse, state, state.level, started, found)
     _expect_ours(spec, warehouse, state)
     files = _new_files(spec, state, found.files)
@@ -95,6 +96,12 @@ def _once(spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dict[
         return _unchanged(spec, warehouse, state, state.level, started, found)
     with tempfile.TemporaryDirectory(prefix="freshet-") as folder:
         return _write(spec, warehouse, state, started, found, files, Path(folder))
+
+
+def _holds(state: TableState, fingerprint: str) -> bool:
+    """Whether the table is what a load of this input left."""
+    loaded = state.columns is not None and state.level is not None and state.level.fingerprint == fingerprint
+    return loaded and not state.unrecorded
 
 
 def _expect_still(found: _Input) -> None:

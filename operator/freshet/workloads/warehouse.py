@@ -72,6 +72,8 @@ class TableState:
     """Files that ``append`` has taken, by path, as they were when that last happened."""
     marked: bool = False
     """Its rows name the load that wrote them: the table is ours, also where no load came to be recorded."""
+    unrecorded: frozenset[str] = frozenset()
+    """Loads that were cut off between their rows, which are in the table, and their record: ``level`` is behind."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -150,6 +150,44 @@ def test_a_first_load_that_was_cut_off_never_swallows_new_data(lake: Lake, name:
     assert lake.load(**spec)["version"] == told["version"]
 
 
+FOLLOWING = {
+    "the old content": lambda old, cut: old,
+    "the cut content, in another order": lambda old, cut: list(reversed(cut)),
+    "the cut content": lambda old, cut: cut,
+    "another content": lambda old, cut: rows_of(2),
+}
+
+
+@pytest.mark.parametrize("following", FOLLOWING)
+@pytest.mark.parametrize("name", ["merge", "replace"])
+def test_what_was_published_and_not_recorded_is_seen_whatever_comes_next(lake: Lake, name: str, following: str) -> None:
+    operation = OPERATIONS[name]
+    first = lake.load(**put(lake, operation, rows_of(0), 0))
+    spec = put(lake, operation, rows_of(1), 1)
+    break_at(lake, POINTS["publish"], "cut")
+    assert broken(lake, spec) is None
+    lake.faults()
+    held, new = operation.after(rows_of(0), rows_of(1)), FOLLOWING[following](rows_of(0), rows_of(1))
+    told = lake.load(**put(lake, operation, new, 2))
+    assert lake.rows() == sorted(operation.after(held, new))
+    assert told["version"] != first["version"], "the table moved"
+    assert (told["rows"], told["previousRows"]) == (len(operation.after(held, new)), first["rows"])
+    assert not lake.query(f"SELECT 1 FROM {{raw}} WHERE {LOAD_ID} NOT IN (SELECT load_id FROM {{_freshet_loads}})")
+    again = lake.load(**spec)
+    assert (again["version"], again["changed"]) == (told["version"], False)
+    assert not lake.query("SELECT 1 FROM {_freshet_files}"), "notes do not pile up"
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_record_that_was_dropped_by_hand_is_begun_anew(lake: Lake, name: str) -> None:
+    operation = OPERATIONS[name]
+    lake.load(**put(lake, operation, rows_of(0), 0))
+    lake.query("DROP TABLE {_freshet_loads}")
+    lake.query("DROP TABLE {_freshet_files}")
+    told = lake.load(**put(lake, OPERATIONS["replace"], rows_of(1), 1))
+    assert (told["rows"], lake.rows()) == (2, rows_of(1))
+
+
 def test_an_appended_file_that_was_cut_off_may_not_change_either(lake: Lake) -> None:
     spec = put(lake, OPERATIONS["append"], rows_of(0), 0)
     break_at(lake, r"^CREATE TABLE \S+`raw` AS", "cut")
