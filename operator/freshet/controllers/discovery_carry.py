@@ -93,6 +93,9 @@ class Carrier:
         models = outside - sources
         asked = runs if wanted else foreign if models else ()
         results = await visit.reader.results(asked, wanted=wanted | models, of=read.manifest)
+        if visit.pipeline.status.dbt_cloud.manifest is None:  # at first sight, a table may be older than many runs
+            unknown = wanted - {key for _, steps in results for key in steps.nodes}
+            results += await visit.reader.older_results(wanted=unknown, of=read.manifest)
         return Learned(results=tuple(results), states=await visit.reader.states(foreign, wanted=sources))
 
     def _told(self, pipeline: Pipeline, read: Read, made: Plan, learned: Learned) -> dict[Key, Told]:

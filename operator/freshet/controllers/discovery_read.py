@@ -26,7 +26,7 @@ from freshet.runtime.clock import Clock
 
 __all__ = ["Glance", "Read", "Reader"]
 
-FEW, MANY = 20, 100
+FEW, MANY, OLDEST = 20, 100, 1000
 SOONEST, LATEST, SHARE = timedelta(minutes=1), timedelta(hours=1), 20
 """A manifest of the same commit is read again after so long, since packages, variables and dbt itself may have changed:
 in between, that many times what reading took.
@@ -58,10 +58,13 @@ class Read:
 
 @dataclass(frozen=True, kw_only=True)
 class Glance:
-    """``runs`` that count and have ended, newest first; ``newest`` of the job itself, whatever its kind and state."""
+    """``runs`` that count and have ended, newest first; ``newest`` of the job itself, whatever its kind and state;
+    ``more``: there may be older ones.
+    """
 
     runs: tuple[Run, ...]
     newest: Run | None = None
+    more: bool = False
 
     def joined(self, other: "Glance") -> "Glance":
         """With what the other one saw: the list may lag behind a run whose end is known."""
@@ -77,19 +80,20 @@ class Reader:
     def __init__(self, client: DbtCloud, *, spec: DbtCloudSpec, environment: int | None, clock: Clock) -> None:
         self._client, self._spec, self._environment, self._clock = client, spec, environment, clock
 
-    async def glance(self, *, deep: bool) -> Glance:
-        """The newest runs; ``deep``: many of them, with their steps."""
+    async def glance(self, *, deep: bool, offset: int = 0) -> Glance:
+        """The newest runs, but for the ``offset`` newest; ``deep``: ``MANY`` of them, with their steps."""
         spec = self._spec
         whole = spec.observe != "Job" and self._environment is not None
         query = RunQuery(
             job_id=None if whole else spec.job_id,
             environment_id=self._environment if whole else None,
             limit=MANY if deep else FEW,
+            offset=offset,
             related=("trigger", "run_steps") if deep else ("trigger",),
         )
         page = await self._client.list_runs(query=query)
         ended = [run for run in page.runs if self.counts(run)]
-        return replace(self.of(ended), newest=self.of(page.runs).newest)
+        return replace(self.of(ended), newest=self.of(page.runs).newest, more=page.size == query.limit)
 
     def of(self, runs: Iterable[Run]) -> Glance:
         """These runs, which are known to count; a cancelled one may have left half of something."""
@@ -137,6 +141,18 @@ class Reader:
             mine = {key: node for key, node in kept.items() if _is_about(node.relation, of.models.get(key))}
             found.append((run, replace(steps, nodes=mine)))
             left -= mine.keys()
+        return found
+
+    async def older_results(self, *, wanted: Collection[str], of: Manifest) -> list[tuple[Run, StepResults]]:
+        """The same, of the runs before the ``MANY`` newest, as far back as it takes, but not for ever."""
+        found, left, glance = list[tuple[Run, StepResults]](), set(wanted), Glance(runs=(), more=True)
+        for offset in range(MANY, OLDEST, MANY):
+            if not left or not glance.more:
+                break
+            glance = await self.glance(deep=True, offset=offset)
+            more = await self.results(glance.runs, wanted=left, of=of)
+            left -= {key for _, steps in more for key in steps.nodes}
+            found += more
         return found
 
     async def states(self, runs: Iterable[Run], *, wanted: Set[str]) -> dict[str, tuple[SourceState, Run]]:

@@ -1,12 +1,14 @@
 """How fresh sources are, from several runs that each looked at a part of them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from freshet.controllers.discovery_read import Reader
+from freshet.controllers.discovery_read import Glance, Reader
 from freshet.dbtcloud.model import Run
+from freshet.dbtcloud.outcomes import NodeResult
+from freshet.dbtcloud.results import StepResults
 from freshet.dbtcloud.sources import SourceState
 
 RUNS = [Run(id=number, status=10) for number in (9, 8, 7, 6)]
@@ -46,3 +48,40 @@ async def test_where_nothing_is_wanted_nothing_is_asked() -> None:
     reader = Told({9: "a"})
     assert await reader.states(RUNS, wanted=set()) == {}
     assert reader.asked == []
+
+
+class Old(Reader):
+    """A Reader of runs that each built one model, ``m<number>``; a hundred are a page."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.offsets = count, list[int]()
+
+    async def glance(self, *, deep: bool, offset: int = 0) -> Glance:
+        self.offsets.append(offset)
+        numbers = range(self.count - offset, max(0, self.count - offset - 100), -1)
+        return Glance(runs=tuple(Run(id=number, status=10) for number in numbers), more=len(numbers) == 100)
+
+    async def results(self, runs: Any, *, wanted: Any, of: Any) -> list[tuple[Run, StepResults]]:
+        found = [(run, f"m{run.id}") for run in runs if f"m{run.id}" in wanted]
+        return [
+            (run, StepResults(which="build", nodes={key: NodeResult(unique_id=key, outcome="Success")}))
+            for run, key in found
+        ]
+
+
+@pytest.mark.parametrize(
+    ("count", "wanted", "found", "offsets"),
+    [
+        (350, {"m200", "m120"}, {"m200", "m120"}, [100, 200]),
+        (350, {"m200", "never"}, {"m200"}, [100, 200, 300]),
+        (350, set(), set(), []),
+        (5000, {"never"}, set(), list(range(100, 1000, 100))),
+    ],
+)
+async def test_older_runs_are_read_as_far_back_as_it_takes_and_not_for_ever(
+    count: int, wanted: set[str], found: set[str], offsets: list[int]
+) -> None:
+    reader, manifest = Old(count), cast(Any, None)
+    results = await reader.older_results(wanted=wanted, of=manifest)
+    assert {key for _, steps in results for key in steps.nodes} == found
+    assert reader.offsets == offsets
