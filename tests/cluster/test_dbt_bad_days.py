@@ -20,6 +20,8 @@ from tests.support.operator import OperatorProcess
 from tests.support.waiting import wait_for
 
 GRAPH = CHAIN
+LOADS = 36
+"""Of three hours, one every five minutes."""
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def test_runs_that_ended_while_the_operator_was_down(
 def test_an_outage_is_followed_by_one_run(place: Place, stand_in: DbtCloudStandIn, quick: OperatorProcess) -> None:
     chain(place, stand_in, own={"retries": {"limit": 0}})
     stand_in.kill()
-    move(place, "v2", "v3", "v4")
+    move(place, *(f"v{number}" for number in range(2, 2 + LOADS)))
     wait_for(
         lambda: place.condition("shop", "DbtCloudReady", plural="pipelines").get("reason") == "Unreachable",
         timeout=90,
@@ -57,9 +59,9 @@ def test_an_outage_is_followed_by_one_run(place: Place, stand_in: DbtCloudStandI
     )
     status = place.wait_status("stg", lambda it: it["reason"].startswith(("Unreachable", "RunInFlight", "Queued")))
     assert not status.get("failures")
-    move(place, "v5")
+    move(place, "last")
     stand_in.restart()
-    chain_is_built_from(place, "v5", timeout=90)
+    chain_is_built_from(place, "last", timeout=90)
     place.quiet(quick)
     assert len(runs_of(stand_in)) == 2, "one for all that moved meanwhile"
     wait_for(lambda: place.condition("shop", "DbtCloudReady", plural="pipelines")["status"] == "True")

@@ -33,6 +33,10 @@ SPOILT: dict[str, list[Object]] = {
     ],
     "errors of the service": [{"action": "status", "status": 503, "method": "GET", "times": 6}],
     "a full queue": [{"action": "queue_full", "method": "POST", "path": TRIGGER, "times": 1}],
+    "a list that lags, and a lost answer": [
+        {"action": "list_lag", "seconds": 5.0},
+        {"action": "lose", "method": "POST", "path": TRIGGER, "times": 1},
+    ],
     "a clock that is ahead, and a lost answer": [
         {"action": "clock_skew", "seconds": 90.0},
         {"action": "lose", "method": "POST", "path": TRIGGER, "times": 1},
