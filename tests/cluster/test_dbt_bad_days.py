@@ -57,7 +57,9 @@ def test_an_outage_is_followed_by_one_run(place: Place, stand_in: DbtCloudStandI
         timeout=90,
         what="the circuit is open",
     )
-    status = place.wait_status("stg", lambda it: it["reason"].startswith(("Unreachable", "RunInFlight", "Queued")))
+    status = place.wait_status(
+        "stg", lambda it: it["reason"].startswith(("DbtCloudUnreachable", "RunInFlight", "Queued"))
+    )
     assert not status.get("failures")
     move(place, "last")
     stand_in.restart()
