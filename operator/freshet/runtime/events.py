@@ -6,6 +6,7 @@ import socket
 import uuid
 from collections import deque
 from contextlib import suppress
+from contextvars import Context
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,7 +45,9 @@ class EventWriter:
             self._waiting.popleft()
             telemetry.events_dropped_total.inc()
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._write_all(), name="events")
+            # In a context of its own: its lines are not about the object whose visit happens to begin it.
+            loop = asyncio.get_running_loop()
+            self._task = loop.create_task(self._write_all(), name="events", context=Context())
 
     async def close(self) -> None:
         """Give what waits a second, then give up."""

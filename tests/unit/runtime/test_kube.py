@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from tests.support.runtime import ManualClock, api_server, raw_asset, raw_job, r
 
 from freshet.api.asset import Asset
 from freshet.api.view import Key, parse
-from freshet.runtime import errors
+from freshet.runtime import errors, logs
 from freshet.runtime.cache import Cache
 from freshet.runtime.kube import Kube
 
@@ -185,6 +186,20 @@ async def test_events_are_written_behind_our_back(kube: Kube, server: Server) ->
     assert asked["path"] == "/api/v1/namespaces/demo/events"
     assert asked["body"]["involvedObject"]["uid"] == "uid-a"
     assert len(asked["body"]["message"]) == 1024
+
+
+async def test_events_that_are_refused_are_not_told_as_of_the_visit_that_began_the_writing(
+    kube: Kube, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="freshet.runtime.events")
+    caplog.handler.setFormatter(logs.PlainLines())
+    server.answers = [(403, {"reason": "Forbidden", "message": "no"})]
+    with logs.about(A):
+        kube.emit(parse(raw_asset(), type=Asset), type="Normal", reason="Materialized", message="x")
+    await kube.events.close()
+    (line,) = caplog.text.splitlines()
+    assert "An Event was not written" in line
+    assert "asset=" not in line
 
 
 async def test_a_server_that_hangs_up_leaves_the_outcome_unknown(cache: Cache) -> None:
