@@ -1,6 +1,8 @@
 """Asset metrics: the text that is written by hand means what prometheus_client's parser reads."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.runtime import ManualClock, raw_asset
 
 from freshet.api.view import Key
-from freshet.metrics import STATES, AssetMetrics, PipelineMetrics
+from freshet.metrics import STATES, AssetMetrics, PipelineMetrics, values
 from freshet.runtime.cache import Cache
 
 
@@ -17,6 +19,7 @@ def condition(type: str, status: str, reason: str) -> dict[str, Any]:
     return {"type": type, "status": status, "reason": reason, "message": "", "lastTransitionTime": moved}
 
 
+ROOT = Path(__file__).parents[2]
 AT = datetime(2026, 11, 23, 23, 55, 0, 123456, tzinfo=UTC)
 LABELS = {"namespace": "demo", "pipeline": "kaizen-wars", "asset": "a", "kind": "External"}
 FULL: dict[str, Any] = {
@@ -134,6 +137,8 @@ LIMIT = {"maximumLag": "1m"}
         ("True", "Aging", LIMIT, 1.0),
         ("False", "LagExceeded", LIMIT, 0.0),
         ("False", "Missing", LIMIT, 0.0),
+        ("False", "Missing", {"schedule": "0 6 * * *"}, 0.0),
+        ("False", "Missing", {"maximumUnchanged": "2h"}, 0.0),
         ("False", "Missing", {}, None),
         ("True", "NoPolicy", {}, None),
         ("Unknown", "UpstreamNotFound", LIMIT, None),
@@ -185,6 +190,11 @@ def test_a_load_says_what_it_set_aside_and_what_it_refused() -> None:
     for message, refused in (("BadRows: 1 of 3 rows are bad", 1.0), ("FileNotFound: no such file", 0.0)):
         last = {"id": "u", "outcome": "Failed", "message": message}
         assert value("asset_load_refused", spec=SOURCE, status={"lastRun": last}) == refused
+
+
+def test_what_a_load_refuses_is_what_the_page_of_reasons_says() -> None:
+    (row,) = re.findall(r"^\| 3 \| (.*) \|$", (ROOT / "docs" / "loads.md").read_text(), re.MULTILINE)
+    assert {f"{reason}:" for reason in re.findall(r"`(\w+)`", row)} == set(values.REFUSED)
 
 
 def test_the_next_load_is_the_first_tick_that_the_newest_does_not_cover() -> None:

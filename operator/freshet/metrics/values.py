@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 DEFAULT_OBJECTIVE = 0.99
-REFUSED = ("BadRows:", "TooManyBadRows:", "DuplicateKeys:", "BadCsv:", "BadEncoding:", "FileUnreadable:")
+REFUSED = ("BadRows:", "TooManyBadRows:", "DuplicateKeys:", "KeyMissing:", "BadCsv:", "BadEncoding:", "FileUnreadable:")
 """How the message of a load begins that refused its input's content (docs/loads.md)."""
 
 
@@ -45,7 +45,8 @@ def fresh(asset: Asset) -> float | None:
 
 def _has_limit(asset: Asset) -> bool:
     policy = asset.status.policy
-    return policy is not None and (policy.maximum_lag is not None or policy.schedule is not None)
+    limits = (policy.maximum_lag, policy.schedule, policy.maximum_unchanged) if policy is not None else ()
+    return any(limit is not None for limit in limits)
 
 
 def failing(asset: Asset) -> float | None:
