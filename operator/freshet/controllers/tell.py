@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from freshet.api import conditions
 from freshet.api.asset import Asset, AssetStatus, Rejected
-from freshet.api.conditions import find
+from freshet.api.conditions import Condition, find
 from freshet.api.view import Key
 from freshet.controllers.world import World
 from freshet.core.automation import Due
@@ -95,9 +95,14 @@ def transitions(before: AssetStatus, after: AssetStatus) -> Iterator[tuple[str, 
         old, new = find(before.conditions, type=kind), find(after.conditions, type=kind)
         if new is None or new.status not in worth or new.reason == conditions.MISSING:
             continue
-        if new.status != (old.status if old else NOT_YET.get(kind, new.status)):
-            good = kind == conditions.FRESH and new.status == "True"
+        if _word(new) != (_word(old) if old else NOT_YET.get(kind, _word(new))):
+            good = kind == conditions.FRESH and _word(new) == "True"
             yield "Normal" if good else "Warning", "Fresh" if good else new.reason, new.message
+
+
+def _word(condition: Condition) -> str:
+    """Its status, but that data past its warning is neither as it should be nor stale."""
+    return condition.reason if condition.reason == conditions.AGING else condition.status
 
 
 def observe_duration(asset: Asset, run: Ended) -> None:

@@ -28,6 +28,7 @@ CALM = status(Fresh=("True", "WithinLimit"), Failing=("False", "RunsSucceed"), C
     ("after", "told"),
     [
         (status(Fresh=("False", "LagExceeded")), ("Warning", "LagExceeded", "about Fresh")),
+        (status(Fresh=("True", "Aging")), ("Warning", "Aging", "about Fresh")),
         (status(Fresh=("Unknown", "UpstreamNotFound")), ("Warning", "UpstreamNotFound", "about Fresh")),
         (status(Failing=("True", "RetriesExhausted")), ("Warning", "RetriesExhausted", "about Failing")),
         (status(ChecksPassed=("False", "ChecksFailed")), ("Warning", "ChecksFailed", "about ChecksPassed")),
@@ -42,11 +43,13 @@ def test_what_goes_wrong_is_told_once(after: AssetStatus, told: tuple[str, str, 
 def test_fresh_again_is_told_and_runs_that_succeed_again_are_not() -> None:
     stale = status(Fresh=("False", "LagExceeded"), Failing=("True", "RetriesExhausted"))
     assert list(transitions(stale, CALM)) == [("Normal", "Fresh", "about Fresh")]
+    assert list(transitions(status(Fresh=("True", "Aging")), CALM)) == [("Normal", "Fresh", "about Fresh")]
 
 
 def test_a_first_look_tells_only_of_trouble() -> None:
     nothing = AssetStatus()
     assert list(transitions(nothing, CALM)) == []
+    assert list(transitions(nothing, status(Fresh=("True", "Aging")))) == []
     assert list(transitions(nothing, status(Fresh=("False", "Missing")))) == []
     assert [reason for _, reason, _ in transitions(nothing, status(Stalled=("True", "CycleDetected")))] == [
         "CycleDetected"
