@@ -32,7 +32,7 @@ FALLBACK = Policy(
     when="Manual", schedule=None, time_zone="Etc/UTC", min_interval=timedelta(0), max_wait=timedelta(0),
     require_checks=True, maximum_lag=None, warn_lag=None, deadline=None, maximum_unchanged=None, by_update=False,
     limit=0, backoff=timedelta(seconds=30), max_backoff=timedelta(hours=1), timeout=timedelta(minutes=30),
-    objective=None, suspended=False, static=False, checks=None,
+    objective=None, suspended=False, checks=None,
 )  # fmt: skip
 """In force while an asset's own settings cannot be read: nothing starts by itself."""
 

@@ -38,7 +38,7 @@ def judge(*, policy: Policy, facts: Facts, now: datetime) -> Verdict:
     if facts.version is None:
         return Verdict(word="Missing", reason=conditions.MISSING, message="never built")
     verdicts = [v for v in (_lag(policy, facts, now), _overdue(policy, facts, now), _frozen(policy, facts, now)) if v]
-    if policy.static or not verdicts:
+    if not verdicts:
         return Verdict(word="Fresh", reason=conditions.NO_POLICY, message="no freshness limit is set")
     worst = min(verdicts, key=lambda v: ("Stale", "Aging", "Fresh").index(v.word))
     # What is stale stays so until something else changes: time alone makes nothing fresh.

@@ -56,7 +56,6 @@ class Policy:
     max_backoff: timedelta
     timeout: timedelta
     suspended: bool
-    static: bool
     checks: Checks | None
     on_code_change: bool = False
 
@@ -106,7 +105,6 @@ def effective(*, asset: Asset, pipeline: Pipeline | None) -> Policy:
         max_backoff=_or(_span(retries.max_backoff), DEFAULT_MAX_BACKOFF),
         timeout=_or(_span(_timeout(asset=asset, pipeline=pipeline)), DEFAULT_TIMEOUT),
         suspended=asset.spec.suspend or bool(pipeline and pipeline.spec.suspend),
-        static=asset.spec.data_time == "Static",
         checks=asset.spec.checks,
         on_code_change=automation.on_code_change == "Run" or _passes_through(asset=asset, pipeline=pipeline),
     )
@@ -141,7 +139,7 @@ def in_force(policy: Policy) -> PolicyInForce:
 def conflict(policy: Policy) -> str | None:
     """What makes the limit impossible to hold, in a sentence that helps."""
     limit, pause = policy.maximum_lag, policy.min_interval
-    if limit is None or policy.static or pause <= limit:
+    if limit is None or pause <= limit:
         return None
     return (
         f"automation.minInterval ({_text(pause)}) is longer than freshness.maximumLag ({_text(limit)}), "
@@ -151,8 +149,6 @@ def conflict(policy: Policy) -> str | None:
 
 def _limit(policy: Policy) -> str | None:
     """The limit as the column shows it."""
-    if policy.static:
-        return None
     if policy.deadline is not None:
         return f"{policy.deadline.schedule} + {_text(policy.deadline.within)}"
     return _text(policy.maximum_lag)
@@ -181,6 +177,9 @@ def _automation(*, asset: Asset, pipeline: Pipeline | None) -> Automation:
 
 
 def _freshness(*, asset: Asset, pipeline: Pipeline | None) -> Freshness:
+    """What never grows old has no limits, whoever set them."""
+    if asset.spec.data_time == "Static":
+        return Freshness()
     if asset.spec.freshness is not None:
         return asset.spec.freshness
     return _first(_defaults(asset=asset, pipeline=pipeline, field="freshness")) or Freshness()

@@ -18,7 +18,7 @@ def test_the_operators_defaults() -> None:
         "AnyUpstreamUpdated", timedelta(0), 10 * MINUTE, True,
     )  # fmt: skip
     assert (it.limit, it.backoff, it.max_backoff, it.timeout) == (3, 30 * SECOND, HOUR, 30 * MINUTE)
-    assert (it.maximum_lag, it.deadline, it.suspended, it.static, it.by_update) == (None, None, False, False, False)
+    assert (it.maximum_lag, it.deadline, it.suspended, it.by_update) == (None, None, False, False)
 
 
 def test_a_source_is_not_retried_but_by_its_schedule() -> None:
@@ -39,12 +39,25 @@ def test_a_source_says_the_schedule_that_is_in_force() -> None:
     [
         ({"freshness": {"maximumLag": "90s"}}, "1m30s"),
         ({"freshness": {"schedule": "0 6 * * *", "within": "1h"}}, "0 6 * * * + 1h"),
-        ({"freshness": {"maximumLag": "1m"}, "dataTime": "Static"}, None),
         ({}, None),
     ],
 )
 def test_the_limit_as_it_is_shown(spec: dict[str, Any], limit: str | None) -> None:
     assert in_force(policy(**spec)).limit == limit
+
+
+def test_static_data_has_no_limits_wherever_they_are_set() -> None:
+    """Neither in the status nor, from there, in metrics and on the lineage page."""
+    limits = [
+        {"maximumLag": "10m", "warnLag": "5m", "maximumUnchanged": "2h", "objective": "99%", "basis": "Update"},
+        {"schedule": "0 6 * * *", "within": "1h"},
+    ]
+    for freshness in limits:
+        own = effective(asset=model("m", dataTime="Static", freshness=freshness), pipeline=pipeline(dbtCloud=DBT))
+        theirs = effective(
+            asset=model("m", dataTime="Static"), pipeline=pipeline(dbtCloud={**DBT, "freshness": freshness})
+        )
+        assert in_force(own) == in_force(theirs) == in_force(effective(asset=model("m"), pipeline=None))
 
 
 @pytest.mark.parametrize(
