@@ -92,6 +92,8 @@ def outlook(asset: Asset) -> str | None:
         return "its run was cancelled: it waits for an upstream to move, or to be asked for"
     if policy is not None and policy.when == "Manual":
         return "built only when asked (automation.when is Manual)"
+    if policy is not None and policy.when == "Missing" and status.version is not None:
+        return "built once, then only when asked (automation.when is Missing)"
     return None
 
 

@@ -87,10 +87,12 @@ def decide(observed: Observed) -> Decision:
     if isinstance(answer, Due) and observed.held is not None:
         status, waiting = _held_back(status, answer, observed.held)
         asset = msgspec.structs.replace(asset, status=status)
+    idle = free and answer is None and waiting is None
+    others = _by_data(policy, verdict) or (idle and _for_want_of_news(policy, verdict, asset))
     status = describe(
         Case(
             asset=asset, policy=policy, verdict=verdict, waiting=waiting, trouble=trouble, pipeline=observed.pipeline,
-            ancestor=observed.blame(asset) if _by_data(policy, verdict) else None,
+            ancestor=observed.blame(asset) if others else None,
             outlook=outlook(asset), conflict=conflict(policy), now=observed.now,
         )
     )  # fmt: skip
@@ -115,8 +117,17 @@ def _held_back(status: AssetStatus, due: Due, held: Waiting) -> tuple[AssetStatu
 
 def _by_data(policy: Policy, verdict: Verdict) -> bool:
     """Is it missing, or too old by what it was built from, so that an ancestor may be to blame?"""
-    late = verdict.word in ("Stale", "Aging") and verdict.reason != conditions.INPUT_UNCHANGED
-    return verdict.word == "Missing" or (late and not policy.by_update)
+    return verdict.word == "Missing" or (_is_late(verdict) and not policy.by_update)
+
+
+def _for_want_of_news(policy: Policy, verdict: Verdict, asset: Asset) -> bool:
+    """Is it too long since it was built, and would it be, had only an ancestor something new?"""
+    return policy.by_update and _is_late(verdict) and outlook(asset) is None
+
+
+def _is_late(verdict: Verdict) -> bool:
+    """By its lag or its deadline."""
+    return verdict.word in ("Stale", "Aging") and verdict.reason != conditions.INPUT_UNCHANGED
 
 
 def _in_force(observed: Observed, policy: Policy) -> PolicyInForce:

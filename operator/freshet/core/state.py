@@ -145,13 +145,20 @@ def _reason(case: Case) -> str:
     if case.waiting is not None and not _is_ancestors(case):
         return _waits(case, case.waiting)
     if case.ancestor is not None:
-        return case.ancestor.line(c.NEVER_UPDATED if case.verdict.word == "Missing" else c.UPSTREAM_STALE)
+        return case.ancestor.line(_others_fault(case))
     last = case.status.last_run
     if case.late and last is not None and last.outcome == "Interrupted":
         return _and_then(case, f"{c.RUN_INTERRUPTED}: {last.message}")
     if case.late:
         return _and_then(case, f"{case.verdict.reason}: {case.verdict.message}")
     return case.verdict.reason
+
+
+def _others_fault(case: Case) -> str:
+    """What an ancestor has done to it; where only its builds are judged, that was to bring nothing new."""
+    if case.verdict.word == "Missing":
+        return c.NEVER_UPDATED
+    return c.INPUT_UNCHANGED if case.policy.by_update else c.UPSTREAM_STALE
 
 
 def _is_ancestors(case: Case) -> bool:
@@ -215,7 +222,8 @@ def _fresh(case: Case) -> Draft:
         return Draft(type=c.FRESH, status="True", reason=verdict.reason, message=verdict.message)
     if case.ancestor is None or verdict.word == "Missing":
         return Draft(type=c.FRESH, status="False", reason=verdict.reason, message=verdict.message)
-    return Draft(type=c.FRESH, status="False", reason=c.UPSTREAM_STALE, message=case.ancestor.line(c.UPSTREAM_STALE))
+    reason = _others_fault(case)
+    return Draft(type=c.FRESH, status="False", reason=reason, message=case.ancestor.line(reason))
 
 
 def _updating(case: Case) -> Draft:

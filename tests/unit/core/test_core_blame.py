@@ -188,6 +188,35 @@ def test_an_input_that_never_changes_is_named_below() -> None:
     assert "InputUnchanged: its content has not changed since" in world.reason("copy")
 
 
+def test_where_builds_are_judged_the_one_that_brings_nothing_new_is_named() -> None:
+    """Checked and found unchanged, its data is fresh; built it is not, and for that only the source could be blamed."""
+    judged = {**LIMIT, "basis": "Update"}
+    world = chain()
+    world.change("report", upstreams=["copy"], freshness=judged)
+    late = FIVE + 6 * MINUTE
+    world.at(late, orders=ran("Unchanged", id="l2", at=late, data_time=late))
+    line = "InputUnchanged (orders: last load 2026-11-27 17:06:00Z, next load 2026-11-27 17:10:00Z)"
+    assert (world.assets["copy"].status.state, world.assets["report"].status.state) == ("Fresh", "Stale")
+    assert (world.reason("report"), world.assets["report"].status.blame) == (line, "orders")
+    fresh = next(k for k in world.assets["report"].status.conditions if k.type == "Fresh")
+    assert (fresh.status, fresh.reason, fresh.message) == ("False", "InputUnchanged", line)
+    news = ran(id="l3", at=late, version="v2", data_time=late, updated_at=late)
+    world.at(late + MINUTE, orders=news, copy=ran(id="c2", at=late, version="c2", looked_at={"orders": "v2"}))
+    assert world.assets["report"].status.blame is None, "it is its own turn"
+
+
+@pytest.mark.parametrize("when", ["Manual", "Missing", "Cron"])
+def test_where_builds_are_judged_and_upstreams_start_none_nobody_else_is_to_blame(when: str) -> None:
+    schedule = {"schedule": "0 6 * * *"} if when == "Cron" else {}
+    world = chain()
+    world.change(
+        "report", upstreams=["copy"], freshness={**LIMIT, "basis": "Update"}, automation={"when": when, **schedule}
+    )
+    world.at(FIVE + 6 * MINUTE)
+    assert world.reason("report").startswith("LagExceeded: last update of 2026-11-27 16:50:00Z is older than 15m; ")
+    assert world.assets["report"].status.blame is None
+
+
 def test_a_cycle_is_named_below_it() -> None:
     world = World(asset("a", upstreams=["b"]), asset("b", upstreams=["a"]), asset("c", upstreams=["b"])).at(NOW)
     assert world.reason("a").startswith("CycleDetected: a → b → a")
