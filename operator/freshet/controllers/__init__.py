@@ -71,6 +71,10 @@ class Controllers:
         """The first list is complete: look at everything once, first at what has become stale meanwhile."""
         await self._router.moves.settle(LINEAGE)
         await look_first(self._world)
+        self.look_at_all()
+
+    def look_at_all(self) -> None:
+        """Have everything visited once, when its turn comes."""
         for asset in self._world.cache.assets:
             self._world.queue.add(key_of(asset))
         for pipeline in self._world.cache.pipelines:

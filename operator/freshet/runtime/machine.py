@@ -40,6 +40,8 @@ class Controllers(Protocol):
 
     async def synced(self) -> None: ...
 
+    def look_at_all(self) -> None: ...
+
     async def reconcile(self, key: Key) -> None: ...
 
     async def close(self) -> None: ...
@@ -178,7 +180,9 @@ class Machine:
         await controllers.synced()
         self._looked.set()
         self._spawn(self._settle(), SETTLE)
-        await self.queue.run(workers=self.options.workers, reconcile=controllers.reconcile)
+        await self.queue.run(
+            workers=self.options.workers, reconcile=controllers.reconcile, set_back=controllers.look_at_all
+        )
 
     async def _stand_by(self) -> None:
         """It has ended: what is under way is dropped, as a crash would. Watches go on, so that the cache stays warm."""

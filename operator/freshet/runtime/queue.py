@@ -3,8 +3,7 @@
 client-go's semantics: a key waits at most once and is never visited by two workers at a time; what arrives during a
 visit brings one more. Two lanes: what starts something goes before what only writes down how things are, so that a
 storm of launches is not held up by its own bookkeeping. Deadlines are times of the wall clock, so the heap is looked at
-twice a second while something is in it: a stepped clock or a laptop that slept is noticed. Backoff is counted on the
-monotonic clock.
+twice a second: a stepped clock or a laptop that slept is noticed. Backoff is counted on the monotonic clock.
 """
 
 import asyncio
@@ -28,6 +27,8 @@ logger = logging.getLogger(__name__)
 BACKOFF_FIRST = 0.1
 BACKOFF_LIMIT = 60.0
 LOOK_SECONDS = 0.5
+SET_BACK_SECONDS = 1.0
+"""What was judged by a clock that was ahead by less is right within the second."""
 URGENT, ORDINARY = 0, 1
 
 Reconcile = Callable[[Key], Awaitable[None]]
@@ -55,6 +56,7 @@ class WorkQueue:
         self._hasty: set[Key] = set()
         self._sooner = asyncio.Event()
         self._ended = asyncio.Event()
+        self._lead: float | None = None
 
     @property
     def depth(self) -> int:
@@ -154,10 +156,13 @@ class WorkQueue:
         ready = self._ready_apart if key.kind in self._apart else self._ready
         ready.put_nowait((lane, next(self._arrivals), key))
 
-    async def run(self, *, workers: int, reconcile: Reconcile) -> None:
-        """Visit keys until cancelled, with so many workers each. A visit that raises is told of and tried again."""
+    async def run(self, *, workers: int, reconcile: Reconcile, set_back: Callable[[], None] = lambda: None) -> None:
+        """Visit keys until cancelled, with so many workers each. A visit that raises is told of and tried again.
+
+        ``set_back`` is called when the wall clock was: what passed by the wrong time wakes nobody by itself any more.
+        """
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch_the_clock(), name="wake-ups")
+            tasks.create_task(self._watch_the_clock(set_back), name="wake-ups")
             for number in range(workers):
                 tasks.create_task(self._work(reconcile), name=f"worker {number}")
                 if self._apart:
@@ -197,9 +202,11 @@ class WorkQueue:
         if sooner:
             self._sooner.set()
 
-    async def _watch_the_clock(self) -> None:
+    async def _watch_the_clock(self, set_back: Callable[[], None]) -> None:
+        self._lead = None
         while True:
             self._sooner.clear()
+            self._compare_the_clocks(set_back)
             for key in self._deadlines.pop_due(self._clock.now()):
                 self.add(key, urgent=key not in self._calm)
                 self._calm.discard(key)
@@ -210,12 +217,19 @@ class WorkQueue:
                 async with asyncio.timeout(self._pause()):
                     await self._sooner.wait()
 
-    def _pause(self) -> float | None:
-        """Seconds until the heaps must be looked at again; None: not before something is added."""
+    def _compare_the_clocks(self, set_back: Callable[[], None]) -> None:
+        """Has the wall clock lost time since the last look, as no sleep and no slow correction makes it?"""
+        before, self._lead = self._lead, self._clock.now().timestamp() - self._clock.monotonic()
+        if before is not None and before - self._lead > SET_BACK_SECONDS:
+            logger.warning("The clock was set back by %.0f s: everything is looked at again", before - self._lead)
+            set_back()
+
+    def _pause(self) -> float:
+        """Seconds until the clocks and the heaps must be looked at again."""
         deadline, backoff = self._deadlines.head(), self._backoffs.head()
-        waits = [LOOK_SECONDS] if deadline is not None or backoff is not None else []
+        waits = [LOOK_SECONDS]
         if deadline is not None:
             waits.append((deadline - self._clock.now()).total_seconds())
         if backoff is not None:
             waits.append(backoff - self._clock.monotonic())
-        return max(0.0, min(waits)) if waits else None
+        return max(0.0, min(waits))

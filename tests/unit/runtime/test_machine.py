@@ -4,17 +4,19 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
-from tests.support.runtime import api_server, raw_asset
+from tests.support.runtime import ManualClock, api_server, raw_asset
 
 from freshet.api.view import Key
 from freshet.runtime import starting
 from freshet.runtime.cache import Cache
+from freshet.runtime.clock import Clock
 from freshet.runtime.errors import CannotStart
 from freshet.runtime.http import MetricChunks
 from freshet.runtime.machine import Machine
@@ -34,6 +36,9 @@ class Recorder:
 
     async def synced(self) -> None:
         self.story.append(f"synced with {len(self._cache.assets)}")
+        self.look_at_all()
+
+    def look_at_all(self) -> None:
         for asset in self._cache.assets:
             self._queue.add(Key("Asset", asset.namespace, asset.name))
 
@@ -59,13 +64,13 @@ async def cluster(request: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def machine(folder: Path, *, answer: Any = cluster) -> AsyncIterator[Machine]:
+async def machine(folder: Path, *, answer: Any = cluster, clock: Clock | None = None) -> AsyncIterator[Machine]:
     """One that knows where its server is, not connected yet."""
     async with api_server(answer) as transport:
         kubeconfig = folder / "kubeconfig"
         kubeconfig.write_text(json.dumps(_kubeconfig(str(transport.access.configuration.host))))
         options = Options(kubeconfig=kubeconfig, port=0, port_file=folder / "port", workers=2)
-        yield Machine(options=options, controllers=Recorder, metrics=metrics)
+        yield Machine(options=options, controllers=Recorder, metrics=metrics, clock=clock)
 
 
 def _kubeconfig(server: str) -> dict[str, Any]:
@@ -98,6 +103,24 @@ async def test_it_listens_then_lists_then_works_and_ends(tmp_path: Path) -> None
     assert recorder.story[:2] == ["listening with 0", "synced with 2"]
     assert sorted(recorder.story[2:4]) == ["a", "b"]
     assert recorder.story[4:] == ["closed"]
+
+
+async def test_all_are_looked_at_again_once_a_clock_that_was_ahead_is_set_right(tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with machine(tmp_path, clock=clock) as made:
+        await made.open()
+        await made.start()
+        await asyncio.wait_for(made.queue.drained(), 10)
+        recorder = made._controllers
+        assert isinstance(recorder, Recorder)
+        before = len(recorder.story)
+        clock.wall -= timedelta(hours=1)
+        made.queue.add_after(Key("Asset", "demo", "other"), timedelta(hours=1))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await asyncio.wait_for(made.queue.drained(), 10)
+        await made.stop()
+    assert sorted(recorder.story[before:-1]) == ["a", "b"]
 
 
 async def test_not_ready_before_the_first_list_is_complete(tmp_path: Path) -> None:

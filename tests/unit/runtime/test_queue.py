@@ -4,7 +4,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -29,13 +30,15 @@ def queue(clock: ManualClock) -> WorkQueue:
 
 
 @asynccontextmanager
-async def running(queue: WorkQueue, reconcile: Callable[[Key], object], *, workers: int = 4) -> AsyncIterator[None]:
+async def running(
+    queue: WorkQueue, reconcile: Callable[[Key], object], *, workers: int = 4, **more: Any
+) -> AsyncIterator[None]:
     """Workers that call a plain function."""
 
     async def visit(key: Key) -> None:
         reconcile(key)
 
-    task = asyncio.create_task(queue.run(workers=workers, reconcile=visit))
+    task = asyncio.create_task(queue.run(workers=workers, reconcile=visit, **more))
     try:
         yield
     finally:
@@ -147,6 +150,38 @@ async def test_a_clock_that_is_set_forward_is_noticed_while_something_waits(
         assert not woken.is_set()
         clock.wall += timedelta(hours=9)
         await asyncio.wait_for(woken.wait(), 5)
+
+
+async def test_a_clock_that_is_set_back_is_noticed_though_nothing_waits(
+    queue: WorkQueue, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("freshet.runtime.queue.LOOK_SECONDS", 0.01)
+    visited = asyncio.Event()
+    async with running(queue, lambda key: visited.set(), set_back=lambda: queue.add(A)):
+        await settle(queue)
+        clock.wall -= timedelta(hours=1)
+        await asyncio.wait_for(visited.wait(), 5)
+
+
+async def test_a_clock_that_is_set_back_is_told_once_and_nothing_else_is(queue: WorkQueue, clock: ManualClock) -> None:
+    """Neither a sleep of the machine, nor time that passes, nor a correction of less than a second."""
+    told: list[datetime] = []
+
+    async def look() -> None:
+        queue.add_after(B, timedelta(hours=1))
+        await settle(queue)
+
+    async with running(queue, lambda key: None, set_back=lambda: told.append(clock.now())):
+        await settle(queue)
+        for wall, seconds in ((3600.0, 0.0), (60.0, 60.0), (-0.9, 0.0), (0.0, 0.0)):
+            clock.wall += timedelta(seconds=wall)
+            clock.seconds += seconds
+            await look()
+        assert told == []
+        clock.wall -= timedelta(hours=1)
+        await look()
+        await look()
+    assert told == [clock.now()]
 
 
 async def test_an_earlier_wake_up_is_not_slept_through(queue: WorkQueue, clock: ManualClock) -> None:
