@@ -9,6 +9,7 @@ import pytest
 from tests.support.dbt_place import SECRET, add_dbt_pipeline
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
+from tests.support.kube import create
 from tests.support.operator import OperatorProcess
 from tests.support.waiting import wait_for
 
@@ -76,6 +77,27 @@ def test_rights_that_are_missing_are_named_for_oneself_and_for_another(
     code, said = doctor(cluster.kubeconfig, "-n", namespace, "--account", "freshet-system/freshet")
     assert code == 0, said
     assert "ServiceAccount freshet-system/freshet may do all that the operator does" in said
+
+
+def test_the_rights_of_an_installation_for_all_namespaces_and_without_its_lease(
+    cluster: LocalCluster, operator_kubeconfig: Path, namespace: str
+) -> None:
+    """Those of manifests/base; then those of its ClusterRole alone, in one namespace."""
+    told = "ServiceAccount freshet-system/freshet may do all that the operator does in all namespaces, with its Lease"
+    assert told in doctor(cluster.kubeconfig, "--account", "freshet-system/freshet")[1]
+
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "freshet"}
+    subjects = [{"kind": "ServiceAccount", "name": "default", "namespace": namespace}]
+    binding = {"metadata": {"name": "freshet"}, "roleRef": role, "subjects": subjects}
+    create(cluster, "rolebindings", namespace=namespace, body=binding)
+    account = f"{namespace}/default"
+    code, said = doctor(cluster.kubeconfig, "-n", namespace, "--account", account)
+    assert code == 1
+    missing = [line.partition(f"{account} may not ")[2] for line in said.splitlines() if " may not " in line]
+    assert missing == [
+        "get, list, watch customresourcedefinitions.apiextensions.k8s.io in the cluster",
+        f"get, create, patch leases.coordination.k8s.io in namespace {namespace}",
+    ]
 
 
 def test_what_cannot_be_asked_is_one_sentence(tmp_path: Path, cluster: LocalCluster) -> None:

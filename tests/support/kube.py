@@ -14,6 +14,7 @@ GROUPS = {
     "cronjobs": "/apis/batch/v1",
     "deployments": "/apis/apps/v1",
     "leases": "/apis/coordination.k8s.io/v1",
+    "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
 }
 """Where each plural is served; what is not named is in the core group."""
 

@@ -14,6 +14,7 @@ from freshet.runtime import errors
 from freshet.runtime.cache import Cache
 from freshet.runtime.config import load_access
 from freshet.runtime.kube import Kube
+from freshet.runtime.options import Options
 from freshet.runtime.transport import Transport
 
 __all__ = ["doctor"]
@@ -40,12 +41,19 @@ def doctor(*, namespace: str | None, account: Account | None, kubeconfig: Path |
     Definitions, the operator's rights, Secrets, dbt Cloud, warehouses. Ends with 1 when something is wrong.
     """
     try:
-        found = asyncio.run(_examine(namespace=namespace, account=account, kubeconfig=kubeconfig))
+        home = account.namespace if account else _home()
+        found = asyncio.run(_examine(namespace=namespace, account=account, home=home, kubeconfig=kubeconfig))
     except (errors.CannotStart, errors.KubeError) as error:
         raise click.ClickException(str(error)) from error
     count = trouble(found)
     click.echo(f"{count} of {len(found)} findings need somebody." if count else "All is well.")
     sys.exit(1 if count else 0)
+
+
+def _home() -> str | None:
+    """Where the Lease is of an operator that is started here."""
+    lease = Options.from_env().lease
+    return lease.namespace if lease is not None else None
 
 
 async def _examine(*, kubeconfig: Path | None, **given: Any) -> list[Finding]:

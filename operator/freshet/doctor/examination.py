@@ -21,18 +21,21 @@ Secret = dict[str, bytes] | None
 
 
 class Examination:
-    """Of one namespace, or of all that may be listed."""
+    """Of one namespace, or of all that may be listed; ``home`` is the namespace of the operator's Lease, if any."""
 
-    def __init__(self, *, kube: Kube, namespace: str | None, account: Account | None) -> None:
+    def __init__(self, *, kube: Kube, namespace: str | None, account: Account | None, home: str | None) -> None:
         self._kube = kube
         self._namespace = namespace
         self._account = account
+        self._home = home
 
     async def findings(self) -> AsyncIterator[Finding]:
         """Each as soon as it is known. Raises KubeError where the API itself does not answer."""
         for finding in await definitions.examine(self._kube.transport):
             yield finding
-        for finding in await rights.examine(self._kube.transport, namespace=self._namespace, account=self._account):
+        for finding in await rights.examine(
+            self._kube.transport, namespace=self._namespace, account=self._account, home=self._home
+        ):
             yield finding
         try:
             pipelines, assets = await self._all("Pipeline", Pipeline), await self._all("Asset", Asset)

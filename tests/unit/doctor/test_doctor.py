@@ -14,7 +14,7 @@ from freshet.api.pipeline import Pipeline
 from freshet.api.view import parse
 from freshet.doctor import definitions, objects, outside, secrets
 from freshet.doctor.findings import Finding, bad, good, trouble, unsure
-from freshet.doctor.rights import RIGHTS
+from freshet.doctor.rights import CLUSTER, LEASE, NAMESPACES, RIGHTS, Rights
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -77,16 +77,25 @@ def test_other_definitions_are_told(seen: dict[str, Any], words: str) -> None:
     assert "kubectl apply" in found.remedy
 
 
-def test_the_rights_are_those_of_the_manifests() -> None:
+@pytest.mark.parametrize(
+    ("file", "role", "rights"),
+    [
+        ("namespaced/watched.yaml", "freshet", RIGHTS),
+        ("base/rbac.yaml", "freshet", (*RIGHTS, *CLUSTER, *NAMESPACES)),
+        ("base/rbac.yaml", "freshet-leader", LEASE),
+    ],
+)
+def test_the_rights_are_those_of_the_manifests(file: str, role: str, rights: Rights) -> None:
     """Whoever gives the operator a right adds it to freshet.doctor.rights, too."""
-    role = next(iter(yaml.safe_load_all((ROOT / "manifests" / "namespaced" / "watched.yaml").read_text())))
+    documents = list(yaml.safe_load_all((ROOT / "manifests" / file).read_text()))
+    found = next(it for it in documents if it["kind"].endswith("Role") and it["metadata"]["name"] == role)
     given = {
         (group, resource): set(rule["verbs"])
-        for rule in role["rules"]
+        for rule in found["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
     }
-    assert {(group, resource): set(verbs.split()) for group, resource, verbs in RIGHTS} == given
+    assert {(group, resource): set(verbs.split()) for group, resource, verbs in rights} == given
 
 
 def test_nothing_there_is_no_fault() -> None:
