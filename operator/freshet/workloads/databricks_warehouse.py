@@ -16,12 +16,12 @@ from freshet.workloads import databricks_ledger as ledger
 from freshet.workloads import databricks_publish as publish
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.databricks_incoming import Incoming
+from freshet.workloads.databricks_quarantine import discard, quarantine
 from freshet.workloads.databricks_sql import Sql, connection_options, error_class, open_sql, sentence
 from freshet.workloads.databricks_types import expect_known, from_databricks, stored, to_databricks
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.log import LOG
-from freshet.workloads.parse import Refused
 from freshet.workloads.spec import Databricks, IngestSpec
 from freshet.workloads.sql import identifier, qualified
 from freshet.workloads.warehouse import AnswerLost, Batch, Level, Outcome, TableMoved, TableState, next_load_id
@@ -39,8 +39,6 @@ _MOVED = (
     "VOLUME_",
 )
 """What another load of the same table looks like from here: look again."""
-_REJECTED = 500
-"""So many rejected rows are written by one statement."""
 
 
 class DatabricksWarehouse:
@@ -81,7 +79,7 @@ class DatabricksWarehouse:
                 raise TableMoved
             try:
                 self._bring(sql, incoming, batch, folder)
-                return self._publish(sql, place, incoming, batch, before)
+                return self._publish(sql, place, incoming, batch, before, folder)
             finally:
                 incoming.drop(sql)
 
@@ -195,7 +193,7 @@ class DatabricksWarehouse:
         return Unavailable("LoadIncomplete", f"{what}: nothing is reported as loaded; it is tried again.")
 
     def _publish(
-        self, sql: Sql, place: tuple[str, str], incoming: Incoming, batch: Batch, before: TableState
+        self, sql: Sql, place: tuple[str, str], incoming: Incoming, batch: Batch, before: TableState, folder: Path
     ) -> Outcome:
         target = (*place, self._table)
         before, load_id = self._named(sql, place, batch, before)
@@ -206,6 +204,7 @@ class DatabricksWarehouse:
         others = ledger.pending(sql, place, self._table)
         files = batch.files if disposition == "append" else ()
         ledger.note(sql, place, self._table, load_id=load_id, files=files)
+        self._quarantine(sql, place, batch, load_id, folder)
         if before.columns is None:
             publish.create(sql, incoming.table, target, names=names, load_id=load_id)
         elif disposition == "replace":
@@ -220,6 +219,7 @@ class DatabricksWarehouse:
         rows, written = publish.rows_of(sql, target, load_id)
         self._prove(sql, incoming, target, batch, written=written, rows=rows)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
+        discard(sql, self._rejected(place), load_ids=[one for one in others if one != load_id])
         ledger.settle(sql, place, self._table)
         grown = [file.path for file in batch.files if file.path in before.taken]
         ledger.forget_older(sql, place, self._table, load_id=load_id, paths=grown)
@@ -262,7 +262,6 @@ class DatabricksWarehouse:
         now = datetime.now(UTC)
         old = before.level if before.columns is not None else None
         kept = old if old is not None and written == 0 else None
-        self._quarantine(sql, place, batch, load_id)
         values = {
             "load_id": load_id,
             "asset": self._spec.asset,
@@ -292,37 +291,25 @@ class DatabricksWarehouse:
         found = sql.ask(f"SELECT max({identifier(snake(column), mark='`')}) FROM {qualified(target, mark='`')}")[0][0]
         return _moment(found, column=column, relation=self.relation)
 
-    def _quarantine(self, sql: Sql, place: tuple[str, str], batch: Batch, load_id: str) -> None:
-        """Bad rows, once per load: they may be written again by whoever finishes it."""
+    def _quarantine(self, sql: Sql, place: tuple[str, str], batch: Batch, load_id: str, folder: Path) -> None:
+        """Bad rows, once per load: they may be written again by whoever finishes it. Raises AnswerLost."""
         if not batch.refused:
             return
-        table = qualified((*place, f"{self._table}__rejected"), mark="`")
-        sql.ask(
-            f"CREATE TABLE IF NOT EXISTS {table} (load_id STRING, path STRING, line BIGINT, `column` STRING, "
-            "reason STRING, raw STRING)"
+        arrived = quarantine(
+            sql,
+            self._incoming(place),
+            self._rejected(place),
+            load_id=load_id,
+            refused=batch.refused,
+            folder=folder / "rejected",
+            options=self._options,
         )
-        for start in range(0, len(batch.refused), _REJECTED):
-            part = batch.refused[start : start + _REJECTED]
-            source = " UNION ALL ".join(f"SELECT {_values(at)}" for at in range(len(part)))
-            sql.ask(
-                f"MERGE INTO {table} AS t USING ({source}) AS s"
-                " ON t.load_id = s.load_id AND t.path = s.path AND t.line = s.line WHEN NOT MATCHED THEN INSERT"
-                " (load_id, path, line, `column`, reason, raw)"
-                " VALUES (s.load_id, s.path, s.line, s.`column`, s.reason, s.raw)",
-                load_id=load_id,
-                **{key: value for at, one in enumerate(part) for key, value in _marks(at, one).items()},
-            )
+        if arrived != len(batch.refused):
+            what = f"{arrived:,} of {len(batch.refused):,} bad rows arrived beside {self.relation}"
+            raise AnswerLost(self._incomplete(what))
 
-
-def _values(at: int) -> str:
-    kinds = {"path": "STRING", "line": "BIGINT", "column": "STRING", "reason": "STRING", "raw": "STRING"}
-    made = ", ".join(f"CAST(:{name}{at} AS {kind}) AS `{name}`" for name, kind in kinds.items())
-    return f":load_id AS load_id, {made}"
-
-
-def _marks(at: int, one: Refused) -> dict[str, object]:
-    values = {"path": one.path, "line": one.line, "column": one.column, "reason": one.reason, "raw": one.raw}
-    return {f"{name}{at}": value for name, value in values.items()}
+    def _rejected(self, place: tuple[str, str]) -> tuple[str, ...]:
+        return (*place, f"{self._table}__rejected")
 
 
 def _telling(error: BaseException) -> Exception:

@@ -87,6 +87,14 @@ def test_what_the_service_refuses_is_refused_in_its_words(ask: Any) -> None:
     assert ask("SELECT * FROM main.kw.t") == [(1, "a")]
 
 
+def test_a_statement_takes_256_values(ask: Any) -> None:
+    values = {f"v{number}": number for number in range(257)}
+    marks = " + ".join(f":{name}" for name in list(values)[:256])
+    assert ask(f"SELECT {marks}", dict(list(values.items())[:256])) == [(sum(range(256)),)]
+    with pytest.raises(Exception, match="256 parameters"):
+        ask(f"SELECT {marks} + :v256", values)
+
+
 def test_statements_and_their_counts(ask: Any) -> None:
     ask("CREATE TABLE `main`.`kw`.`t` (`a` BIGINT, b STRING, c TIMESTAMP, d DECIMAL(9,2))")
     values = {"a": 1, "b": "it's", "d": None}

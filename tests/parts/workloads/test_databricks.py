@@ -107,6 +107,16 @@ def test_bad_rows_go_beside_the_table(lake: Lake) -> None:
     assert lake.rows('line, "column", raw', table="raw__rejected") == [(3, "id", "x,b")]
 
 
+@pytest.mark.parametrize("bad", [60, 10_000])
+def test_many_bad_rows_go_beside_the_table(lake: Lake, bad: int) -> None:
+    """A statement takes no more than 256 values."""
+    lake.write("id,v\n1,a\n" + "".join(f"x,b{number}\n" for number in range(bad)))
+    told = lake.load(csv={"schema": {"id": "BIGINT"}}, onBadRows="quarantine")
+    assert (told["rows"], told["rowsRejected"]) == (1, bad)
+    found = lake.query("SELECT load_id, line, raw FROM {raw__rejected} ORDER BY line")
+    assert found == [(told["version"], number + 3, f"x,b{number}") for number in range(bad)]
+
+
 def test_a_dropped_table_is_loaded_anew(lake: Lake) -> None:
     lake.write("id,v\n1,a\n")
     first = lake.load(write={"disposition": "append"})

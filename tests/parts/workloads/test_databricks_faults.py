@@ -30,6 +30,7 @@ POINTS = {
     "dlt's record": r"^INSERT INTO \S+_dlt_loads",
     "drop volume": r"^DROP VOLUME",
     "rename": r"^ALTER TABLE .* RENAME",
+    "quarantine": r"^MERGE INTO \S+`raw__rejected`",
     "publish": r"^(INSERT|MERGE) (INTO|OVERWRITE) \S+`raw`",
     "read back": r"^SELECT count\(\*\), coalesce",
     "record": r"^MERGE INTO \S+_freshet_loads",
@@ -37,6 +38,7 @@ POINTS = {
 QUICK = {
     "copy": ("lost", "cut"),
     "rename": ("lost",),
+    "quarantine": ("cut",),
     "publish": ("lost", "cut", "conflict"),
     "record": ("lost", "cut"),
 }
@@ -65,6 +67,7 @@ class Operation:
         return [(point, kind) for point, kinds in chosen.items() for kind in kinds]
 
 
+TYPES = {"id": "BIGINT"}
 GROW = {"disposition": "append", "onFileChange": "append"}
 OPERATIONS = {
     "append": Operation(write={"disposition": "append"}, after=lambda held, new: sorted(held + new), notes=("note",)),
@@ -77,18 +80,22 @@ OPERATIONS = {
 }
 
 
-def put(lake: Lake, operation: Operation, rows: Rows, number: int) -> dict[str, Any]:
-    """Appending, each export is a file of its own, or goes on in the same; else one follows the other."""
-    text = "id,v\n" + "".join(f"{id_},{v}\n" for id_, v in rows)
+def put(lake: Lake, operation: Operation, rows: Rows, number: int, *, bad: bool = False) -> dict[str, Any]:
+    """Appending, each export is a file of its own, or goes on in the same; else one follows the other.
+
+    ``bad``: with a bad row at its end.
+    """
+    text = "id,v\n" + "".join(f"{id_},{v}\n" for id_, v in rows) + (f"x,bad{number}\n" if bad else "")
+    more = {"write": operation.write, "onBadRows": "quarantine"}
     if operation.write == GROW:
         held = lake.csv.read_text() if lake.csv.exists() else ""
         lake.write(held + (text.removeprefix("id,v\n") if held else text))
     elif operation.write["disposition"] == "append":
         lake.write(text, f"{number:03}.csv")
-        return {"csv": {"path": str(lake.folder / "*.csv")}, "write": operation.write}
+        return {"csv": {"path": str(lake.folder / "*.csv"), "schema": TYPES}, **more}
     else:
         lake.write(text)
-    return {"write": operation.write}
+    return {"csv": {"schema": TYPES}, **more}
 
 
 def break_at(lake: Lake, statement: str, kind: str) -> None:
@@ -107,6 +114,10 @@ def broken(lake: Lake, spec: dict[str, Any]) -> dict[str, Any] | None:
         return None
 
 
+def rejected(lake: Lake) -> list[str]:
+    return [raw for (raw,) in lake.query("SELECT raw FROM {raw__rejected} ORDER BY length(raw), raw")]
+
+
 def rows_of(number: int) -> Rows:
     """One row of its own, and one key that each export has with another value."""
     return [(0, f"v{number}"), (number + 1, f"w{number}")]
@@ -114,11 +125,14 @@ def rows_of(number: int) -> Rows:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_rows_are_exact_after_any_fault(lake: Lake, name: str) -> None:
-    operation, held = OPERATIONS[name], rows_of(0)
-    lake.load(**put(lake, operation, held, 0))
+    """Nor is a bad row lost or doubled."""
+    operation, held, aside = OPERATIONS[name], rows_of(0), ["x,bad0"]
+    lake.load(**put(lake, operation, held, 0, bad=True))
     for number, (point, kind) in enumerate(operation.cells, start=1):
-        spec = put(lake, operation, rows_of(number), number)
+        bad = kind == "cut" or point == "quarantine"
+        spec = put(lake, operation, rows_of(number), number, bad=bad)
         held = operation.after(held, rows_of(number))
+        aside += [f"x,bad{number}"] if bad else []
         break_at(lake, operation.points[point], kind)
         told = broken(lake, spec)
         assert any(entry["outcome"] != "done" for entry in lake.server.faults.log()), (point, kind)
@@ -127,6 +141,7 @@ def test_rows_are_exact_after_any_fault(lake: Lake, name: str) -> None:
         found = lake.rows()
         print(f"databricks  {name:<9}{point:<15}{kind:<10}rows expected {len(held):>3}, found {len(found):>3}")
         assert found == held, (point, kind)
+        assert rejected(lake) == aside, (point, kind)
         assert again["rows"] == len(held), (point, kind)
         assert told is None or told["version"] == again["version"], (point, kind)
         assert kind != "cut" or told is None, (point, kind)
@@ -153,7 +168,6 @@ def test_a_first_load_that_was_cut_off_never_swallows_new_data(lake: Lake, name:
 FOLLOWING = {
     "the old content": lambda old, cut: old,
     "the cut content, in another order": lambda old, cut: list(reversed(cut)),
-    "the cut content": lambda old, cut: cut,
     "another content": lambda old, cut: rows_of(2),
 }
 
@@ -178,7 +192,7 @@ def test_what_was_published_and_not_recorded_is_seen_whatever_comes_next(lake: L
     assert not lake.query("SELECT 1 FROM {_freshet_files}"), "notes do not pile up"
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", ["append", "replace"])
 def test_a_record_that_was_dropped_by_hand_is_begun_anew(lake: Lake, name: str) -> None:
     operation = OPERATIONS[name]
     lake.load(**put(lake, operation, rows_of(0), 0))
@@ -186,6 +200,15 @@ def test_a_record_that_was_dropped_by_hand_is_begun_anew(lake: Lake, name: str) 
     lake.query("DROP TABLE {_freshet_files}")
     told = lake.load(**put(lake, OPERATIONS["replace"], rows_of(1), 1))
     assert (told["rows"], lake.rows()) == (2, rows_of(1))
+
+
+@pytest.mark.parametrize("name", ["append", "replace"])
+def test_bad_rows_of_a_load_that_never_published_go_with_the_next(lake: Lake, name: str) -> None:
+    break_at(lake, POINTS["quarantine"], "cut")
+    assert broken(lake, put(lake, OPERATIONS[name], rows_of(0), 0, bad=True)) is None
+    lake.faults()
+    told = lake.load(**put(lake, OPERATIONS[name], rows_of(1), 0, bad=True))
+    assert lake.query("SELECT load_id, raw FROM {raw__rejected}") == [(told["version"], "x,bad0")]
 
 
 def test_an_appended_file_that_was_cut_off_may_not_change_either(lake: Lake) -> None:

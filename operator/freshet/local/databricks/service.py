@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ __all__ = ["Service"]
 _PROTOCOL = ttypes.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V8
 _OK = ttypes.TStatus(statusCode=ttypes.TStatusCode.SUCCESS_STATUS)
 _CHUNK = 100_000
+_PARAMETERS = 256
+"""So many native parameters the service takes with one statement."""
 
 
 @dataclass(kw_only=True)
@@ -54,6 +56,7 @@ class Service:
             return ttypes.TExecuteStatementResp(status=_failed("Invalid SessionHandle"))
         parameters = [_parameter(one) for one in req.parameters or ()]
         try:
+            _expect_few(parameters)
             answer = self._faults.run(req.statement, lambda: self._statements.run(session, req.statement, parameters))
             operation = _Operation(answer=answer, error=None)
         except SqlError as error:
@@ -164,6 +167,12 @@ def _state(operation: _Operation) -> Any:
 
 def _failed(message: str) -> Any:
     return ttypes.TStatus(statusCode=ttypes.TStatusCode.ERROR_STATUS, errorMessage=message)
+
+
+def _expect_few(parameters: Sequence[Parameter]) -> None:
+    if len(parameters) > _PARAMETERS:
+        text = f"A statement takes {_PARAMETERS} parameters, and {len(parameters)} were given."
+        raise SqlError("INVALID_PARAMETER_VALUE", text, "22023")
 
 
 def _parameter(found: Any) -> Parameter:

@@ -1,0 +1,93 @@
+"""Bad rows on their way beside a Databricks table: the same way that good ones take, then one MERGE by their load's id.
+
+They are written before the load publishes, so that no load is there without them; what a load that never published
+has left there goes with the next one. A statement takes 256 values, which is 51 rows: ten thousand go as a file.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from freshet.workloads.columns import Column
+from freshet.workloads.databricks_incoming import Incoming
+from freshet.workloads.databricks_sql import Sql, error_class
+from freshet.workloads.databricks_types import to_databricks
+from freshet.workloads.parse import Refused
+from freshet.workloads.sql import identifier, literal, qualified
+
+__all__ = ["discard", "quarantine"]
+
+_COLUMNS = (
+    Column(name="load_id", type="VARCHAR"),
+    Column(name="path", type="VARCHAR"),
+    Column(name="line", type="BIGINT"),
+    Column(name="column", type="VARCHAR"),
+    Column(name="reason", type="VARCHAR"),
+    Column(name="raw", type="VARCHAR"),
+)
+
+
+def quarantine(
+    sql: Sql,
+    incoming: Incoming,
+    target: Sequence[str],
+    *,
+    load_id: str,
+    refused: Sequence[Refused],
+    folder: Path,
+    options: Any,
+) -> int:
+    """Writes ``refused`` into ``target``, once per load. Returns how many of them arrived. ``folder`` is made.
+
+    Raises what dlt and the connector raise.
+    """
+    described = ", ".join(f"{_name(column.name)} {to_databricks(column.type)}" for column in _COLUMNS)
+    sql.ask(f"CREATE TABLE IF NOT EXISTS {_table(target)} ({described})")
+    folder.mkdir(exist_ok=True)
+    path = _written(folder / "rejected.parquet", load_id, refused)
+    try:
+        arrived = incoming.bring(sql, path=path, rows=len(refused), columns=_COLUMNS, folder=folder, options=options)
+        if arrived == len(refused):
+            _merge(sql, incoming.table, target)
+    finally:
+        incoming.drop(sql)
+    return arrived
+
+
+def discard(sql: Sql, target: Sequence[str], *, load_ids: Sequence[str]) -> None:
+    """Bad rows of loads that never came."""
+    if not load_ids:
+        return
+    try:
+        sql.ask(f"DELETE FROM {_table(target)} WHERE load_id IN ({', '.join(map(literal, load_ids))})")
+    except Exception as error:
+        if error_class(error) != "TABLE_OR_VIEW_NOT_FOUND":
+            raise
+
+
+def _merge(sql: Sql, incoming: Sequence[str], target: Sequence[str]) -> None:
+    names = [_name(column.name) for column in _COLUMNS]
+    sql.ask(
+        f"MERGE INTO {_table(target)} AS t USING {_table(incoming)} AS s"
+        " ON t.load_id = s.load_id AND t.path = s.path AND t.line = s.line WHEN NOT MATCHED THEN INSERT"
+        f" ({', '.join(names)}) VALUES ({', '.join(f's.{name}' for name in names)})"
+    )
+
+
+def _written(path: Path, load_id: str, refused: Sequence[Refused]) -> Path:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [(load_id, one.path, one.line, one.column, one.reason, one.raw) for one in refused]
+    kinds = {"BIGINT": pa.int64(), "VARCHAR": pa.string()}
+    values = zip(_COLUMNS, zip(*rows, strict=True), strict=True)
+    pq.write_table(pa.table({column.name: pa.array(part, type=kinds[column.type]) for column, part in values}), path)
+    return path
+
+
+def _name(name: str) -> str:
+    return identifier(name, mark="`")
+
+
+def _table(parts: Sequence[str]) -> str:
+    return qualified(parts, mark="`")
