@@ -55,10 +55,13 @@ class OperatorProcess(FreshetProcess):
         except (OSError, ValueError, httpx.TransportError):
             return False
 
+    def url(self, path: str) -> str:
+        """Of the operator's own port. OSError or ValueError while that is not known yet."""
+        return f"http://127.0.0.1:{int(self.port_file.read_text())}{path}"
+
     def get(self, path: str) -> httpx.Response:
-        """An HTTP answer of the operator's own port. OSError or ValueError while the port is not known yet."""
-        port = int(self.port_file.read_text())
-        return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=10, trust_env=False)
+        """An HTTP answer of the operator's own port. OSError or ValueError while that is not known yet."""
+        return httpx.get(self.url(path), timeout=10, trust_env=False)
 
     def metrics(self) -> str:
         """The whole exposition."""
