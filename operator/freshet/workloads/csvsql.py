@@ -1,10 +1,10 @@
 """The SQL by which DuckDB reads a CSV file without losing anything in silence.
 
 DuckDB casts generously: as BIGINT ``1.5`` becomes 2, as TIMESTAMP ``12:00+02:00`` loses its offset, as DATE a
-time of day is dropped. So
-columns of such types are read as text, cast, and each row whose cast would lose something is marked in the
-column ``BAD``. The rest
-(doubles, booleans, text) is typed by the reader itself, whose ``store_rejects`` lists what does not fit.
+time of day is dropped. So columns of such types are read as text, cast, and each row whose cast would lose something
+is marked in the column ``BAD``; of an inferred column each value must pass the test by which its type was inferred.
+The rest (declared booleans and UUIDs, text) is typed by the reader itself, whose ``store_rejects`` lists what does
+not fit.
 """
 
 import re
@@ -48,9 +48,12 @@ def read_csv(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
 
 def checked_select(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
     """A SELECT of ``columns``, typed, and ``BAD``."""
-    raw = [Column(name=column.name, type="VARCHAR" if _checked(column, csv) else column.type) for column in columns]
-    checked = [column for column in columns if _checked(column, csv)]
-    inner = "".join(f", {_cast(column, csv)} AS {_value(column)}" for column in checked)
+    raw = [Column(name=column.name, type="VARCHAR" if _checked(column) else column.type) for column in columns]
+    checked = [column for column in columns if _checked(column)]
+    inner = "".join(
+        f", {_cast(identifier(column.name), column.type, _format(column, csv))} AS {_value(column)}"
+        for column in checked
+    )
     marks = "".join(
         f" WHEN {identifier(column.name)} IS NOT NULL AND NOT coalesce({_fits(column, csv)}, false) THEN "
         f"{literal(column.name)}"
@@ -64,6 +67,10 @@ def checked_select(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
 _NUMBER = r"[+-]?(0|[1-9][0-9]*)"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = "[0-9:]{5,8}([.][0-9]{1,6})?"
+_WHOLE = "[+-]?[0-9]+([.]0*)?"
+_DIGITS = {"FLOAT": 7, "DOUBLE": 15}
+_FINE = "[.][0-9]{6}[0-9]*[1-9]"
+"""A fraction of a second below what a TIMESTAMP keeps: microseconds."""
 _SHAPES = {
     "BIGINT": _NUMBER,
     "DOUBLE": rf"({_NUMBER}([.][0-9]*)?|[+-]?[.][0-9]+)([eE][+-]?[0-9]+)?",
@@ -76,15 +83,33 @@ INFERRED = tuple(_SHAPES)
 """What a column is tried for, in this order; what fits none is VARCHAR."""
 
 
-def inference_test(column: str, kind: str, csv: Csv) -> str:
-    """A condition: does the text in ``column`` (quoted) read as ``kind`` without any doubt. No value fits each kind."""
-    typed = Column(name="", type=kind)
-    pattern = _format(typed, csv)
+def inference_test(column: str, kind: str, csv: Csv, *, value: str | None = None) -> str:
+    """A condition: does the text in ``column`` (quoted) read as ``kind`` without any doubt. No value fits each kind.
+
+    ``value``: what holds the text cast to ``kind`` already.
+    """
+    pattern = _format(Column(name="", type=kind), csv)
+    value = value or _cast(column, kind, pattern)
     if pattern is not None:
-        fits = f"try_strptime({column}, {literal(pattern)}) IS NOT NULL"
+        fits = _formatted(column, value, pattern)
     else:
-        fits = f"regexp_full_match({column}, {literal(_SHAPES[kind])}) AND try_cast({column} AS {kind}) IS NOT NULL"
+        fits = f"regexp_full_match({column}, {literal(_SHAPES[kind])}) AND {value} IS NOT NULL"
+        fits += f" AND {_keeps_digits(column, value, kind)}" if kind == "DOUBLE" else ""
     return f"({column} IS NULL OR {fits})"
+
+
+def _keeps_digits(text: str, value: str, kind: str) -> str:
+    """A DOUBLE or FLOAT that is no number too large, and, of a whole number, keeps every digit: so many always fit."""
+    same = f"coalesce(try_cast({value} AS HUGEINT) = try_cast({text} AS HUGEINT), false)"
+    whole = f"regexp_full_match(trim({text}), {literal(_WHOLE)})"
+    digits = f"CASE WHEN length({text}) <= {_DIGITS[kind]} THEN true WHEN NOT {whole} THEN true ELSE {same} END"
+    return f"CASE WHEN isfinite({value}) THEN {digits} ELSE NOT regexp_matches({text}, '[0-9]') END"
+
+
+def _formatted(text: str, value: str, pattern: str) -> str:
+    """Of what strptime reads only nanoseconds (``%n``) can be lost."""
+    exact = f" AND epoch_ns(try_strptime({text}, {literal(pattern)})) % 1000 = 0" if "%n" in pattern else ""
+    return f"{value} IS NOT NULL{exact}"
 
 
 def may_be(value: str, kind: str, csv: Csv) -> bool:
@@ -98,10 +123,10 @@ def parquet_type(column: Column) -> str:
     return "VARCHAR" if column.type in _AS_TEXT else column.type
 
 
-def _checked(column: Column, csv: Csv) -> bool:
-    if column.type in ("DATE", "TIMESTAMP") or column.type in _INTEGERS or column.type.startswith("DECIMAL"):
-        return True
-    return column.type == "TIMESTAMP WITH TIME ZONE" and csv.timestamp_format is not None
+def _checked(column: Column) -> bool:
+    if column.inferred:
+        return column.type != "VARCHAR"
+    return column.type in (*_TIMES, "TIME", *_INTEGERS, *_DIGITS) or column.type.startswith("DECIMAL")
 
 
 def _value(column: Column) -> str:
@@ -109,7 +134,7 @@ def _value(column: Column) -> str:
 
 
 def _output(column: Column, csv: Csv) -> str:
-    source = _value(column) if _checked(column, csv) else identifier(column.name)
+    source = _value(column) if _checked(column) else identifier(column.name)
     return f"{source}::VARCHAR" if column.type in _AS_TEXT else source
 
 
@@ -119,10 +144,9 @@ def _format(column: Column, csv: Csv) -> str | None:
     return csv.timestamp_format if column.type in _TIMES else None
 
 
-def _cast(column: Column, csv: Csv) -> str:
-    text, pattern = identifier(column.name), _format(column, csv)
+def _cast(text: str, kind: str, pattern: str | None) -> str:
     source = f"try_strptime({text}, {literal(pattern)})" if pattern is not None else text
-    return f"try_cast({source} AS {column.type})"
+    return f"try_cast({source} AS {kind})"
 
 
 def _fits(column: Column, csv: Csv) -> str:
@@ -130,23 +154,34 @@ def _fits(column: Column, csv: Csv) -> str:
     what is left.
     """
     text, value = identifier(column.name), _value(column)
-    if _format(column, csv) is not None:
-        return f"{value} IS NOT NULL"
+    pattern = _format(column, csv)
+    if column.inferred:
+        test = inference_test(text, column.type, csv, value=value)
+        return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {test} END" if column.type == "BIGINT" else test
+    if pattern is not None:
+        return _formatted(text, value, pattern)
     if column.type in _INTEGERS:
-        shape = _NUMBER if column.inferred else "[+-]?[0-9]+([.]0*)?"
-        exact = f"regexp_full_match(trim({text}), {literal(shape)})"
+        exact = f"regexp_full_match(trim({text}), {literal(_WHOLE)})"
         return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {value} IS NOT NULL AND {exact} END"
     if column.type == "DATE":
         midnight = f"try_cast({text} AS TIMESTAMP) = {value}::TIMESTAMP"
         return f"CASE WHEN length({text}) <= 10 THEN {value} IS NOT NULL ELSE {midnight} END"
+    if column.type in _DIGITS:
+        return f"{value} IS NOT NULL AND {_keeps_digits(text, value, column.type)}"
+    fine = f"CASE WHEN contains({text}, '.') THEN regexp_matches({text}, {literal(_FINE)}) ELSE false END"
+    if column.type in ("TIME", "TIMESTAMP WITH TIME ZONE"):
+        return f"{value} IS NOT NULL AND NOT {fine}"
     if column.type == "TIMESTAMP":
         offset = f"regexp_matches({text}, '[0-9][+-][0-9]{{2}}(:?[0-9]{{2}})?$') AND length({text}) > 12"
-        return f"{value} IS NOT NULL AND NOT ({offset})"
+        return f"{value} IS NOT NULL AND NOT ({offset}) AND NOT {fine}"
     return _decimal_fits(column, text, value)
 
 
 def _decimal_fits(column: Column, text: str, value: str) -> str:
-    digits = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", column.type)
-    scale = min(int(digits[2]) + 8, 38 - (int(digits[1]) - int(digits[2]))) if digits else 10
-    same = f"try_cast({text} AS DECIMAL(38,{scale})) = {value}"
-    return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {same} END"
+    """No digit but zeros lies beyond the scale; an exponent moves the point."""
+    digits = re.fullmatch(r"DECIMAL\(\d+,(\d+)\)", column.type)
+    scale = int(digits[1]) if digits else 3
+    fraction = f"length(rtrim(regexp_extract({text}, '[.]([0-9]*)', 1), '0'))"
+    exponent = f"coalesce(try_cast(regexp_extract({text}, '[eE]([+-]?[0-9]+)', 1) AS INTEGER), 0)"
+    exact = f"{value} IS NOT NULL AND {fraction} - {exponent} <= {scale}"
+    return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {exact} END"

@@ -166,7 +166,6 @@ def _parse_file(
     except (duckdb.Error, OSError) as error:
         raise unreadable(path, csv, error, ahead=ahead) from error
     parsed.counts[path] = rows
-    _expect_inferred(con, parsed.columns)
     if _left_open(con, path, csv):
         parsed.left_open.add(path)
     structural = _structural(con, path, csv, details)
@@ -217,18 +216,6 @@ def _note(marks: Any, offset: int, marked: list[tuple[int, str]], columns: Seque
             raise NotAsInferred(name)
         if len(marked) < details:
             marked.append((offset + index, name))
-
-
-def _expect_inferred(con: Any, columns: Sequence[Column]) -> None:
-    """A row that is refused anyway (ragged, badly quoted) says nothing about types."""
-    rows = con.execute(
-        "SELECT any_value(column_name) FILTER (error_type = 'CAST') FROM reject_errors GROUP BY line_byte_position"
-        " HAVING bool_and(error_type = 'CAST')"
-    ).fetchall()
-    kinds = {column.name: column.type for column in columns if column.inferred}
-    for (name,) in rows:
-        if kinds.get(name, "VARCHAR") != "VARCHAR":
-            raise NotAsInferred(name)
 
 
 _WHOLE_TEXT = 10_000

@@ -132,6 +132,13 @@ def test_a_type_that_only_a_later_file_shows(world: World) -> None:
     assert world.rows() == [(1.0,), (1.5,)]
 
 
+def test_numbers_of_several_files_that_no_double_keeps_are_text(world: World) -> None:
+    world.write("v\n1234567890123456789\n", "day-1.csv")
+    world.write("v\n1.5\n", "day-2.csv")
+    world.load(csv={"path": str(world.folder / "day-*.csv")})
+    assert world.rows() == [("1.5",), ("1234567890123456789",)]
+
+
 def test_names_are_made_plain(world: World) -> None:
     world.write("Event ID,amountGold\n1,2\n")
     world.load(write={"disposition": "merge", "primaryKey": ["Event ID"]}, csv={"schema": {"Event ID": "INTEGER"}})
