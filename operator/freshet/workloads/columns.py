@@ -10,7 +10,17 @@ from dataclasses import dataclass
 
 from freshet.workloads.errors import ConfigError, InputError
 
-__all__ = ["Column", "column_types", "declared_types", "merge_types", "resolve_key", "snake", "table_names"]
+__all__ = [
+    "Column",
+    "column_types",
+    "declared_types",
+    "expect_time",
+    "holds_time",
+    "merge_types",
+    "resolve_key",
+    "snake",
+    "table_names",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +34,7 @@ class Column:
     inferred: bool = False
 
 
+_TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 _WORD = re.compile(r"[^0-9a-zA-Z]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -69,6 +80,25 @@ def resolve_key(key: Sequence[str], *, names: Sequence[str], where: str) -> tupl
             "write.primaryKey or the file.",
         )
     return found
+
+
+def holds_time(name: str, *, columns: Sequence[Column]) -> bool:
+    """Whether ``name`` (dataTimeColumn) is one of ``columns`` and of a type that says when."""
+    return any(column.name == snake(name) and column.type in _TIMES for column in columns)
+
+
+def expect_time(name: str, *, columns: Sequence[Column], where: str) -> None:
+    """Raises ConfigError unless ``name`` (dataTimeColumn) is one of ``columns`` and holds times."""
+    types = {column.name: column.type for column in columns}
+    if snake(name) not in types:
+        raise ConfigError(
+            "DataTimeColumnMissing", f"dataTimeColumn {name} is not in {where}, which has {', '.join(types)}."
+        )
+    if not holds_time(name, columns=columns):
+        raise ConfigError(
+            "DataTimeColumnType",
+            f"dataTimeColumn {name} of {where} is {types[snake(name)]}: name a column of type DATE or TIMESTAMP.",
+        )
 
 
 def merge_types(kinds: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ out from the rows themselves.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,12 +14,12 @@ from pathlib import Path
 
 from freshet.workloads import databricks_ledger as ledger
 from freshet.workloads import databricks_publish as publish
-from freshet.workloads.columns import Column, snake
+from freshet.workloads.columns import Column, expect_time, holds_time, snake
 from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_quarantine import discard, quarantine
 from freshet.workloads.databricks_sql import Sql, connection_options, error_class, open_sql, sentence
 from freshet.workloads.databricks_types import expect_known, from_databricks, stored, to_databricks
-from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
+from freshet.workloads.errors import InputError, Unavailable, WorkloadError
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.log import LOG
 from freshet.workloads.spec import Databricks, IngestSpec
@@ -33,12 +33,17 @@ _MOVED = (
     "DELTA_METADATA_CHANGED",
     "DELTA_PROTOCOL_CHANGED",
     "DELTA_SCHEMA_CHANGE",
+    "FIELD_ALREADY_EXISTS",
+    "FIELDS_ALREADY_EXISTS",
     "TABLE_OR_VIEW_NOT_FOUND",
     "TABLE_OR_VIEW_ALREADY_EXISTS",
     "RESOURCE_DOES_NOT_EXIST",
     "VOLUME_",
 )
-"""What another load of the same table looks like from here: look again."""
+"""What another load of the same table, or the answer to a statement that is repeated, looks like from here: look again.
+
+Spark 4 renamed FIELDS_ALREADY_EXISTS (SPARK-48176).
+"""
 
 
 class DatabricksWarehouse:
@@ -77,6 +82,7 @@ class DatabricksWarehouse:
             before = self._state(sql, place)
             if _token(before) != _token(expected):
                 raise TableMoved
+            self._expect_time(before, batch)
             try:
                 self._bring(sql, incoming, batch, folder)
                 return self._publish(sql, place, incoming, batch, before, folder)
@@ -112,14 +118,14 @@ class DatabricksWarehouse:
         all_columns = self._columns(sql, place)
         columns = tuple(column for column in all_columns or () if column.name != ledger.LOAD_ID)
         marked = len(columns) < len(all_columns or ())
-        level, unrecorded, taken = self._recorded(sql, place, marked=marked)
+        level, unrecorded, taken = self._recorded(sql, place, columns=columns, marked=marked)
         if all_columns is None:
             return TableState(columns=None, level=level, rows=0)
         rows = int(sql.ask(f"SELECT count(*) FROM {qualified((*place, self._table), mark='`')}")[0][0])
         return TableState(columns=columns, level=level, rows=rows, taken=taken, marked=marked, unrecorded=unrecorded)
 
     def _recorded(
-        self, sql: Sql, place: tuple[str, str], *, marked: bool
+        self, sql: Sql, place: tuple[str, str], *, columns: Sequence[Column], marked: bool
     ) -> tuple[Level | None, frozenset[str], Mapping[str, InputFile]]:
         """The level, the loads that it is behind, and what ``append`` took: nothing where there is no ledger."""
         try:
@@ -127,14 +133,22 @@ class DatabricksWarehouse:
             unrecorded = ledger.came(sql, place, self._table) if marked else frozenset()
             if not marked or self._spec.write.disposition != "append":
                 return level, unrecorded, {}
-            level = self._finish(sql, place, level, unrecorded)
+            level = self._finish(sql, place, level, unrecorded, columns=columns)
             return level, frozenset(), ledger.taken_by(sql, place, self._table)
         except Exception as error:
             if error_class(error) not in ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"):
                 raise
             return None, frozenset(), {}
 
-    def _finish(self, sql: Sql, place: tuple[str, str], level: Level | None, unrecorded: Iterable[str]) -> Level | None:
+    def _finish(
+        self,
+        sql: Sql,
+        place: tuple[str, str],
+        level: Level | None,
+        unrecorded: Iterable[str],
+        *,
+        columns: Sequence[Column],
+    ) -> Level | None:
         """Records loads that were cut off between their rows and their record. Returns the level then.
 
         Such a record has no fingerprint: no input counts as loaded on its word.
@@ -150,7 +164,7 @@ class DatabricksWarehouse:
                 "version": load_id,
                 "changed": True,
                 "updated_at": now,
-                "data_time": self._data_time(sql, (*place, self._table)),
+                "data_time": self._data_time(sql, (*place, self._table), columns=columns),
                 "rows": rows,
                 "previous_rows": _previous(level),
                 "rows_loaded": written,
@@ -181,6 +195,16 @@ class DatabricksWarehouse:
             **names,
         )
         return tuple(Column(name=name, type=from_databricks(kind)) for name, kind in found)
+
+    def _expect_time(self, before: TableState, batch: Batch) -> None:
+        """Raises ConfigError while nothing is published: what is read back then is a time."""
+        if self._spec.data_time_column is not None:
+            columns = self._columns_after(before, batch)
+            expect_time(self._spec.data_time_column, columns=columns, where=self.relation)
+
+    def _columns_after(self, before: TableState, batch: Batch) -> list[Column]:
+        kept = () if self._spec.write.disposition == "replace" else before.columns or ()
+        return [*{column.name: column for column in (*batch.columns, *kept)}.values()]
 
     def _bring(self, sql: Sql, incoming: Incoming, batch: Batch, folder: Path) -> None:
         arrived = incoming.bring(
@@ -232,7 +256,9 @@ class DatabricksWarehouse:
         if not others:
             return before, load_id
         before = replace(
-            before, level=self._finish(sql, place, before.level, before.unrecorded), unrecorded=frozenset()
+            before,
+            level=self._finish(sql, place, before.level, before.unrecorded, columns=before.columns or ()),
+            unrecorded=frozenset(),
         )
         return before, next_load_id(batch, before)
 
@@ -269,7 +295,7 @@ class DatabricksWarehouse:
             "version": kept.version if kept else load_id,
             "changed": kept is None,
             "updated_at": kept.updated_at if kept else now,
-            "data_time": self._data_time(sql, (*place, self._table)),
+            "data_time": self._data_time(sql, (*place, self._table), columns=self._columns_after(before, batch)),
             "rows": rows,
             "previous_rows": kept.previous_rows if kept else _previous(old),
             "rows_in": batch.rows_in,
@@ -284,12 +310,15 @@ class DatabricksWarehouse:
             raise TableMoved
         return level
 
-    def _data_time(self, sql: Sql, target: tuple[str, ...]) -> datetime | None:
+    def _data_time(self, sql: Sql, target: tuple[str, ...], *, columns: Sequence[Column]) -> datetime | None:
+        """None where the table has no such column: it may come with the load that is being made ready."""
         column = self._spec.data_time_column
-        if column is None:
+        if column is None or not holds_time(column, columns=columns):
             return None
-        found = sql.ask(f"SELECT max({identifier(snake(column), mark='`')}) FROM {qualified(target, mark='`')}")[0][0]
-        return _moment(found, column=column, relation=self.relation)
+        from freshet.workloads.count import as_time
+
+        [(found,)] = sql.ask(f"SELECT max({identifier(snake(column), mark='`')}) FROM {qualified(target, mark='`')}")
+        return as_time(found, column=column)
 
     def _quarantine(self, sql: Sql, place: tuple[str, str], batch: Batch, load_id: str, folder: Path) -> None:
         """Bad rows, once per load: they may be written again by whoever finishes it. Raises AnswerLost."""
@@ -340,15 +369,6 @@ def _new(before: TableState, columns: tuple[Column, ...]) -> list[tuple[str, str
 def _same_columns(before: TableState, columns: tuple[Column, ...]) -> bool:
     held = {column.name: column.type for column in before.columns or ()}
     return before.marked and held == {column.name: stored(column.type) for column in columns}
-
-
-def _moment(found: object, *, column: str, relation: str) -> datetime | None:
-    from freshet.workloads.count import as_time
-
-    try:
-        return as_time(found, column=column)
-    except ConfigError as error:
-        raise ConfigError(error.reason, f"{error.message} ({relation})") from error
 
 
 def _previous(level: Level | None) -> int | None:

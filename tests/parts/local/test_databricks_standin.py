@@ -95,6 +95,13 @@ def test_a_statement_takes_256_values(ask: Any) -> None:
         ask(f"SELECT {marks} + :v256", values)
 
 
+def test_a_column_that_is_there_is_refused_in_sparks_words(ask: Any) -> None:
+    ask("CREATE SCHEMA IF NOT EXISTS main.fields")
+    ask("CREATE OR REPLACE TABLE main.fields.t (a STRING)")
+    with pytest.raises(Exception, match=r"\[FIELDS_ALREADY_EXISTS\]"):
+        ask("ALTER TABLE main.fields.t ADD COLUMNS (a STRING)")
+
+
 def test_statements_and_their_counts(ask: Any) -> None:
     ask("CREATE TABLE `main`.`kw`.`t` (`a` BIGINT, b STRING, c TIMESTAMP, d DECIMAL(9,2))")
     values = {"a": 1, "b": "it's", "d": None}

@@ -117,6 +117,31 @@ def test_many_bad_rows_go_beside_the_table(lake: Lake, bad: int) -> None:
     assert found == [(told["version"], number + 3, f"x,b{number}") for number in range(bad)]
 
 
+@pytest.mark.parametrize(("column", "reason"), [("nope", "DataTimeColumnMissing"), ("id", "DataTimeColumnType")])
+@pytest.mark.parametrize("disposition", ["append", "replace"])
+def test_a_data_time_column_that_is_none_is_said_before_anything_is_published(
+    lake: Lake, disposition: str, column: str, reason: str
+) -> None:
+    lake.write("id,at\n1,2026-01-01\n", "1.csv")
+    spec: dict[str, Any] = {"csv": {"path": str(lake.folder / "*.csv")}, "write": {"disposition": disposition}}
+    lake.load(dataTimeColumn="at", **spec)
+    lake.write("id,more,at\n2,x,2026-01-02\n", "2.csv")
+    with pytest.raises(WorkloadError) as caught:
+        lake.load(dataTimeColumn=column, **spec)
+    assert (caught.value.reason, lake.rows("id")) == (reason, [(1,)])
+
+
+def test_a_data_time_column_may_come_with_the_load_or_stay_in_the_table(lake: Lake) -> None:
+    spec: dict[str, Any] = {"csv": {"path": str(lake.folder / "*.csv")}, "write": {"disposition": "append"}}
+    lake.write("id\n1\n", "1.csv")
+    lake.load(**spec)
+    lake.write("id,at\n2,2026-01-02\n", "2.csv")
+    told = lake.load(dataTimeColumn="at", **spec)
+    lake.write("id\n3\n", "3.csv")
+    again = lake.load(dataTimeColumn="at", **spec)
+    assert told["dataTime"] == again["dataTime"] == "2026-01-02T00:00:00.000000Z"
+
+
 def test_a_dropped_table_is_loaded_anew(lake: Lake) -> None:
     lake.write("id,v\n1,a\n")
     first = lake.load(write={"disposition": "append"})

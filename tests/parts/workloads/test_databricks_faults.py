@@ -211,6 +211,15 @@ def test_bad_rows_of_a_load_that_never_published_go_with_the_next(lake: Lake, na
     assert lake.query("SELECT load_id, raw FROM {raw__rejected}") == [(told["version"], "x,bad0")]
 
 
+def test_a_load_that_was_cut_off_before_its_data_time_column_came_does_not_stop_the_next(lake: Lake) -> None:
+    spec = put(lake, OPERATIONS["append"], rows_of(0), 0)
+    break_at(lake, r"^CREATE TABLE \S+`raw` AS", "cut")
+    assert broken(lake, spec) is None
+    lake.faults()
+    lake.write("id,v,at\n9,x,2026-01-02\n", "1.csv")
+    assert lake.load(dataTimeColumn="at", **spec)["dataTime"] == "2026-01-02T00:00:00.000000Z"
+
+
 def test_an_appended_file_that_was_cut_off_may_not_change_either(lake: Lake) -> None:
     spec = put(lake, OPERATIONS["append"], rows_of(0), 0)
     break_at(lake, r"^CREATE TABLE \S+`raw` AS", "cut")
@@ -220,6 +229,20 @@ def test_an_appended_file_that_was_cut_off_may_not_change_either(lake: Lake) -> 
     with pytest.raises(WorkloadError, match="has changed since"):
         lake.load(**spec)
     assert lake.rows() == rows_of(0)
+
+
+@pytest.mark.parametrize("error", [None, "[FIELD_ALREADY_EXISTS] x", "[FIELDS_ALREADY_EXISTS] x"])
+def test_columns_that_are_there_when_they_are_added_again_are_looked_at(lake: Lake, error: str | None) -> None:
+    """The answer was lost, and the connector asks again."""
+    lake.load(**put(lake, OPERATIONS["merge"], rows_of(0), 0))
+    lake.write("id,v,more\n0,v1,1\n")
+    added = r"^ALTER TABLE \S+ ADD COLUMNS"
+    lake.faults(
+        {"action": "refuse", "statement": added, "error": error} if error else {"action": "lose", "statement": added}
+    )
+    lake.load(write=OPERATIONS["merge"].write)
+    assert any(entry["outcome"] != "done" for entry in lake.server.faults.log())
+    assert lake.rows("id, v, more") == [(0, "v1", 1), (1, "w0", None)]
 
 
 def test_readers_see_the_table_before_or_after(lake: Lake) -> None:

@@ -31,6 +31,7 @@ class Hangup(TTransportException):  # type: ignore[misc]
 _KINDS = (
     (r"Schema with name|[Ss]chema .* does not exist", "SCHEMA_NOT_FOUND", "42704"),
     (r"(Table|View|Table or view) with name .* does not exist", "TABLE_OR_VIEW_NOT_FOUND", "42P01"),
+    (r"Column with name .* already exists", "FIELDS_ALREADY_EXISTS", "42710"),
     (r"already exists", "TABLE_OR_VIEW_ALREADY_EXISTS", "42P07"),
     (r"Referenced column|does not have a column|not found in FROM|Could not find key", "UNRESOLVED_COLUMN", "42703"),
     (r"NOT NULL constraint", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "23502"),
