@@ -239,3 +239,28 @@ def test_rows_that_share_a_key_may_be_set_aside(world: World) -> None:
     with pytest.raises(DataRefused) as caught:
         world.load(csv={**csv, "nullStrings": ["-"]}, write=write, onBadRows="drop", maximumBadRows=2)
     assert (caught.value.reason, caught.value.rows_rejected) == ("TooManyBadRows", 3)
+
+
+def test_a_type_never_changes_by_itself(world: World) -> None:
+    """Not even where the table is replaced; what does not fit it is a bad row."""
+    world.write("id,v\n1,2\n")
+    world.load()
+    world.write("id,v\n1,2.5\n2,3\n")
+    told = world.load(onBadRows="drop")
+    assert (world.rows(), told["rowsRejected"]) == ([(2, 3)], 1)
+    world.load(csv={"schema": {"v": "DOUBLE"}})
+    assert world.rows() == [(1, 2.5), (2, 3.0)]
+
+
+def test_replacing_leaves_no_column_that_the_file_lacks(world: World) -> None:
+    world.write("id,v\n1,2\n")
+    world.load()
+    world.write("id,w\n1,x\n")
+    with pytest.raises(InputError) as caught:
+        world.load(onSchemaChange="fail")
+    assert caught.value.reason == "SchemaChanged"
+    world.load()
+    assert world.rows("SELECT column_name FROM information_schema.columns WHERE table_name = 'raw'") == [
+        ("id",),
+        ("w",),
+    ]
