@@ -3,27 +3,22 @@
 Being due is asked of the core anew each time; nothing is remembered but who is worth asking.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from freshet.api.asset import Asset
-from freshet.api.names import ANNOTATION_REQUESTED_AT
 from freshet.api.pipeline import DbtCloudSpec, DbtRun, Pipeline, Spent
 from freshet.api.view import Key
+from freshet.controllers.dbt_members import Member, Members, candidate, unique_id_of
 from freshet.controllers.dbt_views import passed_on
-from freshet.controllers.observe import Observer
 from freshet.controllers.world import World, pipeline_key
-from freshet.core import nodes
-from freshet.core.automation import Due, Situation
-from freshet.core.decide import Decision, Observed, decide
-from freshet.core.joining import Joining, joining
-from freshet.core.lineage import key_of
+from freshet.core.automation import Due
 from freshet.dbtcloud import batch
 from freshet.dbtcloud.manifest import Model
 from freshet.dbtcloud.selection import Node, RunOptions, parse_options
 
-__all__ = ["PARSE", "Batch", "Batcher", "day_of", "spent_on", "unique_id_of"]
+__all__ = ["PARSE", "Batch", "Batcher", "day_of", "spent_on"]
 
 SHOWN = 3
 MOST = 1000
@@ -78,26 +73,12 @@ class Batch:
         return f"{', '.join(names[:SHOWN])}{more}: {self.build[names[0]].cause}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Member:
-    """A model that may be in the run."""
-
-    asset: Asset
-    decision: Decision
-    part: Joining
-    passes: bool
-
-    @property
-    def due(self) -> Due | None:
-        return None if self.decision.recorded else self.decision.due
-
-
 class Batcher:
     """Plans runs of one Pipeline's models."""
 
     def __init__(self, *, world: World) -> None:
         self._world = world
-        self._observer = Observer(world=world)
+        self._members = Members(world=world)
 
     async def plan(self, pipeline: Pipeline, spec: DbtCloudSpec, *, instead: DbtRun | None = None) -> Batch:
         """The next run, as things are now; ``instead`` of one that was meant and certainly never sent."""
@@ -106,8 +87,7 @@ class Batcher:
         return replace(found, parse=True) if parse and not found.build and not found.passing else found
 
     async def _builds(self, pipeline: Pipeline, spec: DbtCloudSpec, *, instead: DbtRun | None) -> Batch:
-        models = {asset.name: asset for asset in self._models(pipeline)}
-        members = await self._members(pipeline, spec, models, instead=instead)
+        members = await self._members.of(pipeline, spec, instead=instead)
         due = {name: member.due for name, member in members.items() if member.due is not None}
         limit = self._limit(pipeline, spec, instead)
         options = _first_options(due)
@@ -140,7 +120,7 @@ class Batcher:
         """Is there still an asset that this run is for?"""
         if run.parse:
             return pipeline.discovers and not pipeline.spec.suspend
-        existing = {asset.name for asset in self._models(pipeline) if not asset.spec.suspend}
+        existing = {asset.name for asset in self._members.models(pipeline) if not asset.spec.suspend}
         return not pipeline.spec.suspend and bool(existing.intersection(run.assets))
 
     def nodes(self, pipeline: Pipeline, run: DbtRun) -> list[Node]:
@@ -159,49 +139,8 @@ class Batcher:
         manifest = self._world.manifests.get(pipeline_key(pipeline, pipeline.name))
         return manifest.models.get(unique_id) if manifest else None
 
-    def _models(self, pipeline: Pipeline) -> list[Asset]:
-        assets = self._world.cache.assets_of(pipeline.namespace, pipeline.name)
-        return [a for a in assets if a.kind == "DbtCloud" and a.metadata.deletion_timestamp is None]
-
-    async def _members(
-        self, pipeline: Pipeline, spec: DbtCloudSpec, models: Mapping[str, Asset], *, instead: DbtRun | None
-    ) -> dict[str, _Member]:
-        """What may be due, and all models below it."""
-        hints = {*self._world.due.get(pipeline_key(pipeline, pipeline.name), ()), *(instead.assets if instead else ())}
-        todo = [name for name, asset in models.items() if name in hints or self._stirs(asset)]
-        members: dict[str, _Member] = {}
-        while todo:
-            name = todo.pop()
-            if name in members:
-                continue
-            members[name] = await self._member(spec, models[name], mates=models, instead=instead)
-            below = self._world.graph.downstreams(key_of(models[name]))
-            todo += [key.name for key in below if key.name in models]
-        return members
-
-    def _stirs(self, asset: Asset) -> bool:
-        """Is it worth a decision? Cheap: asked of each model."""
-        status, asked = asset.status, asset.metadata.annotations.get(ANNOTATION_REQUESTED_AT)
-        if asked is not None and asked != status.last_handled_trigger:
-            return True
-        found = (
-            (name, self._world.cache.assets.get(Key("Asset", asset.namespace, name))) for name in asset.spec.upstreams
-        )
-        return any(up and up.status.version and up.status.version != status.considered.get(name) for name, up in found)
-
-    async def _member(
-        self, spec: DbtCloudSpec, asset: Asset, *, mates: Collection[str], instead: DbtRun | None
-    ) -> _Member:
-        observed = await self._observer.observe(asset, trouble=None)
-        if instead is not None and observed.active is not None and observed.active.name == instead.token:
-            observed = replace(observed, active=None)
-        decision = decide(observed)
-        rechecks = spec.mode != "Select" or "build" in spec.command.split()
-        part = joining(_situation(observed, decision), trouble=decision.trouble, mates=mates, rechecks=rechecks)
-        return _Member(asset=asset, decision=decision, part=part, passes=_passes(spec, asset, part.due))
-
     def _asked(
-        self, pipeline: Pipeline, members: Mapping[str, _Member], due: Mapping[str, Due], options: str, *, limit: int
+        self, pipeline: Pipeline, members: Mapping[str, Member], due: Mapping[str, Due], options: str, *, limit: int
     ) -> Batch:
         """A run with options is for those who asked for them, and for what is below where they say so."""
         chosen = {name: it for name, it in due.items() if it.options == options}
@@ -219,14 +158,14 @@ class Batcher:
 
     def _batch(
         self,
-        members: Mapping[str, _Member],
+        members: Mapping[str, Member],
         due: Mapping[str, Due],
         *,
         options: str | None,
         limit: int,
         all: bool = False,
     ) -> Batch:
-        candidates = {name: _candidate(member, due=name in due, joins_anyway=all) for name, member in members.items()}
+        candidates = {name: candidate(member, due=name in due, joins_anyway=all) for name, member in members.items()}
         planned = batch.plan(due=set(due), models=candidates, limit=limit)
         parts = {name: due.get(name) or members[name].part.due for name in (*planned.build, *planned.passed)}
         build = {name: parts[name] for name in planned.build}
@@ -239,12 +178,6 @@ class Batcher:
         )
 
 
-def unique_id_of(asset: Asset) -> str:
-    """The dbt node that an asset is."""
-    node = asset.spec.materialize.dbt_cloud
-    return node.unique_id if node else ""
-
-
 def day_of(now: datetime) -> str:
     """The day of a budget (UTC)."""
     return f"{now:%Y-%m-%d}"
@@ -254,39 +187,6 @@ def spent_on(pipeline: Pipeline, now: datetime) -> int:
     """How many models were built today."""
     spent: Spent | None = pipeline.status.dbt_cloud.spent
     return spent.models if spent is not None and spent.day == day_of(now) else 0
-
-
-def _passes(spec: DbtCloudSpec, asset: Asset, due: Due) -> bool:
-    """A view that was built with the code and from the upstreams that it has now shows new data without a run."""
-    status = asset.status
-    if spec.views != "PassThrough" or status.version is None or status.failures or nodes.is_recoded(status):
-        return False
-    asked = due.trigger != status.last_handled_trigger
-    return nodes.is_view(status) and not asked and status.definition == due.definition
-
-
-def _situation(observed: Observed, decision: Decision) -> Situation:
-    return Situation(
-        asset=observed.asset,
-        pipeline=observed.pipeline,
-        policy=decision.policy,
-        upstreams=observed.upstreams,
-        now=observed.now,
-        busy=observed.busy,
-    )
-
-
-def _candidate(member: _Member, *, due: bool, joins_anyway: bool) -> batch.Candidate:
-    part = member.part
-    return batch.Candidate(
-        upstreams=member.asset.spec.upstreams,
-        joins="Any" if joins_anyway else part.joins,
-        blocked=None if due else part.blocked or ("TakingIn" if member.decision.recorded else None),
-        cured_by=frozenset() if due else part.cured_by,
-        settled=part.settled,
-        passes=member.passes and not due,
-        free=not unique_id_of(member.asset).startswith("model."),
-    )
 
 
 def _first_options(due: Mapping[str, Due]) -> str | None:

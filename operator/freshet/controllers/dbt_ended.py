@@ -12,7 +12,7 @@ from typing import Any
 
 from freshet.api.asset import Asset, Check, Consumed, Outcome
 from freshet.api.pipeline import DbtRun, Pipeline
-from freshet.controllers.dbt_batch import unique_id_of
+from freshet.controllers.dbt_members import unique_id_of
 from freshet.core.automation import definition_of
 from freshet.core.nodes import plain_relation
 from freshet.core.outcome import Ended

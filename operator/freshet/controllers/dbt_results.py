@@ -10,8 +10,8 @@ from datetime import timedelta
 from freshet.api.asset import Asset
 from freshet.api.pipeline import DbtRun, Pipeline
 from freshet.api.view import Key
-from freshet.controllers.dbt_batch import unique_id_of
 from freshet.controllers.dbt_ended import Known, foreign_run, own_run, passed_run
+from freshet.controllers.dbt_members import unique_id_of
 from freshet.controllers.world import World, pipeline_key
 from freshet.core.lineage import key_of
 from freshet.core.outcome import Ended, is_recorded
