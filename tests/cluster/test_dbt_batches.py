@@ -107,8 +107,7 @@ def test_a_job_takes_so_many_runs_at_once_over_all_pipelines_and_the_line_is_see
             any(it.startswith(f"Queued: {nth} in line") for it in reasons) for nth in ("1st", "2nd")[: 3 - limit]
         )
 
-    wait_for(in_line, what="the others stand in line")
-    assert len(runs_of(stand_in)) == limit
+    wait_for(lambda: in_line() and len(runs_of(stand_in)) == limit, what="some run and the others stand in line")
     queued = next(n for n in range(3) if place.status(f"m{n}")["reason"].startswith("Queued: "))
     assert place.condition(f"m{queued}", "Updating")["reason"] == "Queued"
     for number in range(3):
