@@ -154,6 +154,13 @@ def test_a_job_that_keeps_failing_is_said_and_spared(
     assert cloud(place)["failures"] == 10
     stand_in.start_foreign()
     wait_for(lambda: place.condition("shop", "DbtCloudReady", plural="pipelines")["reason"] == "Reachable")
+    place.patch("pipelines", "shop", {"status": {"dbtCloud": {"failures": 95}}}, subresource="status")
+    wait_for(lambda: _ready(place) == ("False", "JobFailing"), what="it fails again")
+    stand_in.put_job(id=2, name="other")
+    place.patch("pipelines", "shop", {"spec": {"dbtCloud": {"jobId": 2}}})
+    move(place, "v2")
+    chain_is_built_from(place, "v2")
+    assert _ready(place)[0] == "True", "another job has not failed"
 
 
 def test_a_rotated_token_is_taken_up_and_no_token_is_ever_seen(

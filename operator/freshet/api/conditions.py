@@ -81,6 +81,7 @@ OVERRIDE_REFUSED: Final = "OverrideRefused"
 JOB_NOT_FOUND: Final = "JobNotFound"
 JOB_FAILING: Final = "JobFailing"
 RUN_NOT_FOUND: Final = "RunNotFound"
+RUN_OUT_OF_REACH: Final = "RunOutOfReach"
 
 # Reasons of Discovered, besides those above and below.
 MANIFEST_READ: Final = "ManifestRead"

@@ -181,6 +181,11 @@ class DbtRun(View, frozen=True, kw_only=True):
     cancelled: str | None = None
     job: int | None = None
     """The id of the job that it was meant for: there it is looked for, also when the spec names another by now."""
+    host: str | None = None
+    account: int | None = None
+    """Where it was sent."""
+    left_at: datetime | None = None
+    """Since when its Pipeline has named another host or account."""
     parse: bool = False
     """It builds nothing: the project is parsed, for discovery."""
 
@@ -203,6 +208,10 @@ class DiscoveredFrom(View, frozen=True, kw_only=True):
 class DbtCloudStatus(View, frozen=True, kw_only=True):
     """``status.dbtCloud``."""
 
+    host: str | None = None
+    account: int | None = None
+    job: int | None = None
+    """What the cursor and the failures are about."""
     cursor: str | None = None
     run: DbtRun | None = None
     manifest: DiscoveredFrom | None = None

@@ -18,6 +18,7 @@ from freshet.controllers.dbt_finish import Finisher
 from freshet.controllers.dbt_foreign import Foreign
 from freshet.controllers.dbt_health import Health, pause_after
 from freshet.controllers.dbt_line import Line, queued
+from freshet.controllers.dbt_places import place_of
 from freshet.controllers.dbt_poll import Poller
 from freshet.controllers.dbt_record import Recorder
 from freshet.controllers.dbt_results import Rewards
@@ -69,7 +70,7 @@ class DbtReconciler:
         if pipeline is None or pipeline.spec.dbt_cloud is None or pipeline.metadata.deletion_timestamp is not None:
             await self._forget(key)
             return
-        drive = self._drives.setdefault(key, Drive())
+        drive = self._drive(key, pipeline.spec.dbt_cloud)
         visit = Visit(key=key, pipeline=pipeline, spec=pipeline.spec.dbt_cloud, drive=drive)
         again = await self._guarded(visit)
         await self._health.settle(visit)
@@ -77,6 +78,14 @@ class DbtReconciler:
             self._world.queue.add(key)
         else:
             self._world.queue.set_wake(key, min(visit.wakes, default=None))
+
+    def _drive(self, key: Key, spec: DbtCloudSpec) -> Drive:
+        """What is known of the job; of another place nothing is."""
+        known = self._drives.setdefault(key, Drive())
+        drive = self._drives[key] = known.at(place_of(spec))
+        if drive is not known:
+            self._foreign.forget(key)
+        return drive
 
     async def _forget(self, key: Key) -> None:
         self._drives.pop(key, None)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from freshet.api.pipeline import DbtCloudSpec, DbtRun, Pipeline
 from freshet.api.view import Key
+from freshet.controllers.dbt_places import Place, place_of, place_of_run
 from freshet.controllers.dbt_results import Results
 from freshet.core.state import Trouble
 from freshet.dbtcloud import model
@@ -32,6 +33,8 @@ class Refusal:
 class Drive:
     """One per Pipeline with a job."""
 
+    place: Place | None = None
+    """What it is known of."""
     memory: Memory = field(default_factory=Memory)
     results: Results | None = None
     pace: Pace = field(default_factory=Pace)
@@ -70,6 +73,13 @@ class Drive:
         fresh = self.job_read_at is not None and now < self.job_read_at + JOB_AGE
         return self.job is not None and fresh and self.job_generation == pipeline.metadata.generation
 
+    def at(self, place: Place) -> "Drive":
+        """The same, where the Pipeline names that place; else what is known of another: nearly nothing."""
+        if self.place in (None, place):
+            self.place = place
+            return self
+        return Drive(place=place, memory=self.memory.moved())
+
     def clear_run(self) -> None:
         """The intent is gone."""
         self.memory, self.results = Memory(), None
@@ -98,6 +108,9 @@ class Visit:
             self.wakes.append(at)
 
 
-def intent_of(run: DbtRun | None) -> Intent | None:
+def intent_of(run: DbtRun | None, spec: DbtCloudSpec) -> Intent | None:
     """The part of it that the protocol is about."""
-    return Intent(token=run.token, at=run.at, id=run.id) if run else None
+    if run is None:
+        return None
+    elsewhere = place_of_run(run, spec) != place_of(spec)
+    return Intent(token=run.token, at=run.at, id=run.id, elsewhere=elsewhere, left_at=run.left_at)

@@ -3,12 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
+from freshet.api import conditions
 from freshet.api.pipeline import DbtRun
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_drive import Refusal, Visit
 from freshet.controllers.dbt_foreign import failures_after
 from freshet.controllers.dbt_health import trouble_of
 from freshet.controllers.dbt_line import Line
+from freshet.controllers.dbt_places import job_of_run, which
 from freshet.controllers.dbt_record import Recorder
 from freshet.controllers.dbt_results import Rewards
 from freshet.controllers.world import World, discovery_key, pipeline_key
@@ -56,7 +58,7 @@ class Finisher:
         if intent.parse or run.succeeded:
             self._world.parses.settle(pipeline_key(visit.pipeline, visit.pipeline.name))
         visit.drive.clear_run()
-        self._line.wake(visit.spec)
+        self._line.wake(job_of_run(intent, visit.spec))
         self._world.discover(visit.pipeline, run)
         return True
 
@@ -80,14 +82,20 @@ class Finisher:
         self._world.kube.emit(visit.pipeline, type=kind, reason=reason, message=f"{run.message}: {intent.url}")
 
     async def abandon(self, visit: Visit, action: actions.Abandon) -> bool:
-        """Nothing was started: clear the intent."""
-        assert visit.run is not None
+        """Nothing was started, or it is lost: clear the intent."""
+        run = visit.run
+        assert run is not None
         spent = self._recorder.spent(visit.pipeline, -self._recorder.reserved(visit))
         await self._recorder.record(visit.pipeline, run=None, **({"spent": spent} if spent else {}))
         visit.drive.clear_run()
-        self._line.wake(visit.spec)
-        if action.reason != "NotNeeded":
-            self._refuse(visit, action, parse=visit.run.parse)
+        self._line.wake(job_of_run(run, visit.spec))
+        if action.reason == conditions.RUN_OUT_OF_REACH:
+            message = (
+                f"{which(run, visit.spec)} is not waited for any more: {action.message}; what is due is asked anew"
+            )
+            self._world.kube.emit(visit.pipeline, type="Warning", reason="RunGivenUp", message=message)
+        elif action.reason != "NotNeeded":
+            self._refuse(visit, action, parse=run.parse)
         return True
 
     def _refuse(self, visit: Visit, action: actions.Abandon, *, parse: bool) -> None:

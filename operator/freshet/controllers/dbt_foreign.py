@@ -6,11 +6,12 @@ believed, for what its commands name.
 """
 
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from freshet.api.view import Key
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_drive import Visit
+from freshet.controllers.dbt_places import job_of
 from freshet.controllers.dbt_record import Recorder
 from freshet.controllers.dbt_results import Results, Rewards
 from freshet.controllers.world import World
@@ -41,8 +42,7 @@ class Foreign:
         drive, now = visit.drive, self._world.clock.now()
         if drive.polled_at is None:
             return "Idle"
-        if visit.pipeline.status.dbt_cloud.cursor is None:
-            await self._begin(visit)
+        await self._begin(visit)
         self._skip(visit)
         if not drive.foreign:
             return "Idle"
@@ -69,9 +69,16 @@ class Foreign:
             self._results.pop(known)
 
     async def _begin(self, visit: Visit) -> None:
-        """From now on runs count, also those that end while nobody looks."""
-        at = foreign.Cursor(at=self._world.clock.now())
-        await self._recorder.record(visit.pipeline, cursor=str(at))
+        """From now on runs of this place count, also those that end while nobody looks."""
+        status, (host, account, job) = visit.pipeline.status.dbt_cloud, job_of(visit.spec)
+        if status.cursor is not None and (status.host, status.account, status.job) == (host, account, job):
+            return
+        changes: dict[str, Any] = {"host": host, "account": account, "job": job}
+        if status.cursor is None or (status.host, status.account) != (host, account):
+            changes["cursor"] = str(foreign.Cursor(at=self._world.clock.now()))
+        if status.job is not None:
+            changes |= {"failures": 0, "last_end": None}
+        await self._recorder.record(visit.pipeline, **changes)
 
     def _skip(self, visit: Visit) -> None:
         """What the cursor has passed meanwhile."""

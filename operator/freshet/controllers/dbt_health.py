@@ -5,10 +5,11 @@ from datetime import timedelta
 import msgspec
 
 from freshet.api import conditions as c
-from freshet.api.pipeline import Pipeline
+from freshet.api.pipeline import DbtRun, Pipeline
 from freshet.api.view import Key
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_drive import Visit
+from freshet.controllers.dbt_places import place_of, told, which
 from freshet.controllers.world import World
 from freshet.core.state import Draft, Trouble, settle
 from freshet.dbtcloud import selection
@@ -90,6 +91,9 @@ class Health:
         refusal = drive.refused(visit.pipeline, now)
         if refusal is not None:
             return refusal.trouble
+        run = visit.pipeline.status.dbt_cloud.run
+        if run is not None and run.left_at is not None:
+            return Trouble(reason=c.RUN_OUT_OF_REACH, message=_left(run, visit))
         failures = visit.pipeline.status.dbt_cloud.failures
         if failures < SAID_AT:
             return None
@@ -101,6 +105,14 @@ class Health:
 
     def _newest(self, visit: Visit) -> Pipeline | None:
         return self._world.cache.pipelines.get(Key("Pipeline", visit.key.namespace, visit.key.name))
+
+
+def _left(run: DbtRun, visit: Visit) -> str:
+    named = told(place_of(visit.spec))
+    return (
+        f"{which(run, visit.spec)} cannot be followed, since dbtCloud names {named}: name the place of the run again; "
+        "else what is due is asked anew when the timeout of its models has passed"
+    )
 
 
 def _lost(visit: Visit) -> str:

@@ -11,6 +11,7 @@ from freshet.controllers.dbt_batch import Batch, Batcher
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_drive import Visit
 from freshet.controllers.dbt_finish import Finisher
+from freshet.controllers.dbt_places import job_of
 from freshet.controllers.dbt_record import Recorder
 from freshet.controllers.world import World
 from freshet.dbtcloud import actions, errors, marker, selection
@@ -52,7 +53,9 @@ class Intents:
 
     async def write(self, visit: Visit, batch: Batch, action: actions.WriteIntent, *, reserved: int = 0) -> bool:
         """Record what is meant; ``reserved``: so many models were counted for what it takes the place of."""
-        meant = msgspec.structs.replace(batch.run(token=action.token, at=action.at), job=visit.spec.job_id)
+        host, account, job = job_of(visit.spec)
+        planned = batch.run(token=action.token, at=action.at)
+        meant = msgspec.structs.replace(planned, host=host, account=account, job=job)
         run = self._readable(visit.pipeline, meant)
         spent = self._recorder.spent(visit.pipeline, batch.billed - reserved)
         logger.debug("%s: %s: %s", visit.key, action, run.versions)

@@ -9,17 +9,11 @@ from collections.abc import Iterable, Mapping
 from freshet.api import conditions
 from freshet.api.pipeline import DbtCloudSpec, Pipeline
 from freshet.api.view import Key
+from freshet.controllers.dbt_places import Job, job_of, job_of_run
 from freshet.controllers.world import World, dbt_key
 from freshet.core.automation import Waiting
 
-__all__ = ["Job", "Line", "job_of", "queued"]
-
-Job = tuple[str, int, int]
-
-
-def job_of(spec: DbtCloudSpec) -> Job:
-    """What names a job: host, account, id."""
-    return spec.host.rstrip("/"), spec.account_id, spec.job_id
+__all__ = ["Line", "queued"]
 
 
 class Line:
@@ -53,9 +47,9 @@ class Line:
         for job in list(self._waiting):
             self._leave(key, job)
 
-    def wake(self, spec: DbtCloudSpec) -> None:
+    def wake(self, job: Job) -> None:
         """A run of the job has ended: those who wait look again."""
-        for key in self._waiting.get(job_of(spec), ()):
+        for key in self._waiting.get(job, ()):
             self._world.queue.add(key)
 
     def message(self, key: Key, spec: DbtCloudSpec) -> str:
@@ -96,7 +90,7 @@ class Line:
     def _free(self, job: Job) -> int:
         named = [pipeline for pipeline in self._world.cache.pipelines if _names(pipeline, job)]
         limit = min((it.spec.dbt_cloud.max_concurrent_runs for it in named if it.spec.dbt_cloud), default=1)
-        under_way = {dbt_key(it.namespace, it.name) for it in named if it.status.dbt_cloud.run is not None}
+        under_way = {dbt_key(it.namespace, it.name) for it in self._world.cache.pipelines if _runs(it, job)}
         under_way |= {key for key, taken in self._starting.items() if taken == job}
         return limit - len(under_way)
 
@@ -108,6 +102,12 @@ def queued(message: str) -> Waiting:
 
 def _names(pipeline: Pipeline, job: Job) -> bool:
     return pipeline.spec.dbt_cloud is not None and job_of(pipeline.spec.dbt_cloud) == job
+
+
+def _runs(pipeline: Pipeline, job: Job) -> bool:
+    """Is a run of that job under way for it, whatever job it names by now?"""
+    spec, run = pipeline.spec.dbt_cloud, pipeline.status.dbt_cloud.run
+    return spec is not None and run is not None and job_of_run(run, spec) == job
 
 
 def _ordinal(number: int) -> str:

@@ -9,9 +9,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from freshet.api.pipeline import DbtRun
 from freshet.api.view import Key
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_drive import Visit
+from freshet.controllers.dbt_places import place_of, place_of_run
 from freshet.controllers.world import World
 from freshet.dbtcloud import foreign, marker, model
 from freshet.dbtcloud.client import DbtCloud, RunQuery
@@ -160,7 +162,7 @@ class Poller:
             if run is not None and marker.token_in(it.cause) == run.token:
                 drive.listed = it.id
         new, _ = foreign.advance(cursor, runs=page.runs)
-        drive.ended |= {it.id for it in page.runs if run is not None and run.id == str(it.id)}
+        drive.ended |= {it.id for it in page.runs if run is not None and _is_ours(it, run, visit)}
         drive.foreign.clear()
         drive.foreign.extend(it for it in new if not _is_under_way(it, visit))
 
@@ -179,4 +181,9 @@ def _is_under_way(run: model.Run, visit: Visit) -> bool:
     meant = visit.run
     if meant is None:
         return False
-    return meant.id == str(run.id) or marker.token_in(run.cause) == meant.token
+    return _is_ours(run, meant, visit) or marker.token_in(run.cause) == meant.token
+
+
+def _is_ours(run: model.Run, meant: DbtRun, visit: Visit) -> bool:
+    """By its id, which means nothing where the Pipeline names another place by now."""
+    return meant.id == str(run.id) and place_of_run(meant, visit.spec) == place_of(visit.spec)

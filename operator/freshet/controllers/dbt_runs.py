@@ -20,6 +20,7 @@ from freshet.controllers.dbt_drive import Visit, intent_of
 from freshet.controllers.dbt_ended import SUSPENDED, TIMEOUT
 from freshet.controllers.dbt_finish import Finisher
 from freshet.controllers.dbt_intent import Intents
+from freshet.controllers.dbt_places import place_of, place_of_run
 from freshet.controllers.dbt_record import Recorder, run_url
 from freshet.controllers.world import World
 from freshet.core.policy import effective, run_timeout
@@ -57,7 +58,7 @@ class Runs:
         now, run, drive = self._world.clock.now(), visit.run, visit.drive
         if await self._corrected(visit):
             return True
-        intent = intent_of(run)
+        intent = intent_of(run, visit.spec)
         drive.memory = drive.memory.seen(intent, now=now)
         action = decide(
             intent=intent,
@@ -77,6 +78,7 @@ class Runs:
             run is None
             or run.id is None
             or listed is None
+            or place_of_run(run, visit.spec) != place_of(visit.spec)
             or run.id == str(listed)
             or visit.drive.memory.run is not None
         ):
@@ -88,8 +90,11 @@ class Runs:
         return True
 
     def _settings(self, visit: Visit) -> Settings:
-        """A run whose end was seen in the list is asked for at once."""
-        seen = visit.run is not None and visit.run.id is not None and int(visit.run.id) in visit.drive.ended
+        """A run whose end was seen in the list is asked for at once; one that was left has its models' time."""
+        run = visit.run
+        if run is not None and run.left_at is not None:
+            return replace(self._times, left_for=self._limit(visit.pipeline, run) or self._times.left_for)
+        seen = run is not None and run.id is not None and int(run.id) in visit.drive.ended
         return replace(self._times, poll_every=timedelta(0)) if seen else self._times
 
     async def _act(self, visit: Visit, batch: Batch | None, action: actions.Action, *, settled: bool) -> bool:
@@ -101,6 +106,7 @@ class Runs:
             actions.Cancel: self._cancel,
             actions.FetchResults: self._finisher.fetch,
             actions.Finish: self._finisher.finish,
+            actions.Leave: self._leave,
             actions.Abandon: self._finisher.abandon,
         }
         if isinstance(action, actions.WriteIntent):
@@ -129,13 +135,19 @@ class Runs:
         if action.duplicates:
             message = f"runs {action.duplicates} carry the marker of run {action.run_id}: somebody copied its cause"
             self._world.kube.emit(visit.pipeline, type="Warning", reason="DuplicateMarker", message=message)
-        url = run_url(visit, action.run_id)
-        await self._recorder.record(
-            visit.pipeline, run=msgspec.structs.replace(visit.run, id=str(action.run_id), url=url)
+        url, (host, account) = run_url(visit, action.run_id), place_of(visit.spec)
+        known = msgspec.structs.replace(
+            visit.run, id=str(action.run_id), url=url, host=host, account=account, left_at=None
         )
+        await self._recorder.record(visit.pipeline, run=known)
         now = self._world.clock.now()
         visit.drive.memory = visit.drive.memory.unseen(now=now)
         self._world.kube.emit(visit.pipeline, type="Normal", reason="RunStarted", message=f"{visit.run.cause}: {url}")
+        return True
+
+    async def _leave(self, visit: Visit, action: actions.Leave) -> bool:
+        assert visit.run is not None
+        await self._recorder.record(visit.pipeline, run=msgspec.structs.replace(visit.run, left_at=action.at))
         return True
 
     async def _poll(self, visit: Visit, action: actions.Poll) -> bool:

@@ -10,6 +10,7 @@ __all__ = [
     "FetchResults",
     "Finish",
     "Idle",
+    "Leave",
     "Look",
     "Poll",
     "Post",
@@ -96,6 +97,13 @@ class Wait:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Leave:
+    """PATCH since when the run's place has not been named any more; None: it is named again."""
+
+    at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Abandon:
     """Clear the intent: nothing was started, or it is gone. `reason` is for a condition, `message` a sentence."""
 
@@ -103,4 +111,4 @@ class Abandon:
     message: str
 
 
-Action = Idle | WriteIntent | Post | Look | RecordId | Poll | Cancel | FetchResults | Finish | Wait | Abandon
+Action = Idle | WriteIntent | Post | Look | RecordId | Poll | Cancel | FetchResults | Finish | Wait | Leave | Abandon

@@ -23,6 +23,10 @@ class Intent:
     token: str
     at: datetime
     id: str | None = None
+    elsewhere: bool = False
+    """Its Pipeline names another host or account than it was meant for."""
+    left_at: datetime | None = None
+    """Since when, as recorded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,10 @@ class Memory:
         if self.at != intent.at:
             return replace(self, at=intent.at, first_seen=now, doubt=True, looked_at=None)
         return self
+
+    def moved(self) -> "Memory":
+        """The Pipeline names another host or account: only that nothing was ever sent is still known."""
+        return Memory() if self.doubt else self
 
     def wrote(self, intent: Intent, *, now: datetime) -> "Memory":
         """The PATCH of an intent (new or renewed) was acknowledged: it may be sent."""

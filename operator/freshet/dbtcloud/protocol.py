@@ -35,7 +35,16 @@ Where the process may die, and what the next one does (tests/cluster/test_operat
    because the run's id names the versions that it made;
 8. around Cancel: why the run is to end is recorded before it is asked for, so that whoever finds it cancelled knows
    what that means; it is asked for again until the run has ended;
-9. in Finish: either it happened (then the needs are met, and nothing is due) or it is done again.
+9. in Finish: either it happened (then the needs are met, and nothing is due) or it is done again;
+10. in Leave: as 2; the time counts from when it is recorded, so that restarts do not draw it out.
+
+An intent belongs to the host and account that it was meant for, and these are recorded with it. Where the Pipeline
+names another place by now, a run that was or may have been sent is *out of reach*: the new token is not for the old
+place, and its id means another run, or none, at the new one. That is recorded (Leave) and said. The run is then given
+the time that its models may take (`left_for`), since it may be building the same tables. One of three things ends that.
+The old place is named again: it is followed as before. Its marker is found at the new place, which is the old one under
+another name: it is adopted. Or its time is over: it is given up, and what is due by then is asked of the new place.
+What was never sent is simply meant anew, for the new place. A job is no such place: a run's id names it in its account.
 
 What certainly had no effect (no connection, 429) leaves no doubt: it is renewed after a while and sent again. What was
 refused (4xx) is abandoned with the reason: the need stays due, and the caller decides when to try again. Only an intent
@@ -56,6 +65,7 @@ from freshet.dbtcloud.actions import (
     FetchResults,
     Finish,
     Idle,
+    Leave,
     Look,
     Poll,
     Post,
@@ -85,6 +95,9 @@ class Settings:
     cancel_again: timedelta = timedelta(minutes=1)
     lost_after: timedelta = timedelta(minutes=30)
     """How long a recorded run may be "not found" (404 may also mean a missing permission)."""
+    left_for: timedelta = timedelta(minutes=30)
+    """How long a run may be under way at a place that its Pipeline does not name any more: its models' timeout."""
+    left_look_every: timedelta = timedelta(minutes=1)
 
     @property
     def window(self) -> timedelta:
@@ -110,6 +123,10 @@ def decide(
     """
     if intent is None:
         return WriteIntent(token=new_token, at=now, renewed=False) if wanted else Idle()
+    if intent.elsewhere and (intent.id is not None or memory.doubt):
+        return _out_of_reach(intent, memory=memory, now=now, settings=settings)
+    if intent.left_at is not None and not intent.elsewhere:
+        return Leave(at=None)
     if intent.id is not None and not intent.id.isdecimal():
         return Abandon(reason="RunNotFound", message=f"the recorded run id {intent.id!r} is not one of dbt Cloud's")
     if intent.id is not None:
@@ -130,8 +147,7 @@ def _resolve(intent: Intent, *, memory: Memory, now: datetime, settings: Setting
         return WriteIntent(token=intent.token, at=now, renewed=True)
     if memory.tried_look_at is not None and now < memory.tried_look_at + settings.look_every:
         return Wait(until=memory.tried_look_at + settings.look_every, why="looking for the run")
-    began = min(token_time(intent.token) or intent.at, intent.at)
-    return Look(token=intent.token, since=began - settings.service_skew)
+    return _look(intent, settings=settings)
 
 
 def _send(intent: Intent, *, memory: Memory, now: datetime, settings: Settings, wanted: bool) -> Action:
@@ -143,9 +159,29 @@ def _send(intent: Intent, *, memory: Memory, now: datetime, settings: Settings, 
     if memory.retry_at is not None and now < memory.retry_at:
         return Wait(until=memory.retry_at, why=memory.trouble)
     limit = intent.at + settings.slack
-    if memory.renew or not intent.at <= now < limit:
+    if memory.renew or intent.elsewhere or not intent.at <= now < limit:
         return WriteIntent(token=intent.token, at=now, renewed=True)
     return Post(token=intent.token, not_after=limit)
+
+
+def _out_of_reach(intent: Intent, *, memory: Memory, now: datetime, settings: Settings) -> Action:
+    """It was, or may have been, sent to a place that is not named any more."""
+    if intent.left_at is None:
+        return Leave(at=now)
+    if memory.run_ids:
+        return RecordId(run_id=memory.run_ids[0], duplicates=memory.run_ids[1:])
+    over = intent.left_at + settings.left_for
+    if now >= over:
+        return Abandon(reason="RunOutOfReach", message=f"the run has had the {settings.left_for} that it may take")
+    again = memory.tried_look_at + settings.left_look_every if memory.tried_look_at is not None else now
+    if now < again:
+        return Wait(until=min(again, over), why="the run is where the Pipeline does not look any more")
+    return _look(intent, settings=settings)
+
+
+def _look(intent: Intent, *, settings: Settings) -> Look:
+    began = min(token_time(intent.token) or intent.at, intent.at)
+    return Look(token=intent.token, since=began - settings.service_skew)
 
 
 def _follow(run_id: int, *, memory: Memory, now: datetime, settings: Settings, cancel: str | None) -> Action:

@@ -11,6 +11,7 @@ from freshet.api.pipeline import DbtCloudSpec, DbtRun, SecretKeyRef
 from freshet.api.view import Key
 from freshet.controllers.dbt_health import pause_after
 from freshet.controllers.dbt_line import Line, queued
+from freshet.controllers.dbt_places import job_of
 
 
 def spec(*, job: int = 1, limit: int = 1, host: str = "https://cloud.getdbt.com") -> DbtCloudSpec:
@@ -39,8 +40,8 @@ def key(number: int) -> Key:
     return Key("DbtCloud", "ns", f"p{number}")
 
 
-def starts(pipeline: Any) -> None:
-    pipeline.status.dbt_cloud.run = DbtRun(token="t", at=NOW)
+def starts(pipeline: Any, **where: Any) -> None:
+    pipeline.status.dbt_cloud.run = DbtRun(token="t", at=NOW, **where)
 
 
 def test_first_come_first_served() -> None:
@@ -53,7 +54,7 @@ def test_first_come_first_served() -> None:
     line.settled(key(0))
     assert not line.take(key(2), spec()), "what is recorded holds the place"
     pipelines[0].status.dbt_cloud.run = None
-    line.wake(spec())
+    line.wake(job_of(spec()))
     assert woken == [key(1), key(2)]
     assert not line.take(key(2), spec()), "not before who came first"
     assert line.take(key(1), spec())
@@ -71,6 +72,14 @@ def test_the_smallest_limit_of_those_who_name_the_job_holds() -> None:
     line, _, _, _ = place(spec(limit=3), spec(limit=2), spec(limit=3), spec(job=2))
     assert [line.take(key(number), spec()) for number in range(3)] == [True, True, False]
     assert line.take(key(3), spec(job=2)), "another job has a line of its own"
+
+
+def test_a_run_counts_for_the_job_that_it_is_one_of() -> None:
+    """Whatever job its Pipeline names by now."""
+    line, pipelines, _, _ = place(spec(job=2), spec(), spec(job=2))
+    starts(pipelines[0], host="https://cloud.getdbt.com", account=1, job=1)
+    assert not line.take(key(1), spec()), "job 1 is busy"
+    assert line.take(key(2), spec(job=2))
 
 
 def test_who_leaves_wakes_those_behind() -> None:

@@ -13,6 +13,7 @@ from freshet.dbtcloud.actions import (
     FetchResults,
     Finish,
     Idle,
+    Leave,
     Look,
     Poll,
     Post,
@@ -86,6 +87,43 @@ def test_an_intent_of_the_future_does_not_wait_for_it() -> None:
     future = Intent(token=TOKEN, at=NOW + timedelta(hours=5))
     memory = Memory().seen(future, now=NOW).looked(began=NOW + TIMES.window, run_ids=())
     assert isinstance(next_action(future, memory, at=NOW + TIMES.window), WriteIntent)
+
+
+LEFT = replace(SENT, elsewhere=True, left_at=NOW)
+
+
+def test_a_run_at_a_place_that_is_not_named_any_more_is_left_and_given_its_time() -> None:
+    assert next_action(replace(SENT, elsewhere=True), Memory()) == Leave(at=NOW)
+    assert next_action(replace(INTENT, elsewhere=True), Memory()) == Leave(at=NOW), "in doubt"
+    assert next_action(LEFT, Memory()) == Look(token=TOKEN, since=NOW - TIMES.service_skew)
+    looked = Memory().seen(LEFT, now=NOW).looked(began=NOW, run_ids=())
+    assert next_action(LEFT, looked, at=NOW + SECOND) == Wait(
+        until=NOW + TIMES.left_look_every, why="the run is where the Pipeline does not look any more"
+    )
+    assert isinstance(next_action(LEFT, looked, at=NOW + TIMES.left_look_every), Look)
+    almost = NOW + TIMES.left_for - SECOND
+    looked = looked.looked(began=almost, run_ids=())
+    assert next_action(LEFT, looked, at=almost, cancel="Timeout") == Wait(
+        until=NOW + TIMES.left_for, why="the run is where the Pipeline does not look any more"
+    )
+    action = next_action(LEFT, looked, at=NOW + TIMES.left_for)
+    assert isinstance(action, Abandon)
+    assert action.reason == "RunOutOfReach"
+
+
+def test_a_run_that_was_left_is_followed_where_its_place_is_named_again_or_has_another_name() -> None:
+    assert next_action(replace(LEFT, elsewhere=False), Memory()) == Leave(at=None)
+    found = Memory().seen(LEFT, now=NOW).looked(began=NOW, run_ids=(70,))
+    assert next_action(LEFT, found) == RecordId(run_id=70)
+
+
+def test_what_was_never_sent_is_meant_anew_for_another_place() -> None:
+    unsent = OWN.posting().unsent(errors.Unreachable("no"), now=NOW).moved()
+    later = NOW + timedelta(seconds=2)
+    for memory, at in ((OWN.moved(), NOW), (unsent, later)):
+        action = next_action(replace(INTENT, elsewhere=True), memory, at=at)
+        assert action == WriteIntent(token=TOKEN, at=at, renewed=True)
+    assert OWN.posting().sent(run_id=70).moved() == Memory(), "another place does not know it"
 
 
 def test_what_is_found_is_adopted() -> None:
