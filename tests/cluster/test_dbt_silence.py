@@ -68,15 +68,20 @@ def test_a_failure_without_results_is_told_and_changes_nothing(place: Place, sta
     assert not status.get("failures")
 
 
-def test_results_of_ours_that_are_refused_for_good_are_not_waited_for_for_ever(
-    place: Place, stand_in: DbtCloudStandIn
+@pytest.mark.parametrize(
+    "fault", [{"action": "status", "status": 410}, {"action": "drop"}], ids=["refused", "no answer"]
+)
+def test_results_of_ours_that_never_come_are_not_waited_for_for_ever(
+    place: Place, stand_in: DbtCloudStandIn, fault: Object
 ) -> None:
+    """dbt Cloud answers anything else."""
     add_dbt_pipeline(place, stand_in)
     place.add_asset("raw")
     add_model(place, "stg", model="stg", upstreams=["raw"])
     place.wait_status("stg", state="Missing")
-    stand_in.faults([{"action": "status", "status": 410, "path": ARTIFACTS}])
+    stand_in.faults([{**fault, "path": ARTIFACTS}])
     for version in ("v1", "v2"):
         place.announce("raw", version)
         status = place.wait_status("stg", state="Fresh", considered={"raw": version}, timeout=PATIENCE)
         assert "it left no results" in status["lastRun"]["message"]
+    assert place.condition("shop", "DbtCloudReady", plural="pipelines")["status"] == "True"

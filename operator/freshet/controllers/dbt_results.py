@@ -2,6 +2,7 @@
 reconcilers through the inbox, as often as it takes until all have taken them in.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,9 @@ from freshet.dbtcloud.silence import taken_at_its_word
 __all__ = ["Results", "Rewards"]
 
 logger = logging.getLogger(__name__)
+
+SLOWEST = 120.0
+"""Seconds for the results of one step, all attempts together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,10 +139,14 @@ class Rewards:
 
 
 async def _artifact(client: DbtCloud, run: model.Run, step: int | None) -> bytes | None:
-    """A step's results; None where they are not there, or are refused or too large for good: they are waited for no
-    longer than any that are late.
+    """A step's results; None where they are not there, or are refused or too large for good, or do not come although
+    dbt Cloud answers: they are waited for no longer than any that are late. Raises what an outage raises.
     """
     try:
-        return await client.get_artifact(run_id=run.id, path="run_results.json", step=step)
+        async with asyncio.timeout(SLOWEST):
+            return await client.get_artifact(run_id=run.id, path="run_results.json", step=step)
     except (errors.NotFound, errors.ServerError, errors.Refused):
+        return None
+    except (errors.Unreachable, TimeoutError):
+        await client.get_run(run_id=run.id)
         return None

@@ -24,6 +24,10 @@ from freshet.dbtcloud.manifest import ManifestUnreadable
 __all__ = ["DiscoveryReconciler"]
 
 
+TRIES = 5
+"""Looks in a row that have failed, before one does without what does not come."""
+
+
 class DiscoveryReconciler:
     """Guards visits: what fails is told, changes nothing and is tried again later."""
 
@@ -97,7 +101,8 @@ class DiscoveryReconciler:
         client = await self._clients.of(pipeline, fresh=True)
         if memory.environment is None:
             memory.environment = (await client.get_job(job_id=spec.job_id)).environment_id
-        reader = Reader(client, spec=spec, environment=memory.environment, clock=self._world.clock)
+        patient = memory.pace.failures < TRIES
+        reader = Reader(client, spec=spec, environment=memory.environment, clock=self._world.clock, patient=patient)
         visit = Visit(key=key, pipeline=pipeline, spec=spec, memory=memory, reader=reader, now=self._world.clock.now())
         memory.ran += self._world.ran.pop(key, [])
         if memory.ran or memory.look_at is None or visit.now >= memory.look_at:

@@ -2,7 +2,8 @@
 
 Runs of pull requests, or with another branch, schema or target, say nothing of these tables: their manifests are not
 read. A run of the commit that was read a moment ago has little new to say: its manifest, which may have 100 MB, is read
-a while later.
+a while later. An artifact that does not come, again and again, although others do, is done without in the end: one
+broken file must not hold up a project.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from freshet.runtime.clock import Clock
 __all__ = ["Glance", "Read", "Reader"]
 
 FEW, MANY, OLDEST = 20, 100, 1000
+BROKEN, MOST_BROKEN = (errors.ServerError, errors.Unreachable), 3
 SOONEST, LATEST, SHARE = timedelta(minutes=1), timedelta(hours=1), 20
 """A manifest of the same commit is read again after so long, since packages, variables and dbt itself may have changed:
 in between, that many times what reading took.
@@ -75,10 +77,16 @@ class Glance:
 
 
 class Reader:
-    """Every method asks dbt Cloud, and raises what its client raises."""
+    """Every method asks dbt Cloud, and raises what its client raises.
 
-    def __init__(self, client: DbtCloud, *, spec: DbtCloudSpec, environment: int | None, clock: Clock) -> None:
+    ``patient``: whatever does not come may come yet. Otherwise a few artifacts are done without, if others come.
+    """
+
+    def __init__(
+        self, client: DbtCloud, *, spec: DbtCloudSpec, environment: int | None, clock: Clock, patient: bool = True
+    ) -> None:
         self._client, self._spec, self._environment, self._clock = client, spec, environment, clock
+        self._spare = 0 if patient else MOST_BROKEN
 
     async def glance(self, *, deep: bool, offset: int = 0) -> Glance:
         """The newest runs, but for the ``offset`` newest; ``deep``: ``MANY`` of them, with their steps."""
@@ -113,15 +121,28 @@ class Reader:
 
         Raises ManifestUnreadable, too.
         """
+        broken: errors.DbtCloudError | None = None
         for run in runs:
             soon = last is not None and self._clock.now() < last.again_at
             if last is not None and last.covers(run) and (soon or not last.skipped):
                 return last
             if last is not None and soon and not careful and _is_same_code(run, last.run):
                 return replace(last, run=run, skipped=True)
-            with suppress(errors.NotFound):
-                return await self._read(run)
+            try:
+                with suppress(errors.NotFound):
+                    return await self._read(run)
+            except BROKEN as error:
+                broken = self._spared(error)
+        if last is None and broken is not None:
+            raise broken
         return last
+
+    def _spared(self, error: errors.DbtCloudError) -> errors.DbtCloudError:
+        """The same, where it can be done without what did not come. Raises it, else."""
+        self._spare -= 1
+        if self._spare < 0:
+            raise error
+        return error
 
     async def _read(self, run: Run) -> Read:
         at, began = self._clock.now(), self._clock.monotonic()
@@ -132,15 +153,21 @@ class Reader:
         self, runs: Iterable[Run], *, wanted: Collection[str], of: Manifest
     ) -> list[tuple[Run, StepResults]]:
         """What the runs (newest first) built of the wanted nodes, as far back as it takes to know each."""
-        found, left = [], set(wanted)
+        found, left, broken = [], set(wanted), None
         for run in runs:
             if not left:
                 break
-            steps = await self._steps(run)
+            try:
+                steps = await self._steps(run)
+            except BROKEN as error:
+                broken = self._spared(error)
+                continue
             kept = {key: node for key, node in steps.nodes.items() if key in left and node.built}
             mine = {key: node for key, node in kept.items() if _is_about(node.relation, of.models.get(key))}
             found.append((run, replace(steps, nodes=mine)))
             left -= mine.keys()
+        if broken is not None and not found:  # what is not known to be built would be built
+            raise broken
         return found
 
     async def older_results(self, *, wanted: Collection[str], of: Manifest) -> list[tuple[Run, StepResults]]:
@@ -177,7 +204,7 @@ class Reader:
         for step in reversed(source_steps(run)):
             try:
                 raw = await self._client.get_artifact(run_id=run.id, path="sources.json", step=step)
-            except errors.NotFound:
+            except (errors.NotFound, errors.Refused):
                 continue
             states = parse_sources(raw)
             if not isinstance(states, Missing):
@@ -196,7 +223,7 @@ class Reader:
         for step, command in artifact_steps(run):
             try:
                 raw = await self._client.get_artifact(run_id=run.id, path="run_results.json", step=step)
-            except errors.NotFound:
+            except (errors.NotFound, errors.Refused):
                 continue
             page = parse(raw, command=command)
             if not isinstance(page, Missing):

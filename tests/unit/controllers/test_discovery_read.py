@@ -1,12 +1,15 @@
 """How fresh sources are, from several runs that each looked at a part of them."""
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from freshet.api.pipeline import DbtCloudSpec, SecretKeyRef
 from freshet.controllers.discovery_read import Glance, Reader
-from freshet.dbtcloud.model import Run
+from freshet.dbtcloud import errors
+from freshet.dbtcloud.model import Run, RunStep
 from freshet.dbtcloud.outcomes import NodeResult
 from freshet.dbtcloud.results import StepResults
 from freshet.dbtcloud.sources import SourceState
@@ -85,3 +88,39 @@ async def test_older_runs_are_read_as_far_back_as_it_takes_and_not_for_ever(
     results = await reader.older_results(wanted=wanted, of=manifest)
     assert {key for _, steps in results for key in steps.nodes} == found
     assert reader.offsets == offsets
+
+
+class Broken:
+    """A client whose artifacts of some runs never come; each of the others built ``M``."""
+
+    def __init__(self, *runs: int) -> None:
+        self.runs = runs
+
+    async def get_artifact(self, *, run_id: int, path: str, step: int | None, into: Any = None) -> bytes:
+        if run_id in self.runs:
+            raise errors.Unreachable("timed out")
+        if path == "manifest.json":
+            raise errors.NotFound("none")
+        return b'{"args": {"which": "build"}, "results": [{"unique_id": "model.shop.m", "status": "success"}]}'
+
+
+def reading(client: Any, *, patient: bool) -> Reader:
+    spec = DbtCloudSpec(account_id=1, job_id=1, token_secret_ref=SecretKeyRef(name="s"))
+    return Reader(client, spec=spec, environment=None, clock=cast(Any, None), patient=patient)
+
+
+M = "model.shop.m"
+STEP = RunStep(index=4, name="Invoke dbt with `dbt build`", status=10)
+BUILDS = [Run(id=run.id, status=10, run_steps=(STEP,)) for run in RUNS]
+
+
+async def test_results_that_never_come_are_done_without_in_the_end() -> None:
+    manifest: Any = SimpleNamespace(models={M: SimpleNamespace(relation=None)})
+    with pytest.raises(errors.Unreachable):
+        await reading(Broken(9), patient=True).results(BUILDS, wanted={M}, of=manifest)
+    found = await reading(Broken(9), patient=False).results(BUILDS, wanted={M}, of=manifest)
+    assert [(run.id, list(steps.nodes)) for run, steps in found] == [(8, [M])]
+    for broken in ((9, 8, 7, 6), (9,)):
+        reader = reading(Broken(*broken), patient=False)
+        with pytest.raises(errors.Unreachable):
+            await reader.results(BUILDS[: len(broken)], wanted={M}, of=manifest)
