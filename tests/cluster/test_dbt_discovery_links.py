@@ -72,6 +72,39 @@ def test_a_source_is_what_the_pipeline_or_the_project_says_feeds_it(
     assert "by_spec" not in str(run["trigger"]["steps_override"])
 
 
+def test_other_projects_and_packages_that_are_not_selected_are_external_where_they_are_read(
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
+) -> None:
+    models: list[Object] = [
+        {"name": "dim", "package": "platform", "external": True},
+        {"name": "unread", "package": "platform", "external": True},
+        {"name": "util", "package": "vendor"},
+        {"name": "mart", "upstreams": ["dim", "util"]},
+        {"name": "lone", "package": "vendor"},
+    ]
+    stand_in.graph({"models": models})
+    theirs = built(stand_in)
+    discover(place, stand_in, select={"packages": ["kaizen_wars"]})
+    discovered(place, "ManifestRead")
+    kinds = {asset["metadata"]["name"]: [*asset["spec"]["materialize"]] for asset in place.all("assets")}
+    assert kinds == {"mart": ["dbtCloud"], "dim": ["external"], "util": ["external"]}
+    seen = {"dim": place.wait_status("dim", state="Fresh")["version"], "util": str(theirs["id"])}
+    mart = place.wait_status("mart", state="Fresh", considered=seen, timeout=PATIENCE)
+    place.quiet(watcher)
+    assert not ours(stand_in)
+    place.announce("dim", "d2")
+    place.wait_status("mart", state="Fresh", considered={**seen, "dim": "d2"}, timeout=PATIENCE)
+    place.quiet(watcher)
+    (run,) = ours(stand_in)
+    assert "fqn:kaizen_wars.mart " in str(run["trigger"]["steps_override"])
+    assert place.status("mart")["version"] == str(run["id"]) != mart["version"]
+    patch = {"spec": {"dbtCloud": {"discovery": {"select": {"packages": ["kaizen_wars", "vendor"]}}}}}
+    place.patch("pipelines", "shop", patch)
+    for name in ("lone", "util"):
+        place.wait_status(name, state="Fresh", kind="DbtCloud", timeout=PATIENCE)
+    assert not place.get("assets", "unread")
+
+
 def test_a_source_is_the_load_that_writes_its_table(
     place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
 ) -> None:

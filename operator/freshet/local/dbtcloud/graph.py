@@ -26,6 +26,8 @@ class Model(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     tags: list[str] = []
     version: int | None = None
     package: str | None = None
+    external: bool = False
+    """Another project builds it (dbt Mesh): it stands in the manifest without a path, and no command takes it."""
     schema: str | None = None
     alias: str | None = None
     description: str = ""

@@ -105,8 +105,8 @@ def _model_node(graph: Graph, model: Model, ids: dict[str, str], schema: str) ->
             graph, model.name, model.resource_type, unique_id(graph, model), [package, *folders, model.name, *version]
         ),
         "package_name": package,
-        "path": "/".join([*folders, f"{model.name}.sql"]),
-        "original_file_path": "/".join(["models", *folders, f"{model.name}.sql"]),
+        "path": "" if model.external else "/".join([*folders, f"{model.name}.sql"]),
+        "original_file_path": "" if model.external else "/".join(["models", *folders, f"{model.name}.sql"]),
         "schema": where,
         "alias": alias,
         "relation_name": relation,

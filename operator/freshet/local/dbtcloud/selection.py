@@ -87,7 +87,8 @@ def select(command: Command, nodes: Nodes, parents: dict[str, list[str]]) -> set
     chosen = _with_tests(command.indirect if command.select else "eager", chosen, family)
     if command.exclude:
         chosen -= _with_tests("eager", family.union(command.exclude), family)
-    return {key for key in chosen if nodes[key]["resource_type"] in _KINDS.get(command.which, _ALL)}
+    kinds = _KINDS.get(command.which, _ALL)
+    return {key for key in chosen if nodes[key]["resource_type"] in kinds and nodes[key]["original_file_path"]}
 
 
 _ALL = frozenset({"model", "seed", "snapshot", "test"})
