@@ -2,10 +2,8 @@
 runs twice, and no attempt is used up.
 """
 
-import itertools
-
 import pytest
-from tests.support.dbt_place import CHAIN, chain, chain_is_built_from, move, runs_of
+from tests.support.dbt_place import CHAIN, add_dbt_pipeline, chain, chain_is_built_from, move, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
@@ -68,7 +66,8 @@ def test_what_is_spoilt_loses_nothing_and_starts_nothing_twice(
     assert not place.status("stg").get("failures")
     assert [check["name"] for check in place.status("stg")["checks"]] == ["unique_stg_id"]
     place.quiet(watcher)
-    assert len(runs_of(stand_in)) == 2
+    causes = [run["trigger"]["cause"] for run in runs_of(stand_in)]
+    assert len(causes) == 2, causes
     stand_in.wait(stand_in.start_foreign(cause="nightly")["id"])
     wait_for(lambda: taken_in(place) == [str(run["id"]) for run in runs_of(stand_in)], what="each once, in order")
 
@@ -77,7 +76,10 @@ def test_what_is_spoilt_loses_nothing_and_starts_nothing_twice(
 def test_a_burst_of_429_is_sat_out_by_the_whole_account(
     place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess, method: str
 ) -> None:
-    chain(place, stand_in, own={"retries": {"limit": 0}})
+    """By two Pipelines, each with a job that it polls for itself."""
+    stand_in.put_job(id=2, name="next")
+    add_dbt_pipeline(place, stand_in, "next", job=2, observe="Job")
+    chain(place, stand_in, own={"retries": {"limit": 0}}, observe="Job")
     wait_for(lambda: not any(run["in_progress"] for run in stand_in.runs()), what="nothing is under way")
     stand_in.forget_requests()
     stand_in.faults([{"action": "rate_limit", "method": method, "retry_after": RETRY_AFTER, "times": BURST}])
@@ -85,10 +87,36 @@ def test_a_burst_of_429_is_sat_out_by_the_whole_account(
     chain_is_built_from(place, "v3")
     place.quiet(watcher)
     asked = stand_in.requests()
+    assert {entry["query"].get("job_definition_id") for entry in asked if entry["path"].endswith("/runs/")} == {
+        "1",
+        "2",
+    }
     refused = [entry for entry in asked if entry["status"] == 429]
     assert len(refused) == BURST
-    for before, after in itertools.pairwise(asked):
-        if before["status"] == 429:
-            assert after["at"] - before["at"] >= RETRY_AFTER, (before, after)
+    for quiet in refused:
+        meanwhile = [entry for entry in asked if 0 < entry["at"] - quiet["at"] < RETRY_AFTER]
+        assert len(meanwhile) <= 1, "the other Pipeline may have been asking just then"
     assert not place.status("stg").get("failures")
     assert len(runs_of(stand_in)) == 2 or method == "GET", "what moved meanwhile is in the run that was refused"
+
+
+def test_one_endpoint_that_fails_opens_the_circuit_although_others_answer(
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
+) -> None:
+    chain(place, stand_in, own={"retries": {"limit": 0}})
+    stand_in.faults([{"action": "status", "status": 503, "method": "GET", "path": RUN}])
+    move(place, "v2")
+    condition = wait_for(lambda: unreachable(place), timeout=90, what="the circuit is open")
+    assert f"run {runs_of(stand_in)[-1]['id']}" in condition["message"]
+    stand_in.clear_faults()
+    chain_is_built_from(place, "v2")
+    wait_for(lambda: not unreachable(place), what="all is well")
+    assert [event["reason"] for event in place.all("events")].count("Unreachable") == 1
+    assert len(runs_of(stand_in)) == 2
+    assert not place.status("stg").get("failures")
+
+
+def unreachable(place: Place) -> Object:
+    """The condition, where dbt Cloud is said not to be there."""
+    condition: Object = place.condition("shop", "DbtCloudReady", plural="pipelines")
+    return condition if condition.get("reason") == "Unreachable" else {}

@@ -102,7 +102,10 @@ class DbtReconciler:
             if await self._is_left_alone(visit):
                 self._stand_back(visit)
                 return False
-            return await self._work(visit)
+            again = await self._work(visit)
+            if not again and visit.run is None and not drive.foreign:
+                drive.pace = drive.pace.succeeded()
+            return again
         except NoToken as error:
             until, generation = now + PAUSE, visit.pipeline.metadata.generation
             drive.refusal = Refusal(trouble=error.trouble, until=until, generation=generation)
@@ -117,7 +120,7 @@ class DbtReconciler:
     def _failed(self, visit: Visit, error: errors.DbtCloudError) -> None:
         drive, now = visit.drive, self._world.clock.now()
         first = self._poller.pauses.fast
-        drive.pace = drive.pace.failed(error, now=now, jitter=random.random(), first=first)
+        drive.pace = drive.pace.failed(error, now=now, jitter=random.random(), first=first, what=drive.asked)
         drive.failed_generation = visit.pipeline.metadata.generation
         blocked = drive.pace.blocked_until
         token = isinstance(error, errors.AuthenticationFailed)

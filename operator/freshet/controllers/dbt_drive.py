@@ -1,6 +1,8 @@
 """What this process remembers of one Pipeline's dbt Cloud job. Lost in a crash, by design: what matters is recorded."""
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -58,6 +60,8 @@ class Drive:
     foreign_since: datetime | None = None
     foreign_again: datetime | None = None
     foreign_tries: int = 0
+    asked: str = ""
+    """The kind of request that was made last."""
     failed_generation: int | None = None
     """The generation of the spec with which the newest request failed."""
 
@@ -79,6 +83,13 @@ class Drive:
             self.place = place
             return self
         return Drive(place=place, memory=self.memory.moved())
+
+    @contextmanager
+    def asking(self, what: str) -> Iterator[None]:
+        """A request of that kind; an answer says that this kind is answered, and nothing of others."""
+        self.asked = what
+        yield
+        self.pace, self.answered = self.pace.succeeded(what), True
 
     def clear_run(self) -> None:
         """The intent is gone."""

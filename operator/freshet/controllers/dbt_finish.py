@@ -34,7 +34,8 @@ class Finisher:
         """Read what its steps left."""
         client, drive = await self._clients.of(visit.pipeline), visit.drive
         assert drive.memory.run is not None
-        drive.results = await self._rewards.fetch(client, drive.memory.run, pipeline=visit.pipeline)
+        with drive.asking("results"):
+            drive.results = await self._rewards.fetch(client, drive.memory.run, pipeline=visit.pipeline)
         drive.memory = drive.memory.fetched(now=self._world.clock.now(), complete=drive.results.complete)
         return True
 

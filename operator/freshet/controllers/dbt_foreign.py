@@ -99,11 +99,13 @@ class Foreign:
         drive, now = visit.drive, self._world.clock.now()
         client = await self._clients.of(visit.pipeline)
         try:
-            run = await client.get_run(run_id=run.id)
+            with drive.asking("run"):
+                run = await client.get_run(run_id=run.id)
         except errors.NotFound:
             results = Results(complete=False, missing=steps_of(run, commands=self._commands(visit, run)))
         else:
-            results = await self._rewards.fetch(client, run, pipeline=visit.pipeline)
+            with drive.asking("results"):
+                results = await self._rewards.fetch(client, run, pipeline=visit.pipeline)
         drive.foreign_since = drive.foreign_since or now
         if not results.complete and now < drive.foreign_since + self._patience:
             drive.foreign_again = now + min(LONGEST, self._first * 2 ** min(drive.foreign_tries, 20))

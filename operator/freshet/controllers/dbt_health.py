@@ -57,9 +57,9 @@ class Health:
         if drive.knows_job(visit.pipeline, now):
             return
         client = await self._clients.of(visit.pipeline, fresh=True)
-        drive.job = await client.get_job(job_id=visit.spec.job_id)
+        with drive.asking("job"):
+            drive.job = await client.get_job(job_id=visit.spec.job_id)
         drive.job_read_at, drive.job_generation = now, visit.pipeline.metadata.generation
-        drive.pace, drive.answered = drive.pace.succeeded(), True
 
     async def settle(self, visit: Visit) -> None:
         """Record what is the matter, or that nothing is."""

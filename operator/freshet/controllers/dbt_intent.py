@@ -87,9 +87,10 @@ class Intents:
         drive.memory = drive.memory.posting()
         self._observe_latency(visit.pipeline.namespace, run)
         try:
-            made = await client.trigger_run(
-                job_id=run.job or visit.spec.job_id, request=request, not_after=action.not_after
-            )
+            with drive.asking("trigger"):
+                made = await client.trigger_run(
+                    job_id=run.job or visit.spec.job_id, request=request, not_after=action.not_after
+                )
         except (errors.Refused, errors.NotFound) as error:
             drive.memory = drive.memory.unsent(error, now=self._world.clock.now())
             return True

@@ -80,7 +80,8 @@ class Poller:
             return
         cursor = foreign.parse_cursor(visit.pipeline.status.dbt_cloud.cursor, now=now)
         client = await self._clients.of(visit.pipeline)
-        page = await self._page(client, visit, share, since=cursor.since)
+        with drive.asking("list"):
+            page = await self._page(client, visit, share, since=cursor.since)
         self._take(visit, cursor, page)
         visit.wake(self.next_at(visit))
 
@@ -156,7 +157,6 @@ class Poller:
     def _take(self, visit: Visit, cursor: foreign.Cursor, page: Page) -> None:
         drive, run = visit.drive, visit.run
         drive.polled_at, drive.poll_now, drive.poked_at = page.at, False, None
-        drive.pace, drive.answered = drive.pace.succeeded(), True
         for it in page.runs:
             drive.awaited.pop(it.id, None)
             if run is not None and marker.token_in(it.cause) == run.token:

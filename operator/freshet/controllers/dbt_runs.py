@@ -123,7 +123,8 @@ class Runs:
         client = await self._clients.of(visit.pipeline)
         try:
             job = (visit.run.job if visit.run else None) or visit.spec.job_id
-            found = await find_runs(client, job_id=job, token=action.token, since=action.since)
+            with drive.asking("list"):
+                found = await find_runs(client, job_id=job, token=action.token, since=action.since)
         except errors.DbtCloudError:
             drive.memory = drive.memory.look_failed(began=began)
             raise
@@ -153,7 +154,8 @@ class Runs:
     async def _poll(self, visit: Visit, action: actions.Poll) -> bool:
         client, drive = await self._clients.of(visit.pipeline), visit.drive
         try:
-            run = await client.get_run(run_id=action.run_id)
+            with drive.asking("run"):
+                run = await client.get_run(run_id=action.run_id)
         except errors.NotFound:
             drive.memory = drive.memory.poll_missed(now=self._world.clock.now(), not_found=True)
             return True
@@ -175,7 +177,8 @@ class Runs:
                 visit.pipeline, type="Warning", reason="RunCancelled", message=f"{action.why}: {visit.run.url}"
             )
         drive.memory = drive.memory.cancelling(now=self._world.clock.now())
-        with suppress(errors.Refused, errors.AmbiguousAnswer):  # it may have ended; else it is asked for once more
+        # It may have ended; else it is asked for once more.
+        with suppress(errors.Refused, errors.AmbiguousAnswer), drive.asking("cancel"):
             await client.cancel_run(run_id=action.run_id)
         drive.ended.add(action.run_id)
         return True

@@ -1,7 +1,8 @@
 """How often a job is asked about: fast while something is under way, slowly when idle, hardly when it fails. Pure.
 
-One poller per job asks with one list request, whatever the number of models. After failures in a row the circuit opens:
-a single request now and then tries whether dbt Cloud is back, and the Pipeline says so meanwhile.
+One poller per job asks with one list request, whatever the number of models. After failures in a row the circuit is
+open: a single request now and then tries whether dbt Cloud is back, and the Pipeline says so meanwhile. Where one kind
+of request fails and others are answered, only an answer of that kind says that all is well again.
 """
 
 from dataclasses import dataclass, replace
@@ -43,13 +44,23 @@ class Pace:
     reason: str | None = None
     """A reason for the condition DbtCloudReady=False, as soon as it is certain; None while all is well."""
     message: str = ""
+    what: str = ""
+    """The kind of request that failed."""
 
-    def succeeded(self) -> "Pace":
-        """An answer came."""
-        return Pace()
+    def succeeded(self, what: str | None = None) -> "Pace":
+        """An answer came to that kind of request; None: all is well."""
+        return Pace() if what in (None, self.what) else self
 
-    def failed(self, error: errors.DbtCloudError, *, now: datetime, jitter: float, first: timedelta = FAST) -> "Pace":
-        """No answer, or a refusal. `jitter` is in [0, 1)."""
+    def failed(
+        self,
+        error: errors.DbtCloudError,
+        *,
+        now: datetime,
+        jitter: float,
+        first: timedelta = FAST,
+        what: str = "",
+    ) -> "Pace":
+        """No answer, or a refusal, to that kind of request. `jitter` is in [0, 1)."""
         failures = self.failures + 1
         pause = min(LONGEST, first * 2 ** min(failures - 1, 20)) * (0.5 + 0.5 * jitter)
         if isinstance(error, (errors.AuthenticationFailed, errors.NotFound, errors.Refused)):
@@ -60,11 +71,8 @@ class Pace:
             blocked_until=now + max(pause, asked),
             reason=self._reason(error, failures=failures),
             message=str(error),
+            what=what,
         )
-
-    def open(self) -> bool:
-        """Is the circuit open: no work is started, one request tries now and then?"""
-        return self.failures >= OPEN_AFTER or self.reason == "AuthenticationFailed"
 
     def wake(self) -> "Pace":
         """The token was changed: what a person had to mend may be mended."""

@@ -34,14 +34,23 @@ def test_failures_back_off_and_open_the_circuit() -> None:
         assert pace.blocked_until is not None
         waits.append((pace.blocked_until - NOW).total_seconds())
     assert waits == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
-    assert (pace.open(), pace.reason, pace.message) == (True, "Unreachable", "503")
+    assert (pace.reason, pace.message) == ("Unreachable", "503")
     assert pace.next_poll(now=NOW, last=NOW, active_since=NOW) == NOW + seconds(300)
     assert pace.succeeded() == Pace()
 
 
+def test_answers_of_another_kind_do_not_hide_what_fails() -> None:
+    pace = Pace()
+    for _ in range(5):
+        pace = pace.succeeded("list").failed(errors.ServerError("503"), now=NOW, jitter=0.0, what="run")
+    assert (pace.failures, pace.reason) == (5, "Unreachable")
+    assert pace.succeeded("list") == pace
+    assert pace.succeeded("run") == pace.succeeded() == Pace()
+
+
 def test_one_failure_is_no_condition() -> None:
     pace = Pace().failed(errors.Unreachable("no route"), now=NOW, jitter=0.0)
-    assert (pace.open(), pace.reason, pace.blocked_until) == (False, None, NOW + seconds(1))
+    assert (pace.reason, pace.blocked_until) == (None, NOW + seconds(1))
 
 
 def test_retry_after_is_kept() -> None:
@@ -51,5 +60,5 @@ def test_retry_after_is_kept() -> None:
 
 def test_a_wrong_token_opens_it_at_once_and_a_new_one_closes_it() -> None:
     pace = Pace().failed(errors.AuthenticationFailed("401"), now=NOW, jitter=0.5)
-    assert (pace.open(), pace.reason, pace.blocked_until) == (True, "AuthenticationFailed", NOW + seconds(300))
+    assert (pace.reason, pace.blocked_until) == ("AuthenticationFailed", NOW + seconds(300))
     assert pace.wake().next_poll(now=NOW, last=None, active_since=None) == NOW
