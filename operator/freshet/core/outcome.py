@@ -78,7 +78,8 @@ def is_recorded(status: AssetStatus, run: Ended) -> bool:
     """Was this run taken in already? The newest one is a watermark; history catches what shares its second.
 
     The run under way is news whatever its clock says: a pod's end has whole seconds of its node's clock, so it may
-    seem to lie before the end of the run that preceded it.
+    seem to lie before the end of the run that preceded it. So is a dbt Cloud run of ours, whose id may not stand in the
+    status yet: it is handed over until it is taken in, and not after that.
     """
     last = status.last_run
     if run.checks_only:
@@ -87,9 +88,13 @@ def is_recorded(status: AssetStatus, run: Ended) -> bool:
         return False
     if run.id == last.id or any(item.id == run.id for item in status.history):
         return True
-    if status.run is not None and status.run.id == run.id:
+    if _is_ours(run) or (status.run is not None and status.run.id == run.id):
         return False
     return last.finished_at is not None and order(run) <= (last.finished_at, last.id)
+
+
+def _is_ours(run: Ended) -> bool:
+    return run.executor == "DbtCloud" and not run.foreign and not run.adopted
 
 
 def retry_delay(policy: Policy, failures: int) -> timedelta:
