@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.freshet-installed
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test unit parts cluster e2e check ui format bench lock setup clean
+.PHONY: help demo test unit parts matrix cluster e2e check ui format bench lock setup clean
 
 help: ## Say what can be done
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,10 @@ unit: $(STAMP) ## Pure tests, in seconds
 
 parts: $(STAMP) ## One part at a time for real: loads into DuckDB, dbt, processes, sockets
 	$(BIN)/pytest -q $(BESIDE) 2 tests/parts
+
+matrix: $(STAMP) ## Break every step of a load in every way, print the rows expected and found (part of it is in `make parts`)
+	FRESHET_FULL_MATRIX=1 $(BIN)/pytest -q -n 2 -rP --show-capture=stdout tests/parts/workloads/test_databricks_faults.py \
+	  tests/parts/workloads/test_databricks_kills.py tests/parts/workloads/test_duckdb_faults.py -k 'exact or killed'
 
 cluster: $(STAMP) ## Tests against a real API server
 	$(BIN)/pytest -q $(BESIDE) 3 tests/cluster

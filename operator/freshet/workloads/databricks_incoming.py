@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from freshet.workloads.columns import Column
+from freshet.workloads.databricks_catalog import staged, tables_of
 from freshet.workloads.databricks_sql import RETRIES, Sql, access_token, error_class
 from freshet.workloads.databricks_types import to_databricks
 from freshet.workloads.dlt_load import load_parquet
@@ -39,14 +40,15 @@ class Incoming:
 
     def fence(self, sql: Sql) -> None:
         """What killed or slower loads of this source left is gone after this."""
-        found = sql.ask(
-            f"SELECT table_name FROM {identifier(self._place[0], mark='`')}.information_schema.tables"
-            " WHERE table_schema = :place",
-            place=self._place[1],
-        )
-        for (name,) in found:
+        for name in tables_of(sql, self._place):
             if name == self._shared or self._is_renamed(name):
                 sql.ask(f"DROP TABLE IF EXISTS {self._named(name)}")
+
+    def tidy(self, sql: Sql) -> None:
+        """The same where no load follows: its files too."""
+        self.fence(sql)
+        if staged(sql, self._place, self._volume):
+            sql.ask(f"DROP VOLUME IF EXISTS {self._named(self._volume)}")
 
     @contextmanager
     def staging(self, sql: Sql) -> Iterator[str]:

@@ -15,11 +15,12 @@ from pathlib import Path
 from freshet.workloads import databricks_ledger as ledger
 from freshet.workloads import databricks_publish as publish
 from freshet.workloads.columns import Column, expect_time, holds_time, snake
+from freshet.workloads.databricks_catalog import columns_of, make_schema
 from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_quarantine import discard, quarantine
 from freshet.workloads.databricks_sql import Sql, connection_options, error_class, open_sql, sentence
-from freshet.workloads.databricks_types import expect_known, from_databricks, stored, to_databricks
-from freshet.workloads.errors import InputError, Unavailable, WorkloadError
+from freshet.workloads.databricks_types import expect_known, stored, to_databricks
+from freshet.workloads.errors import Unavailable, WorkloadError
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.log import LOG
 from freshet.workloads.spec import Databricks, IngestSpec
@@ -70,13 +71,13 @@ class DatabricksWarehouse:
 
     def tidy(self) -> None:
         with self._open() as (sql, place):
-            self._incoming(place).fence(sql)
+            self._incoming(place).tidy(sql)
 
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         expect_known(batch.columns)
         with self._open() as (sql, place):
             incoming = self._incoming(place)
-            _make_schema(sql, place)
+            make_schema(sql, place)
             ledger.make_ledger(sql, place)
             incoming.fence(sql)
             before = self._state(sql, place)
@@ -115,7 +116,7 @@ class DatabricksWarehouse:
         return AnswerLost(found) if isinstance(found, Unavailable) and not kind else found
 
     def _state(self, sql: Sql, place: tuple[str, str]) -> TableState:
-        all_columns = self._columns(sql, place)
+        all_columns = columns_of(sql, (*place, self._table), relation=self.relation)
         columns = tuple(column for column in all_columns or () if column.name != ledger.LOAD_ID)
         marked = len(columns) < len(all_columns or ())
         level, unrecorded, taken = self._recorded(sql, place, columns=columns, marked=marked)
@@ -175,26 +176,6 @@ class DatabricksWarehouse:
         if unrecorded:
             self._incoming(place).fence(sql)
         return level
-
-    def _columns(self, sql: Sql, place: tuple[str, str]) -> tuple[Column, ...] | None:
-        """Also those that are ours; None where there is no table."""
-        schema = f"{identifier(place[0], mark='`')}.information_schema"
-        names = {"place": place[1], "name": self._table}
-        kinds = sql.ask(
-            f"SELECT table_type FROM {schema}.tables WHERE table_schema = :place AND table_name = :name", **names
-        )
-        if not kinds:
-            return None
-        if "VIEW" in str(kinds[0][0]):
-            raise InputError(
-                "NotATable", f"{self.relation} is a view, not a table: give the source another table, or drop it."
-            )
-        found = sql.ask(
-            f"SELECT column_name, full_data_type FROM {schema}.columns"
-            " WHERE table_schema = :place AND table_name = :name ORDER BY ordinal_position",
-            **names,
-        )
-        return tuple(Column(name=name, type=from_databricks(kind)) for name, kind in found)
 
     def _expect_time(self, before: TableState, batch: Batch) -> None:
         """Raises ConfigError while nothing is published: what is read back then is a time."""
@@ -351,13 +332,6 @@ def _telling(error: BaseException) -> Exception:
         chain.append(found)
         found = found.__cause__ or found.__context__
     return Exception(" / ".join(f"{type(one).__name__}: {one}" for one in chain))
-
-
-def _make_schema(sql: Sql, place: tuple[str, str]) -> None:
-    """Who may not make schemas may still use one that is there."""
-    schemata = f"{identifier(place[0], mark='`')}.information_schema.schemata"
-    if not sql.ask(f"SELECT 1 FROM {schemata} WHERE schema_name = :name", name=place[1]):
-        sql.ask(f"CREATE SCHEMA IF NOT EXISTS {qualified(place, mark='`')}")
 
 
 def _new(before: TableState, columns: tuple[Column, ...]) -> list[tuple[str, str]]:

@@ -76,6 +76,10 @@ class Lake:
     def asked(self) -> list[str]:
         return [str(entry["statement"]) for entry in self.server.faults.log()]
 
+    def done(self) -> bool:
+        """Nothing is under way in the warehouse."""
+        return all(entry["outcome"] != "running" for entry in self.server.faults.log())
+
     def environ(self) -> dict[str, str]:
         return {**os.environ, **environ_of(self.server)}
 

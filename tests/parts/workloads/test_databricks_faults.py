@@ -2,16 +2,15 @@
 
 ``lost``: the statement is done, its answer is not heard (the connector asks again). ``cut``: the statement is done, and
 nothing after it ever is, as when a pod is killed. ``conflict``: another writer was faster, nothing is done.
-``FRESHET_FULL_MATRIX=1`` takes every step; without it those that differ.
+``FRESHET_FULL_MATRIX=1`` (``make matrix``) takes every step; without it those that differ.
 """
 
 import os
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.parts.workloads.exports import OPERATIONS, put, rejected, rows_of
 from tests.parts.workloads.lake import Lake
 from tests.support.waiting import wait_for
 
@@ -19,8 +18,6 @@ from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_ledger import LOAD_ID
 from freshet.workloads.errors import WorkloadError
 
-Row = tuple[int, str]
-Rows = list[Row]
 GONE = {"action": "refuse", "error": "[INSUFFICIENT_PERMISSIONS] gone", "times": None, "after": True}
 POINTS = {
     "make incoming": r"^CREATE OR REPLACE TABLE",
@@ -48,54 +45,13 @@ NOTES = {"note": r"^MERGE INTO \S+_freshet_files", "forget older": r"^DELETE FRO
 """Steps of ``append`` alone; nothing older is forgotten unless a file grew."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Operation:
-    """``after``: the rows that a table with the first ones has when the second are loaded."""
-
-    write: dict[str, Any]
-    after: Callable[[Rows, Rows], Rows]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def points(self) -> dict[str, str]:
-        return POINTS | {name: NOTES[name] for name in self.notes}
-
-    @property
-    def cells(self) -> list[tuple[str, str]]:
-        """Each point with each kind of fault."""
-        chosen = FULL | dict.fromkeys(self.notes, ("lost", "cut")) if WHOLE else QUICK
-        return [(point, kind) for point, kinds in chosen.items() for kind in kinds]
+NOTED: dict[str, tuple[str, ...]] = {"append": ("note",), "grow": tuple(NOTES)}
 
 
-TYPES = {"id": "BIGINT"}
-GROW = {"disposition": "append", "onFileChange": "append"}
-OPERATIONS = {
-    "append": Operation(write={"disposition": "append"}, after=lambda held, new: sorted(held + new), notes=("note",)),
-    "grow": Operation(write=GROW, after=lambda held, new: sorted(held + new), notes=tuple(NOTES)),
-    "merge": Operation(
-        write={"disposition": "merge", "primaryKey": ["id"]},
-        after=lambda held, new: sorted((dict(held) | dict(new)).items()),
-    ),
-    "replace": Operation(write={"disposition": "replace"}, after=lambda held, new: new),
-}
-
-
-def put(lake: Lake, operation: Operation, rows: Rows, number: int, *, bad: bool = False) -> dict[str, Any]:
-    """Appending, each export is a file of its own, or goes on in the same; else one follows the other.
-
-    ``bad``: with a bad row at its end.
-    """
-    text = "id,v\n" + "".join(f"{id_},{v}\n" for id_, v in rows) + (f"x,bad{number}\n" if bad else "")
-    more = {"write": operation.write, "onBadRows": "quarantine"}
-    if operation.write == GROW:
-        held = lake.csv.read_text() if lake.csv.exists() else ""
-        lake.write(held + (text.removeprefix("id,v\n") if held else text))
-    elif operation.write["disposition"] == "append":
-        lake.write(text, f"{number:03}.csv")
-        return {"csv": {"path": str(lake.folder / "*.csv"), "schema": TYPES}, **more}
-    else:
-        lake.write(text)
-    return {"csv": {"schema": TYPES}, **more}
+def cells_of(name: str) -> list[tuple[str, str]]:
+    """Each point of an operation with each kind of fault."""
+    chosen = FULL | dict.fromkeys(NOTED.get(name, ()), ("lost", "cut")) if WHOLE else QUICK
+    return [(point, kind) for point, kinds in chosen.items() for kind in kinds]
 
 
 def break_at(lake: Lake, statement: str, kind: str) -> None:
@@ -114,26 +70,17 @@ def broken(lake: Lake, spec: dict[str, Any]) -> dict[str, Any] | None:
         return None
 
 
-def rejected(lake: Lake) -> list[str]:
-    return [raw for (raw,) in lake.query("SELECT raw FROM {raw__rejected} ORDER BY length(raw), raw")]
-
-
-def rows_of(number: int) -> Rows:
-    """One row of its own, and one key that each export has with another value."""
-    return [(0, f"v{number}"), (number + 1, f"w{number}")]
-
-
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_rows_are_exact_after_any_fault(lake: Lake, name: str) -> None:
     """Nor is a bad row lost or doubled."""
     operation, held, aside = OPERATIONS[name], rows_of(0), ["x,bad0"]
     lake.load(**put(lake, operation, held, 0, bad=True))
-    for number, (point, kind) in enumerate(operation.cells, start=1):
+    for number, (point, kind) in enumerate(cells_of(name), start=1):
         bad = kind == "cut" or point == "quarantine"
         spec = put(lake, operation, rows_of(number), number, bad=bad)
         held = operation.after(held, rows_of(number))
         aside += [f"x,bad{number}"] if bad else []
-        break_at(lake, operation.points[point], kind)
+        break_at(lake, (POINTS | NOTES)[point], kind)
         told = broken(lake, spec)
         assert any(entry["outcome"] != "done" for entry in lake.server.faults.log()), (point, kind)
         lake.faults()
@@ -308,3 +255,18 @@ def test_what_a_killed_load_left_is_dropped_by_the_next_look(lake: Lake) -> None
     assert any("incoming" in table for table in lake.tables())
     assert not lake.load(**spec)["changed"]
     assert not any("incoming" in table for table in lake.tables())
+
+
+def test_files_of_a_killed_load_are_dropped_where_its_input_is_taken_back(lake: Lake) -> None:
+    """So that no other load comes to tidy up."""
+    operation = OPERATIONS["replace"]
+    spec = put(lake, operation, rows_of(0), 0)
+    lake.load(**spec)
+    put(lake, operation, rows_of(1), 1)
+    break_at(lake, POINTS["copy"], "cut")
+    assert broken(lake, spec) is None
+    lake.faults()
+    assert lake.server.store.volumes("main", lake.schema)
+    put(lake, operation, rows_of(0), 0)
+    assert not lake.load(**spec)["changed"]
+    assert lake.server.store.volumes("main", lake.schema) == []

@@ -29,6 +29,7 @@ class Hangup(TTransportException):  # type: ignore[misc]
 
 
 _KINDS = (
+    (r"is not a catalog or schema", "NO_SUCH_CATALOG_EXCEPTION", "42704"),
     (r"Schema with name|[Ss]chema .* does not exist", "SCHEMA_NOT_FOUND", "42704"),
     (r"(Table|View|Table or view) with name .* does not exist", "TABLE_OR_VIEW_NOT_FOUND", "42P01"),
     (r"Column with name .* already exists", "FIELDS_ALREADY_EXISTS", "42710"),

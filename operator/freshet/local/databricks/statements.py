@@ -65,8 +65,7 @@ class Statements:
     def _volumes(self, session: Session) -> list[tuple[str, ...]]:
         found: list[tuple[str, ...]] = []
         for catalog in self._store.files:
-            folder = self._store.volume(catalog, "", "").parent
-            schemas = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+            schemas = self._store.volumes(catalog, "")
             found += [(catalog, one, name) for one in schemas for name in self._store.volumes(catalog, one)]
         return found
 

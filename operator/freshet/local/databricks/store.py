@@ -77,6 +77,7 @@ class Store:
         return self._volumes / catalog / schema / name
 
     def volumes(self, catalog: str, schema: str) -> list[str]:
+        """Of a schema; with ``schema`` empty, the schemas that have any."""
         folder = self._volumes / catalog / schema
         return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
