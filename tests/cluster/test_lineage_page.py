@@ -155,6 +155,22 @@ def test_a_click_shows_all_about_an_asset_and_its_address_can_be_shared(
     expect(panel).to_have_count(0)
 
 
+def test_a_deadline_counts_down_and_bad_rows_are_shown(page: Page, place: Place) -> None:
+    place.add_asset("yearly", freshness={"schedule": "0 0 1 1 *", "within": "1h", "maximumUnchanged": "9000h"})
+    place.announce("yearly", "first")
+    expect(card(page, place, "yearly")).to_contain_text(re.compile(r"old, due in \d+[dhm]"))
+    sample = {"line": 7, "column": EVIL, "reason": "not a number"}
+    rejected = {"rows": 12, "samples": [sample], "at": "2026-11-24T12:00:00Z"}
+    place.patch("assets", "yearly", {"status": {"rejected": rejected}}, subresource="status")
+    card(page, place, "yearly").click()
+    bad = page.get_by_test_id("bad-rows")
+    for words in ("12", f"line 7, column {EVIL}", "not a number", "These are the first"):
+        expect(bad).to_contain_text(words)
+    expect(page.get_by_test_id("panel")).to_contain_text(re.compile(r"unchanged \d+s of 375d"))
+    place.delete("assets", "yearly")
+    expect(page.locator(".card")).to_have_count(3)
+
+
 def test_search_and_filters_let_some_stand_out(page: Page, place: Place) -> None:
     page.get_by_role("searchbox").fill("COUNT orders_")
     expect(card(page, place, RAW)).to_have_class(re.compile(r"\bdim\b"))

@@ -68,6 +68,7 @@ def test_values_and_labels(cache: Cache) -> None:
     assert samples[("freshet_asset_last_update_timestamp_seconds", "")] == (AT.timestamp(), LABELS)
     assert samples[("freshet_asset_data_timestamp_seconds", "")] == (AT.timestamp(), LABELS)
     assert samples[("freshet_asset_max_lag_seconds", "")] == (90.0, LABELS)
+    assert samples[("freshet_asset_deadline_timestamp_seconds", "")] == (AT.timestamp() + 90, LABELS)
     assert samples[("freshet_asset_rows", "")] == (2e10, LABELS)
     assert samples[("freshet_asset_run_duration_seconds", "")] == (0.1, LABELS)
 
@@ -104,7 +105,7 @@ def test_chunks_are_small_and_every_asset_is_in_each_family(cache: Cache) -> Non
     assert (
         len(lines)
         == len(set(lines))
-        == 1201 * (5 + len(STATES) + len({"fresh", "objective", "failing", "failed checks"}))
+        == 1201 * (6 + len(STATES) + len({"fresh", "objective", "failing", "failed checks"}))
     )
 
 
@@ -149,6 +150,34 @@ def test_fresh_says_nothing_where_no_limit_is_set(
 ) -> None:
     raw = {"policy": policy, "conditions": [condition("Fresh", status, reason)]}
     assert value("asset_fresh", status=raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "seconds"),
+    [
+        ({"maximumLag": "10m"}, 600),
+        ({"schedule": "0 6 * * *", "within": "1h"}, 7 * 3600 + 5 * 60),
+        ({"schedule": "0 6 * * *", "timeZone": "Europe/Berlin", "within": "1h"}, 6 * 3600 + 5 * 60),
+        ({"maximumUnchanged": "2h"}, 3600),
+        ({"maximumUnchanged": "2h", "maximumLag": "10m"}, 600),
+        ({"maximumUnchanged": "2h", "schedule": "0 6 * * *"}, 3600),
+        ({"maximumLag": "10m", "basis": "Update"}, 600 - 3600),
+        ({"schedule": "every day"}, None),
+        ({"maximumLag": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_whatever_the_kind_of_limit_it_is_told_when_it_is_passed(policy: dict[str, str], seconds: float | None) -> None:
+    """Seconds from the data time, 23:55; the newest version was made an hour before."""
+    status = {"version": "v1", "policy": policy, "lastUpdatedAt": "2026-11-23T22:55:00.123456Z"}
+    found = value("asset_deadline_timestamp_seconds", status=status)
+    whole = seconds is not None and "schedule" in policy and "maximumUnchanged" not in policy
+    assert found == (None if seconds is None else pytest.approx(AT.timestamp() + seconds - (0.123456 if whole else 0)))
+    assert value("asset_deadline_timestamp_seconds", status={**status, "version": None}) is None
+
+
+def test_how_long_content_may_stay_as_it_is() -> None:
+    assert value("asset_max_unchanged_seconds", status={"policy": {"maximumUnchanged": "2h"}}) == 7200
 
 
 @pytest.mark.parametrize(

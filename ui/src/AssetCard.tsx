@@ -5,7 +5,8 @@ import { now, useTicking } from "./clock.ts";
 import { useFar } from "./far.ts";
 import type { AssetNode, Id } from "./model.ts";
 import { useAsset } from "./store.ts";
-import { ageSeconds, ageWords, duration, reasonWords, rowsWords, SIGNS, spoken, used } from "./words.ts";
+import { ageWords, spoken, used } from "./limits.ts";
+import { ageSeconds, duration, reasonWords, rowsWords, SIGNS, told } from "./words.ts";
 
 export interface CardData extends Record<string, unknown> {
   id: Id;
@@ -47,7 +48,7 @@ function Words({ asset }: { asset: AssetNode }) {
         </span>
       </div>
       <div className="name">{asset.name}</div>
-      <div className="why">{reasonWords(asset) || asset.key}</div>
+      <div className="why">{reasonWords(asset) ? <Reason asset={asset} /> : asset.key}</div>
       <Meter asset={asset} />
       <div className="line foot">
         <Age asset={asset} />
@@ -62,6 +63,11 @@ export const KINDS: Record<string, string> = { DbtCloud: "dbt model", Source: "s
 export function Age({ asset }: { asset: AssetNode }) {
   const text = useTicking((at) => ageWords(asset, at));
   return <span className="age">{text}</span>;
+}
+
+/** Why it is as it is, with its times told from now. */
+export function Reason({ asset }: { asset: AssetNode }) {
+  return useTicking((at) => told(asset.reason ?? "", at));
 }
 
 /** How long ago that was. */

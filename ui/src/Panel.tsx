@@ -2,11 +2,12 @@
 
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import type { Address, Direction } from "./address.ts";
-import { KINDS, Meter, Since } from "./AssetCard.tsx";
-import { EDGE_WORDS, SIGNS, ageWords, count, duration, moment, policyWords } from "./words.ts";
+import { KINDS, Meter, Reason, Since } from "./AssetCard.tsx";
+import { ageWords, standings } from "./limits.ts";
+import { EDGE_WORDS, SIGNS, count, duration, moment, policyWords } from "./words.ts";
 import { useTicking } from "./clock.ts";
 import type { AssetNode, Detail, Id } from "./model.ts";
-import { Checks, Conditions, Manifest, Runs } from "./PanelTables.tsx";
+import { BadRows, Checks, Conditions, Manifest, Runs } from "./PanelTables.tsx";
 import { useAsset } from "./store.ts";
 import type { Go } from "./useAddress.ts";
 
@@ -45,6 +46,7 @@ export function Panel({ id, address, go }: { id: Id; address: Address; go: Go })
           />
           <Neighbours title="Downstreams" namespace={asset.namespace} go={go} rows={(detail.downstreams ?? []).map((below) => ({ name: below }))} />
           <Runs detail={detail} />
+          <BadRows detail={detail} />
           <Checks detail={detail} />
           <Conditions detail={detail} />
           <Manifest id={id} asset={asset} />
@@ -86,8 +88,8 @@ function Head({ asset }: { asset: AssetNode }) {
         <span className="age">{age}</span>
       </p>
       <Meter asset={asset} />
-      <p className="reason" data-testid="reason">
-        {asset.reason ?? "The operator has not looked at it yet."}
+      <p className="reason" data-testid="reason" title={asset.reason}>
+        {asset.reason ? <Reason asset={asset} /> : "The operator has not looked at it yet."}
       </p>
     </div>
   );
@@ -130,9 +132,16 @@ function Facts({ asset, detail }: { asset: AssetNode; detail: Detail }) {
       {detail.relation && <Fact name="Relation">{detail.relation}</Fact>}
       {detail.version && <Fact name="Version">{detail.version}</Fact>}
       {detail.durationSeconds !== undefined && <Fact name="Last build took">{seconds(detail.durationSeconds)}</Fact>}
+      <Limits asset={asset} />
       {policy.length > 0 && <Fact name="Policy">{policy.join(" · ")}</Fact>}
     </dl>
   );
+}
+
+/** Where there are several limits: how the age stands to each. Of one alone the head of the panel tells. */
+function Limits({ asset }: { asset: AssetNode }) {
+  const words = useTicking((at) => standings(asset, at).map((one) => one.words).join(" · "));
+  return words.includes(" · ") ? <Fact name="Against limits">{words}</Fact> : null;
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {

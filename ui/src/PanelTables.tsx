@@ -67,6 +67,32 @@ function Link({ run }: { run: Run }) {
   );
 }
 
+/** Rows of the newest input that were set aside or refused: where and why, never what they held. */
+export function BadRows({ detail }: { detail: Detail }) {
+  const rejected = detail.rejected;
+  if (!rejected?.rows) return null;
+  return (
+    <section data-testid="bad-rows">
+      <h3>
+        Bad rows <span className="quiet">{count(rejected.rows)}</span>
+      </h3>
+      <p className="quiet">
+        In the input read <Since at={rejected.at} /> ago.
+      </p>
+      <ul className="checks">
+        {(rejected.samples ?? []).map((sample, place) => (
+          <li key={place} className="warn">
+            <b>line {sample.line}</b>
+            {sample.column && `, column ${sample.column}`}
+            <div className="message">{sample.reason}</div>
+          </li>
+        ))}
+      </ul>
+      {(rejected.samples ?? []).length < rejected.rows && <p className="quiet">These are the first.</p>}
+    </section>
+  );
+}
+
 export function Checks({ detail }: { detail: Detail }) {
   const checks = detail.checks ?? [];
   if (checks.length === 0) return null;

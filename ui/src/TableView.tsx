@@ -2,12 +2,12 @@
 
 import { useMemo, useState } from "react";
 import type { Address } from "./address.ts";
-import { KINDS, Since } from "./AssetCard.tsx";
+import { KINDS, Reason, Since } from "./AssetCard.tsx";
 import { now } from "./clock.ts";
 import { idOf, type AssetNode } from "./model.ts";
 import { sorted, type Column } from "./select.ts";
 import type { Go } from "./useAddress.ts";
-import { count, duration, SIGNS } from "./words.ts";
+import { count, SIGNS } from "./words.ts";
 
 const COLUMNS: [Column, string][] = [
   ["state", "State"],
@@ -69,11 +69,13 @@ function Row({ asset, selected, go }: { asset: AssetNode; selected: boolean; go:
       <td className="number">
         <Since at={asset.measuredFrom} />
       </td>
-      <td className="number">{asset.limitSeconds === undefined ? "" : duration(asset.limitSeconds)}</td>
+      <td className="number">{asset.limit}</td>
       <td className="number">{asset.rows === undefined ? "" : count(asset.rows)}</td>
       <td>{KINDS[asset.kind] ?? asset.kind}</td>
       <td>{asset.pipeline}</td>
-      <td className="why">{asset.reason}</td>
+      <td className="why" title={asset.reason}>
+        <Reason asset={asset} />
+      </td>
       <td className="ups">{(asset.upstreams ?? []).map((edge) => edge.name).join(", ")}</td>
     </tr>
   );

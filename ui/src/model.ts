@@ -23,6 +23,9 @@ export interface AssetNode {
   measuredFrom?: string;
   limitSeconds?: number;
   warnSeconds?: number;
+  limit?: string;
+  deadlineAt?: string;
+  unchangedLimitSeconds?: number;
   checks?: number;
   failedChecks?: number;
   runStartedAt?: string;
@@ -78,6 +81,7 @@ export interface Detail {
   checks?: { name: string; passed: boolean; severity: string; message?: string; at?: string }[];
   run?: Run & { name?: string; executor?: string };
   lastRun?: Run;
+  rejected?: { rows: number; samples?: { line?: number; column?: string; reason?: string }[]; at?: string };
   history?: Run[];
   upstreams?: (Edge & {
     newest?: string;

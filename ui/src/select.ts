@@ -1,6 +1,7 @@
 /** Which assets are laid out, which of them stand out, and what lies above and below one. Pure. */
 
 import { idOf, type AssetNode, type Id } from "./model.ts";
+import { standings } from "./limits.ts";
 import { ageSeconds, STATES } from "./words.ts";
 import type { Address, Direction } from "./address.ts";
 
@@ -92,7 +93,7 @@ const VALUES: Record<Column, (asset: AssetNode, now: number) => string | number 
   state: (asset) => (asset.state ? STATES.indexOf(asset.state) : undefined),
   name: (asset) => asset.name,
   age: (asset, now) => ageSeconds(asset.measuredFrom, now),
-  limit: (asset) => asset.limitSeconds,
+  limit: (asset, now) => standings(asset, now)[0]?.left,
   rows: (asset) => asset.rows,
   pipeline: (asset) => asset.pipeline,
   kind: (asset) => asset.kind,

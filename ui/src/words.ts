@@ -64,19 +64,16 @@ export function ageSeconds(since: string | undefined, now: number): number | und
   return Number.isNaN(at) ? undefined : Math.max(0, (now - at) / 1000);
 }
 
-/** "3m of 10m", "3m old", "never built". */
-export function ageWords(asset: AssetNode, now: number): string {
-  const age = ageSeconds(asset.measuredFrom, now);
-  const limit = asset.limitSeconds === undefined ? "" : duration(asset.limitSeconds);
-  if (age === undefined) return limit ? `– of ${limit}` : "–";
-  return limit ? `${duration(age)} of ${limit}` : `${duration(age)} old`;
-}
+const TIMES = /\b(?:(until|by|since) )?(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)Z/g;
 
-/** The share of the limit that is used up, 0 to 1; undefined where there is none. */
-export function used(asset: AssetNode, now: number): number | undefined {
-  const age = ageSeconds(asset.measuredFrom, now);
-  if (age === undefined || !asset.limitSeconds) return undefined;
-  return Math.min(1, age / asset.limitSeconds);
+/** The times of a line of the operator's, told from now: there they are absolute, since the line is written only when something happens. */
+export function told(line: string, now: number): string {
+  return line.replace(TIMES, (whole, word: string | undefined, day: string, time: string) => {
+    const away = (Date.parse(`${day}T${time}Z`) - now) / 1000;
+    if (Number.isNaN(away)) return whole;
+    if (away > 0) return word === "until" ? `for another ${duration(away)}` : `in ${duration(away)}`;
+    return word === "since" ? `for ${duration(-away)}` : `${duration(-away)} ago`;
+  });
 }
 
 const NUMBERS = new Intl.NumberFormat("en");
@@ -138,12 +135,6 @@ export function policyWords(policy: Record<string, string>): string[] {
     ...Object.entries(unknown).map(([key, value]) => `${key} ${value}`),
   ];
   return said.filter((words): words is string => Boolean(words));
-}
-
-/** What a screen reader says of an asset. */
-export function spoken(asset: AssetNode, now: number): string {
-  const rows = rowsWords(asset.rows);
-  return [asset.name, asset.state ?? "not seen yet", ageWords(asset, now), rows, reasonWords(asset)].filter(Boolean).join(", ");
 }
 
 /** The reason where it says more than the state does. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AssetNode } from "../src/model.ts";
-import { ageSeconds, ageWords, count, duration, policyWords, reasonWords, rowsWords, safeLink, spoken, used } from "../src/words.ts";
+import { ageWords, spoken, standings, used } from "../src/limits.ts";
+import { ageSeconds, count, duration, policyWords, reasonWords, rowsWords, safeLink, told } from "../src/words.ts";
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
 const asset = (more: Partial<AssetNode> = {}): AssetNode => ({ namespace: "n", name: "a", key: "a", kind: "Count", ...more });
@@ -33,10 +34,40 @@ test("age against limit", () => {
   const old = asset({ measuredFrom: "2026-11-24T11:57:00Z" });
   assert.equal(ageWords(old, NOW), "3m old");
   assert.equal(ageWords({ ...old, limitSeconds: 600 }, NOW), "3m of 10m");
-  assert.equal(ageWords(asset({ limitSeconds: 600 }), NOW), "– of 10m");
+  assert.equal(ageWords(asset({ limitSeconds: 600, limit: "10m" }), NOW), "– of 10m");
   assert.equal(used({ ...old, limitSeconds: 600 }, NOW), 0.3);
   assert.equal(used({ ...old, limitSeconds: 60 }, NOW), 1);
   assert.equal(used(old, NOW), undefined);
+});
+
+test("age against a deadline: how long until it, how long since", () => {
+  const daily = asset({ measuredFrom: "2026-11-24T06:00:00Z", deadlineAt: "2026-11-24T14:00:00Z", limit: "0 6 * * * + 1h" });
+  assert.equal(ageWords(daily, NOW), "6h old, due in 2h");
+  assert.equal(used(daily, NOW), 0.75);
+  const late = { ...daily, deadlineAt: "2026-11-24T11:30:00Z" };
+  assert.equal(ageWords(late, NOW), "6h old, due 30m ago");
+  assert.equal(used(late, NOW), 1);
+});
+
+test("how long content stayed as it is against how long it may; of several limits the one that is passed first", () => {
+  const kept = asset({ measuredFrom: "2026-11-24T11:59:00Z", updatedAt: "2026-11-24T11:00:00Z", unchangedLimitSeconds: 7200 });
+  assert.equal(ageWords(kept, NOW), "unchanged 1h of 2h");
+  assert.equal(used(kept, NOW), 0.5);
+  assert.equal(ageWords({ ...kept, limitSeconds: 600 }, NOW), "1m of 10m");
+  assert.equal(ageWords({ ...kept, limitSeconds: 86400 }, NOW), "unchanged 1h of 2h");
+  assert.deepEqual(standings({ ...kept, limitSeconds: 600 }, NOW).map((one) => one.words), ["1m of 10m", "unchanged 1h of 2h"]);
+});
+
+test("times in a reason are told from now", () => {
+  const lines: [string, string][] = [
+    ["UpstreamStale (src: last load 2026-11-24 11:46:00Z, Pipeline shop suspended)", "UpstreamStale (src: last load 14m ago, Pipeline shop suspended)"],
+    ["UpstreamStale (src: last load 2026-11-24 11:46:00Z, next load 2026-11-24 12:05:00Z)", "UpstreamStale (src: last load 14m ago, next load in 5m)"],
+    ["WaitingMinInterval (until 2026-11-24 12:20:00Z): 30m after", "WaitingMinInterval (for another 20m): 30m after"],
+    ["Overdue: data newer than 2026-11-24 06:00:00Z was due by 2026-11-24 07:00:00Z", "Overdue: data newer than 6h ago was due 5h ago"],
+    ["InputUnchanged: its content has not changed since 2026-11-24 09:00:00Z, for more than 2h", "InputUnchanged: its content has not changed for 3h, for more than 2h"],
+    ["RunFailed: line 2026-11-24 of 9", "RunFailed: line 2026-11-24 of 9"],
+  ];
+  for (const [line, words] of lines) assert.equal(told(line, NOW), words);
 });
 
 test("numbers", () => {

@@ -13,6 +13,7 @@ from manifests.monitoring.grafana.panels import (
     graph,
     lineage,
     readiness,
+    remaining,
     shares,
     timeline,
     whole_table,
@@ -86,10 +87,12 @@ def _freshness(made: build.Dashboard) -> build.Dashboard:
         "fresh 30d": f"{ASSET} 30 d",
         "objective": f"{ASSET} objective",
     }
+    lags = {"lag": f"{ASSET} lag", "limit": f"{ASSET} limit"}
     return (
         made.with_row(build.Row("Freshness"))
         .with_panel(shares())
-        .with_panel(graph("Lag and limit", {"lag": f"{ASSET} lag", "limit": f"{ASSET} limit"}, "In seconds.", unit="s"))
+        .with_panel(graph("Lag and limit", lags, "In seconds.", unit="s", span=8))
+        .with_panel(remaining())
         .with_panel(timeline())
         .with_row(build.Row("Objective"))
         .with_panel(

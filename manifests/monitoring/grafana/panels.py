@@ -11,7 +11,18 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from manifests.monitoring.grafana import looks
 from manifests.monitoring.grafana.queries import QUERIES
 
-__all__ = ["DATASOURCE", "alerts", "figure", "graph", "lineage", "readiness", "shares", "timeline", "whole_table"]
+__all__ = [
+    "DATASOURCE",
+    "alerts",
+    "figure",
+    "graph",
+    "lineage",
+    "readiness",
+    "remaining",
+    "shares",
+    "timeline",
+    "whole_table",
+]
 
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 ASSET = "{{namespace}}/{{asset}}"
@@ -46,18 +57,31 @@ def whole_table() -> table.Panel:
         "A": "state",
         "B": "lag",
         "C": "limit",
-        "D": "since update",
-        "E": "rows",
-        "F": "fresh 30d",
-        "G": "dbt run",
+        "D": "stale in",
+        "E": "since update",
+        "F": "rows",
+        "G": "fresh 30d",
+        "H": "dbt run",
     }
     names = {f"Value #{ref}": name for ref, name in columns.items()}
-    order = ["asset", "Value #A", "Value #B", "Value #C", "Value #D", "Value #E", "Value #F", "run", "pipeline"]
+    order = [
+        "asset",
+        "Value #A",
+        "Value #B",
+        "Value #C",
+        "Value #D",
+        "Value #E",
+        "Value #F",
+        "Value #G",
+        "run",
+        "pipeline",
+    ]
     panel = (
         table.Panel()
         .title("Assets, the worst first")
         .description(
-            "State, age of the data against its limit, rows, and the share of thirty days that each was fresh."
+            "State, age of the data against its limit, in how long it is stale if nothing newer comes (below 0 it is), "
+            "rows, and the share of thirty days that each was fresh."
         )
         .datasource(DATASOURCE)
         .height(10)
@@ -68,7 +92,7 @@ def whole_table() -> table.Panel:
                 _transform("merge"),
                 _transform(
                     "organize",
-                    excludeByName={"Time": True, "Value #G": True},
+                    excludeByName={"Time": True, "Value #H": True},
                     indexByName={name: place for place, name in enumerate(order)},
                     renameByName=names,
                 ),
@@ -87,7 +111,7 @@ def _dressed(panel: table.Panel) -> table.Panel:
     panel = panel.override_by_name("state", state)
     panel = panel.override_by_name("asset", [looks.link("Lineage", "Only this asset")])
     panel = panel.override_by_name("run", [looks.link("dbt Cloud run"), *looks.cell(displayName="dbt Cloud run")])
-    for name in ("lag", "limit", "since update"):
+    for name in ("lag", "limit", "stale in", "since update"):
         panel = panel.override_by_name(name, looks.cell(unit="s"))
     panel = panel.override_by_name("rows", looks.cell(unit="locale"))
     panel = panel.override_by_name("fresh 30d", looks.cell(unit="percentunit", decimals=2))
@@ -160,10 +184,11 @@ def graph(
     span: int = 12,
     stacked: bool = False,
     exemplars: bool = False,
+    floor: float | None = 0,
 ) -> timeseries.Panel:
     """Lines over time: query → legend."""
     panel = timeseries.Panel().title(title).description(description).datasource(DATASOURCE).height(8).span(span)
-    panel = panel.unit(unit).min(0)
+    panel = panel.unit(unit) if floor is None else panel.unit(unit).min(floor)
     legend = common.VizLegendOptions().display_mode(cm.LegendDisplayMode.LIST).placement(cm.LegendPlacement.BOTTOM)
     panel = panel.legend(legend.show_legend(True))
     for name, text in queries.items():
@@ -181,9 +206,26 @@ def shares() -> timeseries.Panel:
         {"share of limit": ASSET},
         "The age of the data divided by what its limit allows: above 100 % it is stale.",
         unit="percentunit",
+        span=8,
     )
     line = common.GraphThresholdsStyleConfig().mode(cm.GraphThresholdsStyleMode.LINE_AND_AREA)
     return panel.thresholds(looks.of_limit(warn=0.8, bad=1)).thresholds_style(line)
+
+
+def remaining() -> timeseries.Panel:
+    """How long until each asset is stale."""
+    panel = graph(
+        "Until stale",
+        {"stale in": ASSET},
+        "How long until the first limit of each asset is passed, of whatever kind it is; below 0 it is stale.",
+        unit="s",
+        span=8,
+        floor=None,
+    )
+    line = common.GraphThresholdsStyleConfig().mode(cm.GraphThresholdsStyleMode.LINE_AND_AREA)
+    steps = [model.Threshold(color="red"), model.Threshold(value=0, color="green")]
+    limits = build.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps)
+    return panel.thresholds(limits).thresholds_style(line)
 
 
 def readiness(title: str, query: str, description: str) -> stat.Panel:

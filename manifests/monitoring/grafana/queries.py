@@ -64,6 +64,7 @@ QUERIES: dict[str, str] = {
     "state": STATE,
     "lag": LAG,
     "limit": _each(f"freshet_asset_max_lag_seconds{{{SELECTED}}}"),
+    "stale in": _each(f"freshet_asset_deadline_timestamp_seconds{{{SELECTED}}} - time()"),
     "since update": _each(f"time() - freshet_asset_last_update_timestamp_seconds{{{SELECTED}}}"),
     "rows": _each(f"freshet_asset_rows{{{SELECTED}}}"),
     "dbt run": DBT_RUN,

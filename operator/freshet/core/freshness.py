@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from freshet.api import conditions
 from freshet.api.asset import AssetStatus
@@ -9,9 +10,9 @@ from freshet.api.conditions import find
 from freshet.api.durations import format_duration
 from freshet.core import cron
 from freshet.core.lineage import NEVER_OLD
-from freshet.core.policy import Policy
+from freshet.core.policy import Deadline, Policy
 
-__all__ = ["Facts", "Verdict", "holds_until", "judge"]
+__all__ = ["Bounds", "Facts", "Limits", "Verdict", "bounds", "holds_until", "judge"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +32,58 @@ class Verdict:
     reason: str
     message: str
     next_at: datetime | None = None
+
+
+class Limits(Protocol):
+    """The part of a policy that makes data stale."""
+
+    @property
+    def maximum_lag(self) -> timedelta | None: ...
+    @property
+    def deadline(self) -> Deadline | None: ...
+    @property
+    def maximum_unchanged(self) -> timedelta | None: ...
+    @property
+    def by_update(self) -> bool: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bounds:
+    """When each limit is or was passed if nothing newer comes; None where it is not set, or nothing is known to
+    measure by, or never.
+    """
+
+    lag: datetime | None = None
+    deadline: datetime | None = None
+    unchanged: datetime | None = None
+
+    @property
+    def first(self) -> datetime | None:
+        """From then on it is stale."""
+        return min((at for at in (self.lag, self.deadline, self.unchanged) if at is not None), default=None)
+
+
+def bounds(*, limits: Limits, facts: Facts) -> Bounds:
+    """Whatever the time is. Raises what cron.next_tick does."""
+    if facts.version is None:
+        return Bounds()
+    since = facts.last_updated_at if limits.by_update else facts.data_time
+    since = None if since == NEVER_OLD else since
+    due = limits.deadline
+    return Bounds(
+        lag=_sum(since, limits.maximum_lag),
+        deadline=_sum(_tick(due, since), due.within) if due is not None and since is not None else None,
+        unchanged=_sum(facts.last_updated_at, limits.maximum_unchanged),
+    )
+
+
+def _sum(since: datetime | None, span: timedelta | None) -> datetime | None:
+    return since + span if since is not None and span is not None else None
+
+
+def _tick(due: Deadline, since: datetime) -> datetime:
+    """The first that the data has not reached."""
+    return cron.next_tick(schedule=due.schedule, time_zone=due.time_zone, after=since)
 
 
 def judge(*, policy: Policy, facts: Facts, now: datetime) -> Verdict:
@@ -109,7 +162,7 @@ def _overdue(policy: Policy, facts: Facts, now: datetime) -> Verdict | None:
         return _timeless()
     if since is None:
         return Verdict(word="Stale", reason=conditions.OVERDUE, message="the age of its data is not known")
-    tick = cron.next_tick(schedule=due.schedule, time_zone=due.time_zone, after=since)
+    tick = _tick(due, since)
     if now >= tick + due.within:
         message = f"data newer than {_clock(tick)} was due by {_clock(tick + due.within)}"
         return Verdict(word="Stale", reason=conditions.OVERDUE, message=message)

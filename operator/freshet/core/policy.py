@@ -13,7 +13,17 @@ from freshet.api.durations import exact_duration, parse_duration
 from freshet.api.pipeline import Pipeline, SourceSpec
 from freshet.core import cron, nodes
 
-__all__ = ["Deadline", "Policy", "conflict", "effective", "in_force", "schedule_of", "source_of", "time_zone_of"]
+__all__ = [
+    "DEFAULT_TIME_ZONE",
+    "Deadline",
+    "Policy",
+    "conflict",
+    "effective",
+    "in_force",
+    "schedule_of",
+    "source_of",
+    "time_zone_of",
+]
 
 T = TypeVar("T")
 
@@ -151,6 +161,8 @@ def _limit(policy: Policy) -> str | None:
     """The limit as the column shows it."""
     if policy.deadline is not None:
         return f"{policy.deadline.schedule} + {_text(policy.deadline.within)}"
+    if policy.maximum_lag is None and policy.maximum_unchanged is not None:
+        return f"{_text(policy.maximum_unchanged)} unchanged"
     return _text(policy.maximum_lag)
 
 

@@ -7,11 +7,22 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from freshet.api.asset import Asset, AssetStatus, Check, Consumed, HistoryItem, LastRun, PolicyInForce, RunInFlight
+from freshet.api.asset import (
+    Asset,
+    AssetStatus,
+    Check,
+    Consumed,
+    HistoryItem,
+    LastRun,
+    PolicyInForce,
+    Rejected,
+    RunInFlight,
+)
 from freshet.api.conditions import Condition
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key, View
-from freshet.core.policy import Policy, effective
+from freshet.core.freshness import Bounds, Facts, bounds
+from freshet.core.policy import Policy, effective, in_force
 
 __all__ = [
     "AssetDetail",
@@ -49,7 +60,9 @@ class Edge(View, frozen=True, kw_only=True):
 
 
 class AssetNode(View, frozen=True, kw_only=True):
-    """An asset in the graph. ``measured_from`` is the time whose age is judged against the limits."""
+    """An asset in the graph. ``measured_from`` is the time whose age is judged against the limits; ``limit`` says the
+    limit as its column does, ``deadline_at`` by when a cron deadline wants newer data than that.
+    """
 
     namespace: str
     name: str
@@ -65,6 +78,9 @@ class AssetNode(View, frozen=True, kw_only=True):
     measured_from: datetime | None = None
     limit_seconds: float | None = None
     warn_seconds: float | None = None
+    limit: str | None = None
+    deadline_at: datetime | None = None
+    unchanged_limit_seconds: float | None = None
     checks: int = 0
     failed_checks: int = 0
     run_started_at: datetime | None = None
@@ -104,6 +120,7 @@ class AssetDetail(View, frozen=True, kw_only=True):
     checks: tuple[Check, ...] = ()
     run: RunInFlight | None = None
     last_run: LastRun | None = None
+    rejected: Rejected | None = None
     history: tuple[HistoryItem, ...] = ()
     upstreams: tuple[Upstream, ...] = ()
     downstreams: tuple[str, ...] = ()
@@ -128,6 +145,9 @@ def node(asset: Asset, *, find: Find, graph: LiveDataTime, pipeline: Pipeline | 
         measured_from=status.last_updated_at if policy is not None and policy.by_update else live,
         limit_seconds=_seconds(policy.maximum_lag) if policy is not None else None,
         warn_seconds=_seconds(policy.warn_lag) if policy is not None else None,
+        limit=in_force(policy).limit if policy is not None else None,
+        deadline_at=_bounds(status, policy, live).deadline,
+        unchanged_limit_seconds=_seconds(policy.maximum_unchanged) if policy is not None else None,
         checks=len(status.checks),
         failed_checks=sum(1 for check in status.checks if not check.passed),
         run_started_at=status.run.started_at if status.run is not None else None,
@@ -164,6 +184,7 @@ def detail(
         checks=status.checks,
         run=status.run,
         last_run=status.last_run,
+        rejected=status.rejected,
         history=status.history,
         upstreams=tuple(_upstream(asset, name, find) for name in asset.spec.upstreams),
         downstreams=downstreams,
@@ -206,6 +227,11 @@ def _policy(asset: Asset, pipeline: Pipeline | None) -> Policy | None:
         return effective(asset=asset, pipeline=pipeline)
     except ValueError:
         return None
+
+
+def _bounds(status: AssetStatus, policy: Policy | None, live: datetime | None) -> Bounds:
+    facts = Facts(version=status.version, data_time=live, last_updated_at=status.last_updated_at)
+    return bounds(limits=policy, facts=facts) if policy is not None else Bounds()
 
 
 def _seconds(span: timedelta | None) -> float | None:

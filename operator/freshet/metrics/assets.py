@@ -50,6 +50,11 @@ GAUGES: tuple[tuple[str, str, Value], ...] = (
     ("freshet_asset_failed_checks", "Checks of severity error that do not hold.", values.failed_checks),
     ("freshet_asset_max_lag_seconds", "The lag that the asset's policy allows.", values.max_lag),
     ("freshet_asset_warn_lag_seconds", "The lag from which on the asset is called aging.", values.warn_lag),
+    (
+        "freshet_asset_max_unchanged_seconds",
+        "How long the content may stay as it is before the asset is called stale.",
+        values.max_unchanged,
+    ),
     ("freshet_asset_rows", "Rows of the newest version.", values.rows),
     (
         "freshet_asset_rejected_rows",
@@ -112,7 +117,12 @@ class AssetMetrics:
             (
                 "freshet_asset_data_timestamp_seconds",
                 "How recent the data inside the asset is, as of the newest checks of its sources (Unix time).",
-                lambda asset: unix(self._graph.live(Key("Asset", asset.namespace, asset.name))),
+                lambda asset: unix(self._live(asset)),
+            ),
+            (
+                "freshet_asset_deadline_timestamp_seconds",
+                "When the first of the asset's limits is or was passed if nothing newer comes (Unix time).",
+                lambda asset: values.deadline(asset, self._live(asset)),
             ),
             (
                 "freshet_asset_next_load_timestamp_seconds",
@@ -120,6 +130,9 @@ class AssetMetrics:
                 self._next_load,
             ),
         )
+
+    def _live(self, asset: Asset) -> datetime | None:
+        return self._graph.live(Key("Asset", asset.namespace, asset.name))
 
     def _next_load(self, asset: Asset) -> float | None:
         if asset.kind != "Source" or not asset.spec.pipeline:

@@ -1,24 +1,28 @@
 """What each metric of an asset says: a number, or None where there is nothing to say."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 from freshet.api import conditions as c
-from freshet.api.asset import Asset
+from freshet.api.asset import Asset, PolicyInForce
 from freshet.api.durations import parse_duration
 from freshet.api.pipeline import Pipeline
 from freshet.core import cron
-from freshet.core.policy import schedule_of, source_of, time_zone_of
+from freshet.core.freshness import Facts, bounds
+from freshet.core.policy import DEFAULT_TIME_ZONE, Deadline, schedule_of, source_of, time_zone_of
 from freshet.metrics.text import unix
 
 __all__ = [
     "dbt_cloud_run",
+    "deadline",
     "failed_checks",
     "failing",
     "fresh",
     "load_refused",
     "max_lag",
+    "max_unchanged",
     "next_load",
     "objective",
     "rejected_rows",
@@ -71,6 +75,43 @@ def max_lag(asset: Asset) -> float | None:
 def warn_lag(asset: Asset) -> float | None:
     policy = asset.status.policy
     return _seconds(policy.warn_lag) if policy is not None else None
+
+
+def max_unchanged(asset: Asset) -> float | None:
+    policy = asset.status.policy
+    return _seconds(policy.maximum_unchanged) if policy is not None else None
+
+
+def deadline(asset: Asset, data_time: datetime | None) -> float | None:
+    """When the first of its limits is or was passed if nothing newer comes, whatever kind of limit that is."""
+    status = asset.status
+    if status.policy is None or status.version is None:
+        return None
+    facts = Facts(version=status.version, data_time=data_time, last_updated_at=status.last_updated_at)
+    try:
+        return unix(bounds(limits=_limits(status.policy), facts=facts).first)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InForce:
+    """``status.policy``, parsed: what freshness.Limits asks for."""
+
+    maximum_lag: timedelta | None
+    deadline: Deadline | None
+    maximum_unchanged: timedelta | None
+    by_update: bool
+
+
+@lru_cache(maxsize=1024)
+def _limits(policy: PolicyInForce) -> InForce:
+    lag, within, unchanged = (
+        parse_duration(text) if text else None for text in (policy.maximum_lag, policy.within, policy.maximum_unchanged)
+    )
+    zone = policy.time_zone or DEFAULT_TIME_ZONE
+    due = Deadline(schedule=policy.schedule, time_zone=zone, within=within or timedelta(0)) if policy.schedule else None
+    return InForce(maximum_lag=lag, deadline=due, maximum_unchanged=unchanged, by_update=policy.basis == "Update")
 
 
 def objective(asset: Asset) -> float | None:

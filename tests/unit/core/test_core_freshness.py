@@ -10,7 +10,7 @@ from tests.unit.core.making import HOUR, MINUTE, NOW, policy
 
 from freshet.api.asset import AssetStatus
 from freshet.api.conditions import Condition
-from freshet.core.freshness import Facts, holds_until, judge
+from freshet.core.freshness import Bounds, Facts, bounds, holds_until, judge
 from freshet.core.lineage import NEVER_OLD
 
 TICK = timedelta(microseconds=1)
@@ -46,6 +46,36 @@ def test_the_worst_rule_holds(freshness: Any, known: Facts, word: str, reason: s
     verdict = judge(policy=policy(freshness=freshness), facts=known, now=NOW)
     assert (verdict.word, verdict.reason) == (word, reason)
     assert verdict.next_at == (None if changes_in is None else NOW + changes_in)
+
+
+@pytest.mark.parametrize(
+    "freshness",
+    [
+        LAG,
+        DAILY,
+        {"maximumUnchanged": "2h"},
+        {**LAG, "maximumUnchanged": "2h"},
+        {**DAILY, "maximumUnchanged": "2h"},
+        {**LAG, "basis": "Update"},
+        {**DAILY, "basis": "Update"},
+    ],
+)
+@given(age=st.timedeltas(NONE, 48 * HOUR), updated=st.timedeltas(NONE, 48 * HOUR))
+@settings(max_examples=50)
+def test_it_is_stale_from_the_first_bound_on(freshness: Any, age: timedelta, updated: timedelta) -> None:
+    limits, known = policy(freshness=freshness), facts(age, updated=updated)
+    first = bounds(limits=limits, facts=known).first
+    assert first is not None
+    assert judge(policy=limits, facts=known, now=first).word == "Stale"
+    assert judge(policy=limits, facts=known, now=first - TICK).word != "Stale"
+
+
+def test_without_a_limit_a_version_or_an_age_there_is_no_bound() -> None:
+    for freshness, known in (({}, facts()), (LAG, facts(version=None)), (LAG, facts(None)), (DAILY, facts(None))):
+        assert bounds(limits=policy(freshness=freshness), facts=known) == Bounds()
+    never = Facts(version="v", data_time=NEVER_OLD, last_updated_at=NOW)
+    for freshness in (LAG, DAILY):
+        assert bounds(limits=policy(freshness=freshness), facts=never) == Bounds()
 
 
 def test_static_data_never_grows_old() -> None:

@@ -39,6 +39,8 @@ def test_a_source_says_the_schedule_that_is_in_force() -> None:
     [
         ({"freshness": {"maximumLag": "90s"}}, "1m30s"),
         ({"freshness": {"schedule": "0 6 * * *", "within": "1h"}}, "0 6 * * * + 1h"),
+        ({"freshness": {"maximumUnchanged": "2h"}}, "2h unchanged"),
+        ({"freshness": {"maximumUnchanged": "2h", "maximumLag": "90s"}}, "1m30s"),
         ({}, None),
     ],
 )

@@ -90,6 +90,22 @@ def test_the_limit_may_be_the_pipelines_and_the_basis_the_update() -> None:
     assert found.measured_from == datetime(2026, 11, 24, 11, tzinfo=UTC)
 
 
+def test_limits_of_every_kind_have_what_an_age_is_held_against() -> None:
+    status = {"lastUpdatedAt": TEXT, "version": "v1"}
+    found = node(asset(spec={"freshness": {"schedule": "0 14 * * *", "within": "1h"}}, status=status))
+    assert (found.limit, found.deadline_at) == ("0 14 * * * + 1h", datetime(2026, 11, 24, 15, tzinfo=UTC))
+    found = node(asset(spec={"freshness": {"maximumUnchanged": "2h"}}, status=status))
+    assert (found.limit, found.unchanged_limit_seconds, found.deadline_at) == ("2h unchanged", 7200, None)
+    assert node(asset(spec={"freshness": {"schedule": "0 14 * * *"}})).deadline_at is None, "never built"
+
+
+def test_the_panel_has_the_bad_rows() -> None:
+    rejected = {"rows": 3, "samples": [{"line": 7, "column": "amount", "reason": "not a number"}], "at": TEXT}
+    one = asset(status={"rejected": rejected})
+    made = view.detail(one, find={}.get, graph=Graph(), pipeline=None, downstreams=())
+    assert msgspec.json.decode(msgspec.json.encode(made))["rejected"] == rejected
+
+
 def test_a_policy_that_cannot_be_read_hides_no_asset() -> None:
     found = node(asset(spec={"freshness": {"schedule": "every day"}}, status={"reason": "InvalidSchedule: …"}))
     assert found.limit_seconds is None
