@@ -27,7 +27,7 @@ def cron_job(place: Place, name: str, **equal: Any) -> Object:
 
 
 def test_a_source_gets_a_cron_job_that_runs_every_five_minutes(place: Place) -> None:
-    pipeline = place.add_pipeline(sources=(ORDERS,))
+    pipeline = place.add_pipeline(sources=(ORDERS,), schedule=None)
     job = cron_job(place, "orders")
     spec = job["spec"]
     assert spec["schedule"] == "*/5 * * * *"
@@ -87,7 +87,7 @@ def test_a_suspended_source_loads_nothing_until_it_is_released(place: Place, eve
 
 
 def test_an_edit_of_the_children_is_put_back(place: Place) -> None:
-    place.add_pipeline(sources=(ORDERS,))
+    place.add_pipeline(sources=(ORDERS,), schedule=None)
     cron_job(place, "orders")
     place.wait_status("orders", kind="Source")
     place.patch("cronjobs", "orders", {"spec": {"schedule": "0 0 1 1 *"}})
@@ -144,7 +144,7 @@ def test_the_columns_count_what_there_is(place: Place) -> None:
 
 
 def test_what_is_in_force_is_shown_and_not_only_what_was_written(place: Place) -> None:
-    place.add_pipeline(sources=(ORDERS, {**ITEMS, "schedule": "0 3 * * *"}))
+    place.add_pipeline(sources=(ORDERS, {**ITEMS, "schedule": "0 3 * * *"}), schedule=None)
     status = place.wait_status("orders", lambda it: it.get("policy", {}).get("buildSchedule"))
     assert (status["policy"]["when"], status["policy"]["buildSchedule"]) == ("Cron", "*/5 * * * *")
 

@@ -19,10 +19,12 @@ from tests.support.waiting import wait_for
 from freshet.api import names
 from freshet.local.controlplane import LocalCluster
 
-__all__ = ["NOWHERE", "Place", "load_result", "stamp", "user_job"]
+__all__ = ["NOWHERE", "YEARLY", "Place", "load_result", "stamp", "user_job"]
 
 NOWHERE = {"freshet.dev/tests": "no-such-node"}
 POD_SECONDS = 20.0
+YEARLY = "0 0 1 1 *"
+"""A schedule that adds no load of its own to those that a test counts."""
 OPEN = ("host", "httpPath", "clientId")
 """What a Secret holds that is none: sentences name it."""
 
@@ -62,12 +64,18 @@ class Place:
         body = {"materialize": materialize or {"external": {}}, **spec}
         return create(self.cluster, "assets", namespace=self.namespace, body=_manifest("Asset", name, body))
 
-    def add_pipeline(self, name: str = "shop", *, sources: tuple[Object, ...] = (), **spec: Any) -> Object:
-        """Create a Pipeline on DuckDB whose pods no node takes, unless ``jobs`` says otherwise."""
+    def add_pipeline(
+        self, name: str = "shop", *, sources: tuple[Object, ...] = (), schedule: str | None = YEARLY, **spec: Any
+    ) -> Object:
+        """Create a Pipeline on DuckDB whose pods no node takes, unless ``jobs`` says otherwise.
+
+        ``schedule`` None: left out, so that every five minutes the cluster starts a load as well.
+        """
         body = {
             "warehouse": {"duckdb": {"path": "/warehouse/shop.duckdb"}},
             "jobs": {"nodeSelector": NOWHERE},
             **({"sources": list(sources)} if sources else {}),
+            **({"schedule": schedule} if sources and schedule else {}),
             **spec,
         }
         return create(self.cluster, "pipelines", namespace=self.namespace, body=_manifest("Pipeline", name, body))
