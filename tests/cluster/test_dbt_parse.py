@@ -41,11 +41,17 @@ def test_an_operator_that_dies_around_it_parses_once(place: Place, stand_in: Dbt
 
 
 def test_it_stands_in_the_line_of_its_job(place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess) -> None:
-    stand_in.faults([{"action": "status", "status": 404, "path": "/artifacts/manifest"}])
+    """Both want a run before either has one: who sees the other's in the list waits for what it leaves instead."""
+    missing = {"action": "status", "status": 404, "path": "/artifacts/manifest"}
+    stand_in.faults([missing, {"action": "rate_limit", "retry_after": 0.5, "method": "POST", "path": "/jobs/1/run/$"}])
     stand_in.graph({**GRAPH, "seconds": 2.0})
     for name in ("shop", "mall"):
         discover(place, stand_in, name)
-    wait_for(lambda: [run for run in parses(stand_in) if run["is_complete"]], timeout=PATIENCE)
+    for name in ("shop", "mall"):
+        discovered(place, "Parsing", name)
+    assert not runs_of(stand_in)
+    stand_in.clear_faults()
+    stand_in.faults([missing])
     wait_for(lambda: len(parses(stand_in)) >= 2, timeout=PATIENCE, what="the other has its turn")
     first, second = parses(stand_in)[:2]
     assert second["created_at"] >= first["finished_at"]
