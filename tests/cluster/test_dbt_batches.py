@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.support.dbt_place import add_dbt_pipeline, add_model, runs_of
+from tests.support.dbt_place import add_dbt_pipeline, add_model, cloud, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
@@ -38,6 +38,11 @@ def selected(run: Object) -> set[str]:
     return {word.rpartition("file:")[2] for word in words if "file:" in word}
 
 
+def told(place: Place) -> set[str]:
+    """The reasons of the Pipeline's Events."""
+    return {event["reason"] for event in place.all("events") if event["involvedObject"]["name"] == "shop"}
+
+
 def test_a_chain_and_a_diamond_are_one_run_each_time(
     place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
 ) -> None:
@@ -46,15 +51,16 @@ def test_a_chain_and_a_diamond_are_one_run_each_time(
     for number, version in enumerate(("v1", "v2"), start=1):
         place.announce("raw", version)
         place.wait_status("a", considered={"raw": version}, state="Fresh")
-        status = place.wait_status("e", lambda it, n=number: len(runs_of(stand_in)) == n and it.get("state") == "Fresh")
-        assert status["considered"] == {"d": status["version"]}
+        wait_for(lambda n=number: len(runs_of(stand_in)) == n, what="it is run")
+        run = str(runs_of(stand_in)[-1]["id"])
+        place.wait_status("e", version=run, considered={"d": run}, state="Fresh")
+    wait_for(lambda: not cloud(place).get("run"), what="the run is recorded")
     place.quiet(dbt_operator)
     runs = runs_of(stand_in)
     assert [selected(run) for run in runs] == [set(EDGES), set(EDGES)]
     assert len({place.status(name)["version"] for name in EDGES}) == 1
     assert (dbt_operator.sample("freshet_dbt_cloud_models_built_total") or 0) - before == 10
-    reasons = {event["reason"] for event in place.all("events") if event["involvedObject"]["name"] == "shop"}
-    assert {"RunStarted", "RunSucceeded"} <= reasons
+    wait_for(lambda: told(place) >= {"RunStarted", "RunSucceeded"}, what="Events tell of it")
 
 
 def test_what_may_not_join_waits_for_its_own_turn(
@@ -73,7 +79,7 @@ def test_what_may_not_join_waits_for_its_own_turn(
 def test_needs_gather_for_one_run_while_another_is_under_way(
     place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess
 ) -> None:
-    stand_in.faults([{"action": "delay", "method": "GET", "path": "/artifacts/", "seconds": 3.0, "times": 1}])
+    stand_in.faults([{"action": "late_artifacts", "seconds": 3600.0}])
     lay_out(place, stand_in, own={name: {"automation": {"when": "Manual"}} for name in "cde"})
     place.announce("raw", "v1")
     place.wait_status("a", state="Updating")
@@ -81,8 +87,11 @@ def test_needs_gather_for_one_run_while_another_is_under_way(
         place.announce("raw", version)
     for name in ("c", "d"):
         place.request(name, "now")
-    status = place.wait_status("c", lambda it: "in line" in it["reason"] or it["state"] == "Fresh")
-    assert status["state"] == "Fresh" or status["reason"].startswith("Queued: 1st in line")
+    place.wait_status("raw", version="v4")
+    wait_for(lambda: [run for run in runs_of(stand_in) if run["is_complete"]], what="its results are waited for")
+    place.quiet(dbt_operator)
+    assert len(runs_of(stand_in)) == 1
+    stand_in.clear_faults()
     place.wait_status("a", state="Fresh", considered={"raw": "v4"})
     place.wait_status("d", state="Fresh", lastHandledTrigger="now")
     place.quiet(dbt_operator)
@@ -93,7 +102,8 @@ def test_needs_gather_for_one_run_while_another_is_under_way(
 def test_a_job_takes_so_many_runs_at_once_over_all_pipelines_and_the_line_is_seen(
     place: Place, stand_in: DbtCloudStandIn, dbt_operator: OperatorProcess, limit: int
 ) -> None:
-    stand_in.graph({"models": [{"name": f"m{n}"} for n in range(3)], "seconds": 3.0})
+    stand_in.graph({"models": [{"name": f"m{n}"} for n in range(3)], "seconds": 1.0})
+    stand_in.faults([{"action": "late_artifacts", "seconds": 3600.0}])  # a run keeps its place until it has results
     place.add_asset("raw")
     for number in range(3):
         add_dbt_pipeline(place, stand_in, f"shop-{number}", maxConcurrentRuns=limit)
@@ -110,6 +120,7 @@ def test_a_job_takes_so_many_runs_at_once_over_all_pipelines_and_the_line_is_see
     wait_for(lambda: in_line() and len(runs_of(stand_in)) == limit, what="some run and the others stand in line")
     queued = next(n for n in range(3) if place.status(f"m{n}")["reason"].startswith("Queued: "))
     assert place.condition(f"m{queued}", "Updating")["reason"] == "Queued"
+    stand_in.clear_faults()
     for number in range(3):
         place.wait_status(f"m{number}", state="Fresh", timeout=60)
     spans = sorted((run["created_at"], run["finished_at"]) for run in runs_of(stand_in))
@@ -217,13 +228,15 @@ def test_discovered_models_are_selected_exactly_and_views_pass_versions_through(
     add_dbt_pipeline(place, stand_in, views="PassThrough", discovery=discovery)
     place.wait_status("top", state="Fresh", timeout=60)
     place.announce("raw", "v2")
-    top = place.wait_status("top", lambda it: len(runs_of(stand_in)) == 2 and it["state"] == "Fresh", timeout=60)
+    wait_for(lambda: len(runs_of(stand_in)) == 2, timeout=60, what="what moved is run")
+    run = str(runs_of(stand_in)[-1]["id"])
+    for name in ("base", "seen", "top"):
+        place.wait_status(name, version=run, state="Fresh", timeout=60)
     (step,) = runs_of(stand_in)[-1]["trigger"]["steps_override"]
     assert {word for word in step.split() if word.startswith("fqn:")} == {
         "fqn:kaizen_wars.staging.base",
         "fqn:kaizen_wars.top",
     }
-    assert place.status("seen")["version"] == top["version"] == place.status("base")["version"]
     assert place.wait_status("first", considered={"raw": "v2"})["version"].startswith("view-")
     stand_in.graph(graph("select 2"))
     stand_in.wait(stand_in.start_foreign(cause="parsed", steps_override=["dbt parse"])["id"])

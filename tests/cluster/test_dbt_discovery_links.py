@@ -151,7 +151,8 @@ def test_dbt_says_that_all_upstreams_are_waited_for(
         place.wait_status(name, version="v1")
     built(stand_in)
     discover(place, stand_in, sources={"raw.a": "a", "raw.b": "b"})
-    place.wait_status("patient", state="Fresh", timeout=PATIENCE)
+    for name in ("patient", "eager"):
+        place.wait_status(name, state="Fresh", considered={"a": "v1", "b": "v1"}, timeout=PATIENCE)
     assert place.get("assets", "patient")["spec"]["automation"]["when"] == "AllUpstreamsUpdated"
     place.announce("a", "v2")
     place.wait_status("eager", state="Fresh", considered={"a": "v2", "b": "v1"}, timeout=PATIENCE)

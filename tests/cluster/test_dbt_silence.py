@@ -9,6 +9,7 @@ from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
 from tests.support.operator import OperatorProcess, running
+from tests.support.waiting import wait_for
 
 GRAPH: Object = {"models": [{"name": "stg"}, {"name": "mart", "upstreams": ["stg"]}, {"name": "other"}]}
 PATIENCE = 60
@@ -49,8 +50,10 @@ def test_runs_without_results_count_for_what_their_commands_name(place: Place, s
     stand_in.faults([{"action": "status", "status": 404, "path": f"/runs/{gone['id']}/$"}])
     for name in ("stg", "mart", "other"):
         place.wait_status(name, version=str(gone["id"]), timeout=PATIENCE)
-    told = missing(place)
-    assert any(f"run {untold} " in message and "state:modified" in message for message in told), told
+    told = wait_for(
+        lambda: [it for it in missing(place) if f"run {untold} " in it and "state:modified" in it] and missing(place),
+        what="what cannot be told is told",
+    )
     assert not any("state:modified" in message for message in told if f"run {untold} " not in message), told
 
 

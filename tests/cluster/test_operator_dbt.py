@@ -143,7 +143,7 @@ def test_an_answer_that_is_lost_or_spoilt_starts_no_second_run(
 def test_deleting_the_pipeline_under_a_run_ends_quietly(
     place: Place, models: DbtCloudStandIn, dbt_operator: OperatorProcess
 ) -> None:
-    models.graph({**GRAPH, "seconds": 1.0})
+    models.graph({**GRAPH, "seconds": 300.0})
     place.announce("raw", "v1")
     place.wait_status("stg", state="Updating")
     place.delete("pipelines", "shop")

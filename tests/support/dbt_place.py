@@ -94,7 +94,7 @@ def chain(place: Place, stand_in: DbtCloudStandIn, own: Object | None = None, **
         place.wait_status(name, state="Missing")
     place.announce("raw", "v1")
     chain_is_built_from(place, "v1")
-    wait_for(lambda: cloud(place).get("cursor"), what="runs are counted from here")
+    wait_for(lambda: cloud(place).get("cursor") and not cloud(place).get("run"), what="runs are counted from here")
 
 
 def move(place: Place, *versions: str) -> None:
