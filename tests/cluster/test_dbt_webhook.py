@@ -6,7 +6,9 @@ import json
 from datetime import UTC, datetime
 
 import httpx
-from tests.support.dbt_place import add_dbt_pipeline, add_model
+import pytest
+from tests.cluster.conftest import OperatorFactory
+from tests.support.dbt_place import FAST, add_dbt_pipeline, add_model
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.operator import OperatorProcess
@@ -28,6 +30,12 @@ def event(number: int, *, at: datetime | None = None, **data: str) -> bytes:
     stamp = (at or datetime.now(UTC)).isoformat()
     fields = {"eventId": f"wev_{number}", "timestamp": stamp, "eventType": "job.run.completed", "data": data}
     return json.dumps(fields).encode()
+
+
+@pytest.fixture
+def dbt_operator(operator_factory: OperatorFactory) -> OperatorProcess:
+    """It asks by itself hardly ever: what it is told makes it ask."""
+    return operator_factory(env={**FAST, "FRESHET_DBT_POLL_SLOW": "3600"}).start()
 
 
 def test_a_webhook_wakes_the_poller_and_forged_ones_are_counted(
