@@ -127,7 +127,7 @@ def test_kill_9_of_the_parent_leaves_nothing(controlplane: Path, tmp_path: Path)
         assert len(pids) == 3
         assert all(alive(pid) for pid in pids)
         parent.kill()
-    wait_for(lambda: gone(pids), timeout=10, what="the parts ended with their parent")
+    wait_for(lambda: gone(pids), timeout=30, what="the parts ended with their parent")
 
 
 def test_up_and_down(controlplane: Path, folder: Path) -> None:
@@ -143,7 +143,7 @@ def test_up_and_down(controlplane: Path, folder: Path) -> None:
     again = freshet("up", "--folder", str(folder))
     assert (again.exit_code, f"freshet local down --folder {folder}" in again.output) == (1, True)
     assert "Ended" in freshet("down", "--folder", str(folder)).output
-    wait_for(lambda: gone(pids), timeout=5, what="every process is gone")
+    wait_for(lambda: gone(pids), timeout=30, what="every process is gone")
     assert not folder.exists()
     assert "No cluster runs" in freshet("down", "--folder", str(folder)).output
 
@@ -154,7 +154,7 @@ def test_kill_9_of_the_supervisor_leaves_nothing_and_the_folder_can_be_used_agai
     assert state is not None
     pids = processes_in(folder)
     os.kill(state.pid, signal.SIGKILL)
-    wait_for(lambda: gone(pids), timeout=10, what="the parts ended with their supervisor")
+    wait_for(lambda: gone(pids), timeout=30, what="the parts ended with their supervisor")
     assert "export KUBECONFIG" in freshet("up", "--folder", str(folder)).output
 
 

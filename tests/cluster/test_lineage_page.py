@@ -176,7 +176,7 @@ def test_search_and_filters_let_some_stand_out(page: Page, place: Place) -> None
     expect(card(page, place, RAW)).to_have_class(re.compile(r"\bdim\b"))
     expect(card(page, place, COUNT)).not_to_have_class(re.compile(r"\bdim\b"))
     expect(page.get_by_test_id("tally")).to_have_text("1 of 3 assets")
-    assert "q=COUNT" in page.url
+    expect(page).to_have_url(re.compile("q=COUNT"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=COUNT)).to_be_visible()
     page.get_by_role("searchbox").fill("")
@@ -185,7 +185,7 @@ def test_search_and_filters_let_some_stand_out(page: Page, place: Place) -> None
     page.get_by_label("Pipeline").select_option("")
     expect(page.locator(".card")).to_have_count(3)
     page.get_by_role("group", name="Show only these states").get_by_role("button", name="Fresh").click()
-    assert "state=Fresh" in page.url
+    expect(page).to_have_url(re.compile("state=Fresh"))
 
 
 def test_focus_leaves_ancestors_or_descendants(page: Page, place: Place) -> None:
@@ -244,13 +244,13 @@ def test_light_and_dark(page: Page) -> None:
     dark = background()
     assert light != dark
     page.get_by_role("button", name="Theme: auto").click()
-    assert background() == light
+    wait_for(lambda: background() == light, what="it is light")
     page.get_by_role("button", name="Theme: light").click()
     page.emulate_media(color_scheme="light")
-    assert background() == dark
+    wait_for(lambda: background() == dark, what="it is dark although the machine is light")
     page.reload()
     expect(page.get_by_role("button", name="Theme: dark")).to_be_visible()
-    assert background() == dark
+    wait_for(lambda: background() == dark, what="it stays dark")
 
 
 def test_an_operator_that_starts_again_is_found_again(page: Page, place: Place, operator: OperatorProcess) -> None:

@@ -280,11 +280,13 @@ def test_the_deadline_of_a_pod(pods: Pods) -> None:
     assert status["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 143
 
 
-def test_a_command_as_readiness_probe_sees_what_the_container_sees(pods: Pods, cluster: LocalCluster) -> None:
+def test_a_command_as_readiness_probe_sees_what_the_container_sees(
+    pods: Pods, cluster: LocalCluster, tmp_path: Path
+) -> None:
     """Its words are in the Event: that is how a load says what it waits for."""
     probe = {"exec": {"command": ["sh", "-c", "cat /tmp/word; test ! -e /tmp/word"]}, "periodSeconds": 1}
-    mounts, volumes = [{"name": "tmp", "mountPath": "/tmp"}], [{"name": "tmp", "emptyDir": {}}]
-    work = container("echo still asleep > /tmp/word; sleep 3; rm /tmp/word; exec sleep 60")
+    mounts, volumes = [{"name": "tmp", "mountPath": "/tmp"}], [{"name": "tmp", "hostPath": {"path": str(tmp_path)}}]
+    work = container("echo still asleep > /tmp/word; exec sleep 60")
     pods.run("asleep", {**work, "readinessProbe": probe, "volumeMounts": mounts}, volumes=volumes)
 
     def words() -> str:
@@ -297,6 +299,7 @@ def test_a_command_as_readiness_probe_sees_what_the_container_sees(pods: Pods, c
         return any(each.get("ready") for each in pods.get("asleep")["status"].get("containerStatuses", ()))  # type: ignore[index]
 
     assert not ready()
+    (tmp_path / "word").unlink()
     wait_for(ready, what="the pod is ready")
     pods.delete("asleep")
     pods.gone("asleep")

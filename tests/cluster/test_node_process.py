@@ -128,7 +128,7 @@ async def test_a_launcher_that_waited_does_as_well_and_none_stays(tmp_path: Path
     for launcher in (waited, again):
         assert launcher.process.stdin is not None
         launcher.process.stdin.close()
-        assert await asyncio.wait_for(launcher.process.wait(), 10) == 128
+        assert await asyncio.wait_for(launcher.process.wait(), 30) == 128
         os.close(launcher.reading)
     pool = Launchers(spares=2)
     pool.fill()
@@ -143,14 +143,14 @@ async def test_sigterm_reaches_the_group(tmp_path: Path, isolation: Isolation) -
     process, path = await start(tmp_path, plan(script), isolation)
     await _until(lambda: b"up" in tail_bytes(path))
     process.terminate()
-    assert await asyncio.wait_for(process.wait(), 10) == 5
+    assert await asyncio.wait_for(process.wait(), 30) == 5
     assert tail_bytes(path) == b"up\nbye\n"
 
 
 async def test_sigterm_right_after_the_start_is_not_lost(tmp_path: Path, isolation: Isolation) -> None:
     process, _ = await start(tmp_path, plan("", argv=("sleep", "60")), isolation)
     process.terminate()
-    assert await asyncio.wait_for(process.wait(), 10) == 143
+    assert await asyncio.wait_for(process.wait(), 30) == 143
 
 
 async def test_kill_ends_what_ignores_sigterm_and_left_its_session(tmp_path: Path, isolation: Isolation) -> None:
@@ -160,7 +160,7 @@ async def test_kill_ends_what_ignores_sigterm_and_left_its_session(tmp_path: Pat
     await _until(lambda: b"up" in tail_bytes(path))
     process.terminate()
     await process.kill()
-    assert await asyncio.wait_for(process.wait(), 10) == 137
+    assert await asyncio.wait_for(process.wait(), 30) == 137
     await _until(lambda: not _running(marker))
 
 
@@ -299,7 +299,7 @@ def _running(marker: str) -> int:
     return count
 
 
-async def _until(condition: Any, *, seconds: float = 20) -> None:
+async def _until(condition: Any, *, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -121,4 +121,4 @@ class Demo:
 
     def assert_nothing_runs(self) -> None:
         """A process that was killed needs a moment to go."""
-        wait_for(lambda: not self.processes(), timeout=10, what=f"all has ended, but: {self.processes()}")
+        wait_for(lambda: not self.processes(), timeout=30, what=f"all has ended, but: {self.processes()}")
