@@ -1,6 +1,7 @@
 """CSV → DuckDB through the whole of ``freshet ingest``, against DuckDB's own CREATE TABLE AS in the same run.
 
     python -m tests.bench.ingest [--rows 1000000] [--rounds 5]
+    python -m tests.bench.ingest --gigabytes 5     # one such file alone, into DuckDB and the Databricks stand-in
 
 Both sides are processes of their own, from start to exit, in turns, so that imports, dlt and a busy machine count;
 medians are compared. The last line is one JSON object. Bars: ratio ≥ 0.5, peak memory flat in file size, a small file
@@ -17,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +27,9 @@ from freshet.local.databricks.server import HTTP_PATH, DatabricksServer
 
 ROOT = Path(__file__).parents[2]
 SMALL = 20_000
+LARGE_ROWS = 500_000
 LIMIT_SECONDS = 900
+WAREHOUSES = ("duckdb", "databricks")
 FLOOR = "import sys, duckdb; duckdb.connect(sys.argv[2]).execute('CREATE TABLE t AS FROM read_csv(?)', [sys.argv[1]])"
 DLT = """
 import sys, dlt, pyarrow.csv
@@ -72,9 +77,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--gigabytes", type=float, help="load one file of this size alone, for its peak memory")
+    parser.add_argument("--into", choices=WAREHOUSES, action="append", help="with --gigabytes: default both")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="freshet-bench-") as folder:
-        print(json.dumps(measure(Path(folder), rows=options.rows, rounds=options.rounds)))
+        if options.gigabytes:
+            found = measure_large(Path(folder), size=int(options.gigabytes * 1e9), into=options.into or WAREHOUSES)
+        else:
+            found = measure(Path(folder), rows=options.rows, rounds=options.rounds)
+        print(json.dumps(found))
 
 
 def measure(folder: Path, *, rows: int, rounds: int) -> dict[str, float]:
@@ -109,6 +120,33 @@ def measure(folder: Path, *, rows: int, rounds: int) -> dict[str, float]:
     }
 
 
+def measure_large(folder: Path, *, size: int, into: Sequence[str]) -> dict[str, float]:
+    """One load of a file of ``size`` bytes into each warehouse: memory is what it is about."""
+    path, rows = repeated(generate(folder, LARGE_ROWS), size=size)
+    found: dict[str, float] = {"rows": rows, "bytes": path.stat().st_size}
+    print(f"{'what':<44}{'s':>8}{'cpu s':>8}{'rows/s':>12}{'peak MB':>9}", flush=True)
+    for name in into:
+        with databricks_server(folder) if name == "databricks" else nullcontext():
+            warehouse = {"databricks": {"schema": "large", "catalog": "main"}} if name == "databricks" else None
+            one = ingest(folder, path, schema=TYPES, warehouse=warehouse)
+        show(f"→ {name}: {rows:,} rows, {path.stat().st_size / 1e9:.1f} GB", rows, [one])
+        found |= {f"{name}_rows_per_s": round(rows / one.seconds), f"{name}_peak_mb": round(one.peak)}
+    return found
+
+
+def repeated(path: Path, *, size: int) -> tuple[Path, int]:
+    """A file of at least ``size`` bytes, made of one's rows again and again, and how many they are."""
+    target, rows = path.with_name("large.csv"), 0
+    with path.open("rb") as source, target.open("wb") as out:
+        out.write(source.readline())
+        start = source.tell()
+        while out.tell() < size:
+            source.seek(start)
+            shutil.copyfileobj(source, out, 1 << 22)
+            rows += LARGE_ROWS
+    return target, rows
+
+
 def rounds_of(folder: Path, path: Path) -> tuple[Run, Run, Run, Run]:
     merge = {"disposition": "merge", "primaryKey": ["event_id"]}
     return (
@@ -122,9 +160,7 @@ def rounds_of(folder: Path, path: Path) -> tuple[Run, Run, Run, Run]:
 def databricks(folder: Path, path: Path, *, rows: int, rounds: int) -> tuple[Run, Run]:
     """Our whole load and dlt's Arrow path, in turns, into the same stand-in; a table that is new each time."""
     pairs: list[tuple[Run, Run]] = []
-    with DatabricksServer(state=folder / "standin", token="bench") as server:
-        environ = {"SERVER_HOSTNAME": server.url, "HTTP_PATH": HTTP_PATH, "TOKEN": "bench"}
-        os.environ.update({f"DATABRICKS_{name}": value for name, value in environ.items()})
+    with databricks_server(folder) as server:
         for number in range(rounds):
             warehouse = {"databricks": {"schema": f"ours_{number}", "catalog": "main"}}
             ours = ingest(folder, path, schema=TYPES, warehouse=warehouse)
@@ -134,6 +170,15 @@ def databricks(folder: Path, path: Path, *, rows: int, rounds: int) -> tuple[Run
         show("→ Databricks stand-in: freshet ingest", rows, [one[0] for one in pairs]),
         show("→ Databricks stand-in: dlt's Arrow path", rows, [one[1] for one in pairs]),
     )
+
+
+@contextmanager
+def databricks_server(folder: Path) -> Iterator[DatabricksServer]:
+    """The stand-in, named in this process' environment as in a pod's."""
+    with DatabricksServer(state=folder / "standin", token="bench") as server:
+        environ = {"SERVER_HOSTNAME": server.url, "HTTP_PATH": HTTP_PATH, "TOKEN": "bench"}
+        os.environ.update({f"DATABRICKS_{name}": value for name, value in environ.items()})
+        yield server
 
 
 def generate(folder: Path, rows: int) -> Path:
@@ -158,7 +203,7 @@ def ingest(
     schema: dict[str, str] | None = None,
     write: dict[str, object] | None = None,
     fresh: bool = True,
-    warehouse: dict[str, object] | None = None,
+    warehouse: Mapping[str, object] | None = None,
 ) -> Run:
     """One load into an empty warehouse, or with ``fresh`` False into the one that is there."""
     target = folder / "freshet.duckdb"

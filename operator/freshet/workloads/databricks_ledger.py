@@ -10,12 +10,11 @@ from typing import Any
 
 from freshet.workloads.databricks_sql import Sql
 from freshet.workloads.inputs import InputFile
-from freshet.workloads.ledger import FILES, LOADS, file_values, taken_file
+from freshet.workloads.ledger import FILES, LOAD_ID, LOADS, file_values, taken_file
 from freshet.workloads.sql import literal, qualified
 from freshet.workloads.warehouse import Level
 
 __all__ = [
-    "LOAD_ID",
     "came",
     "forget",
     "forget_older",
@@ -28,7 +27,6 @@ __all__ = [
     "taken_by",
 ]
 
-LOAD_ID = "_freshet_load_id"
 _COLUMNS = {
     "seq": "BIGINT",
     "load_id": "STRING",

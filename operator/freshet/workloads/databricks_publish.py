@@ -6,8 +6,8 @@ there, ``merge`` writes only what is new or differs, ``replace`` swaps. Readers 
 
 from collections.abc import Sequence
 
-from freshet.workloads.databricks_ledger import LOAD_ID
 from freshet.workloads.databricks_sql import Sql, error_class
+from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.sql import identifier, literal, qualified
 
 __all__ = ["add_columns", "append", "create", "merge", "missing", "overwrite", "rows_of"]

@@ -37,7 +37,7 @@ def quarantine(
     folder: Path,
     options: Any,
 ) -> int:
-    """Writes ``refused`` into ``target``, once per load. Returns how many of them arrived. ``folder`` is made.
+    """Writes ``refused`` into ``target``, once per load. Returns how many are there then. ``folder`` is made.
 
     Raises what dlt and the connector raise.
     """
@@ -47,11 +47,12 @@ def quarantine(
     path = _written(folder / "rejected.parquet", load_id, refused)
     try:
         arrived = incoming.bring(sql, path=path, rows=len(refused), columns=_COLUMNS, folder=folder, options=options)
-        if arrived == len(refused):
-            _merge(sql, incoming.table, target)
+        if arrived != len(refused):
+            return arrived
+        _merge(sql, incoming.table, target)
     finally:
         incoming.drop(sql)
-    return arrived
+    return int(sql.ask(f"SELECT count(*) FROM {_table(target)} WHERE load_id = {literal(load_id)}")[0][0])
 
 
 def discard(sql: Sql, target: Sequence[str], *, load_ids: Sequence[str]) -> None:

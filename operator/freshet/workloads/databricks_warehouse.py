@@ -22,6 +22,7 @@ from freshet.workloads.databricks_sql import Sql, connection_options, error_clas
 from freshet.workloads.databricks_types import expect_known, stored, to_databricks
 from freshet.workloads.errors import Unavailable, WorkloadError
 from freshet.workloads.inputs import InputFile
+from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.log import LOG
 from freshet.workloads.spec import Databricks, IngestSpec
 from freshet.workloads.sql import identifier, qualified
@@ -117,7 +118,7 @@ class DatabricksWarehouse:
 
     def _state(self, sql: Sql, place: tuple[str, str]) -> TableState:
         all_columns = columns_of(sql, (*place, self._table), relation=self.relation)
-        columns = tuple(column for column in all_columns or () if column.name != ledger.LOAD_ID)
+        columns = tuple(column for column in all_columns or () if column.name != LOAD_ID)
         marked = len(columns) < len(all_columns or ())
         level, unrecorded, taken = self._recorded(sql, place, columns=columns, marked=marked)
         if all_columns is None:
@@ -337,7 +338,7 @@ def _telling(error: BaseException) -> Exception:
 def _new(before: TableState, columns: tuple[Column, ...]) -> list[tuple[str, str]]:
     known = {column.name for column in before.columns or ()}
     new = [(column.name, to_databricks(column.type)) for column in columns if column.name not in known]
-    return new if before.marked else [*new, (ledger.LOAD_ID, "STRING")]
+    return new if before.marked else [*new, (LOAD_ID, "STRING")]
 
 
 def _same_columns(before: TableState, columns: tuple[Column, ...]) -> bool:

@@ -7,14 +7,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from freshet.workloads.databricks_ledger import LOAD_ID
 from freshet.workloads.dlt_destination import Place
 from freshet.workloads.dlt_types import moment
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.ledger import LOADS, file_values, taken_file
 from freshet.workloads.warehouse import Level
 
-__all__ = ["LOAD_ID", "level_of", "record", "taken_by"]
+__all__ = ["level_of", "record", "taken_by"]
 
 _COLUMNS = {
     "load_id": "text",

@@ -1,10 +1,9 @@
 """dlt carries parquet files into a table, under its own load id and ``_dlt_loads``.
 
-The pipeline's folder is fresh each time and lies in the pod's own temp: no pending package of an earlier run
-can swallow new data, and nothing
-is restored from the destination. The file is handed over as it is (``with_file_import``), so that the
-normalizer never opens a row. The table is
-made beforehand with the exact types; dlt's own view of them is coarse.
+The pipeline's folder is fresh each time and lies in the pod's own temp: no pending package of an earlier run can
+swallow new data, and nothing is restored from the destination. The file is handed over as it is
+(``with_file_import``), so that the normalizer never opens a row. The table is made beforehand with the exact types;
+dlt's own view of them is coarse.
 """
 
 import os

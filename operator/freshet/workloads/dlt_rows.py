@@ -5,9 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from freshet.workloads.dlt_destination import Place
-from freshet.workloads.dlt_ledger import LOAD_ID
 from freshet.workloads.dlt_types import arrow_type
 from freshet.workloads.errors import ConfigError
+from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.warehouse import Batch
 

@@ -27,7 +27,6 @@ _WIDER = {
     "TIME": "VARCHAR",
     "UUID": "VARCHAR",
 }
-_KEPT = ("BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP WITH TIME ZONE", "VARCHAR")
 _BACK = {
     "bigint": "BIGINT",
     "double": "DOUBLE",
@@ -84,7 +83,7 @@ def expect_known(columns: Iterable[Column]) -> None:
     """Raises ConfigError for a type that dlt lacks."""
     for column in columns:
         kind = stored(column.type)
-        if not kind.startswith("DECIMAL(") and kind not in _KEPT:
+        if not kind.startswith("DECIMAL(") and kind not in _BACK.values():
             raise ConfigError(
                 "TypeUnknown",
                 f"Column {column.name} is {column.type}, which dlt lacks: use BIGINT, DECIMAL(38,0) or VARCHAR in"

@@ -14,6 +14,7 @@ from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_destination import Place, normalized, opened
 from freshet.workloads.dlt_types import expect_known, from_dlt, moment, stored
 from freshet.workloads.errors import ConfigError, Unavailable
+from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.log import LOG
 from freshet.workloads.spec import Dlt, IngestSpec
 from freshet.workloads.warehouse import AnswerLost, Batch, Outcome, TableMoved, TableState, next_load_id
@@ -85,12 +86,12 @@ class DltWarehouse:
         taken = ledger.taken_by(place, self._table) if self._spec.write.disposition == "append" else {}
         return TableState(
             columns=tuple(
-                Column(name=name, type=from_dlt(found)) for name, found in columns.items() if name != ledger.LOAD_ID
+                Column(name=name, type=from_dlt(found)) for name, found in columns.items() if name != LOAD_ID
             ),
             level=level,
             rows=int(place.ask(f"SELECT count(*) FROM {place.named(self._table)}")[0][0]),
             taken=taken,
-            marked=ledger.LOAD_ID in columns,
+            marked=LOAD_ID in columns,
         )
 
     def _expect_types(self, batch: Batch, before: TableState) -> None:
@@ -107,13 +108,13 @@ class DltWarehouse:
     def _clear(self, place: Place, load_id: str, before: TableState) -> None:
         """Rows of this very load, which was cut off before it was recorded."""
         if before.marked and self._spec.write.disposition == "append":
-            _take_out(place, self._table, mark=ledger.LOAD_ID, load_id=load_id)
+            _take_out(place, self._table, mark=LOAD_ID, load_id=load_id)
         if place.columns(self._rejected):
             _take_out(place, self._rejected, mark="load_id", load_id=load_id)
 
     def _rows(self, place: Place, load_id: str) -> tuple[int, int]:
         """All rows, and those that this load wrote."""
-        mark = place.quoted(ledger.LOAD_ID)
+        mark = place.quoted(LOAD_ID)
         found = place.ask(
             f"SELECT count(*), sum(CASE WHEN {mark} = %s THEN 1 ELSE 0 END) FROM {place.named(self._table)}", load_id
         )

@@ -1,8 +1,7 @@
 """freshet's own record in the warehouse: which load left what, beside the data and written in the same transaction.
 
-``_freshet_loads`` has a row per load that ran, ``_freshet_files`` one per file that ``append`` has taken. They
-make a load idempotent wherever it
-starts from: a pod's folder, the operator's memory and dlt's packages may all be lost.
+``_freshet_loads`` has a row per load that ran, ``_freshet_files`` one per file that ``append`` has taken. They make a
+load idempotent wherever it starts from: a pod's folder, the operator's memory and dlt's packages may all be lost.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,10 +11,23 @@ from freshet.workloads.inputs import Content, InputFile
 from freshet.workloads.sql import qualified
 from freshet.workloads.warehouse import Level
 
-__all__ = ["FILES", "LOADS", "file_values", "forget", "level_of", "make_ledger", "record", "taken_by", "taken_file"]
+__all__ = [
+    "FILES",
+    "LOADS",
+    "LOAD_ID",
+    "file_values",
+    "forget",
+    "level_of",
+    "make_ledger",
+    "record",
+    "taken_by",
+    "taken_file",
+]
 
 LOADS = "_freshet_loads"
 FILES = "_freshet_files"
+LOAD_ID = "_freshet_load_id"
+"""The column by which rows name the load that wrote them, where a warehouse has no transaction for both."""
 
 
 def make_ledger(con: Any, schema: str) -> None:

@@ -1,9 +1,8 @@
 """What a load needs from a warehouse: a look, and one atomic write.
 
-A warehouse is a module of its own (``duckdb_warehouse``, ``databricks_warehouse``, ``dlt_warehouse``);
-``open_warehouse`` knows which.
-Between the look and the write no lock is held, so that parsing a large file keeps nobody waiting: ``load`` finds out
-whether the table is still as it was seen.
+A warehouse is a module of its own (``duckdb_warehouse``, ``databricks_warehouse``, ``dlt_warehouse``), and
+``open_warehouse`` knows which. Between the look and the write no lock is held, so that parsing a large file keeps
+nobody waiting: ``load`` finds out whether the table is still as it was seen.
 """
 
 import hashlib

@@ -39,7 +39,7 @@ class World:
     ) -> dict[str, Any]:
         found = {
             "asset": "raw",
-            "warehouse": {"duckdb": {"path": str(self.path), "schema": "kw", "lockTimeout": 20}},
+            "warehouse": {"duckdb": {"path": str(self.path), "schema": "kw", "lockTimeout": 100}},
             "table": "raw",
             "csv": {"path": str(self.csv), **(csv or {})},
             "write": write or {"disposition": "replace"},

@@ -6,17 +6,19 @@ nothing after it ever is, as when a pod is killed. ``conflict``: another writer 
 """
 
 import os
+import re
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from tests.parts.workloads.exports import OPERATIONS, put, rejected, rows_of
 from tests.parts.workloads.lake import Lake
-from tests.support.waiting import wait_for
 
+from freshet.workloads import databricks_quarantine
 from freshet.workloads.databricks_incoming import Incoming
-from freshet.workloads.databricks_ledger import LOAD_ID
 from freshet.workloads.errors import WorkloadError
+from freshet.workloads.ledger import LOAD_ID
 
 GONE = {"action": "refuse", "error": "[INSUFFICIENT_PERMISSIONS] gone", "times": None, "after": True}
 POINTS = {
@@ -158,6 +160,14 @@ def test_bad_rows_of_a_load_that_never_published_go_with_the_next(lake: Lake, na
     assert lake.query("SELECT load_id, raw FROM {raw__rejected}") == [(told["version"], "x,bad0")]
 
 
+def test_bad_rows_that_are_not_there_are_no_success(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databricks_quarantine, "_merge", lambda *_: None)
+    with pytest.raises(WorkloadError, match="0 of 1 bad rows arrived") as caught:
+        lake.load(**put(lake, OPERATIONS["replace"], rows_of(0), 0, bad=True))
+    assert (caught.value.reason, caught.value.exit_code) == ("LoadIncomplete", 4)
+    assert "raw" not in lake.tables()
+
+
 def test_a_load_that_was_cut_off_before_its_data_time_column_came_does_not_stop_the_next(lake: Lake) -> None:
     spec = put(lake, OPERATIONS["append"], rows_of(0), 0)
     break_at(lake, r"^CREATE TABLE \S+`raw` AS", "cut")
@@ -204,18 +214,25 @@ def test_readers_see_the_table_before_or_after(lake: Lake) -> None:
     assert [text[:16] for text in changing] == ["INSERT OVERWRITE"]
 
 
-def test_another_pod_that_loads_the_same_is_fenced_off(lake: Lake) -> None:
+def test_another_pod_that_loads_the_same_is_fenced_off(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever looks later drops the incoming table of the slower one, which then finds that all is done."""
     lake.load(**put(lake, OPERATIONS["append"], rows_of(0), 0))
     spec = put(lake, OPERATIONS["append"], rows_of(1), 1)
-    lake.faults({"action": "delay", "statement": r"^INSERT INTO \S+`raw`", "seconds": 3.0})
+    run, came, done = lake.server.faults.run, threading.Event(), threading.Event()
+
+    def held(statement: str, work: Callable[[], Any]) -> Any:
+        if re.match(r"INSERT INTO \S+`raw`", statement) and not came.is_set():
+            came.set()
+            done.wait(60)
+        return run(statement, work)
+
+    monkeypatch.setattr(lake.server.faults, "run", held)
     told: list[dict[str, Any]] = []
     slow = threading.Thread(target=lambda: told.append(lake.load(**spec)))
     slow.start()
-    wait_for(
-        lambda: any("INSERT INTO `main`" in text and "`raw`" in text for text in lake.asked()), what="the slow one"
-    )
+    assert came.wait(60)
     told.append(lake.load(**spec))
+    done.set()
     slow.join(timeout=60)
     assert lake.rows() == sorted(rows_of(0) + rows_of(1))
     assert told[0]["version"] == told[1]["version"]
