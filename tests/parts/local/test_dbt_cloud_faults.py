@@ -204,7 +204,7 @@ async def test_webhooks_are_signed_repeated_until_taken_and_may_come_twice(cloud
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
     cloud.webhook(url=url, secret="s3cret", retry_seconds=0.01, duplicate=1, events=["job.run.completed"])
     run = await asyncio.to_thread(lambda: cloud.wait(cloud.trigger(cause="hooked")["id"]))
-    await asyncio.to_thread(lambda: cloud.until(lambda: len(received) == 3))
+    await asyncio.to_thread(lambda: cloud.until(lambda: len(cloud.deliveries()) == 3))
     await runner.cleanup()
     cloud.request("DELETE", "/_webhooks")
     events = [json.loads(body) for _, body in received]

@@ -82,7 +82,10 @@ def test_only_the_first_answer_of_a_warehouse_may_be_a_cold_start(said: Path) ->
         def __exit__(self, *_: object) -> None: ...
 
         def execute(self, statement: str, _values: object) -> None:
-            waiting.threading.Event().wait(0.3)
+            if not seen:
+                wait_for(said.exists, what="the wait for the first answer is said")
+            else:
+                waiting.threading.Event().wait(0.3)
             seen.append(said.exists())
 
         def fetchall(self) -> list[Any]:
