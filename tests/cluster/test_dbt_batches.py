@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.support.dbt_place import add_dbt_pipeline, add_model, cloud, runs_of
+from tests.support.dbt_place import add_dbt_pipeline, add_model, all_taken_in, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
@@ -54,7 +54,7 @@ def test_a_chain_and_a_diamond_are_one_run_each_time(
         wait_for(lambda n=number: len(runs_of(stand_in)) == n, what="it is run")
         run = str(runs_of(stand_in)[-1]["id"])
         place.wait_status("e", version=run, considered={"d": run}, state="Fresh")
-    wait_for(lambda: not cloud(place).get("run"), what="the run is recorded")
+    all_taken_in(place)
     place.quiet(dbt_operator)
     runs = runs_of(stand_in)
     assert [selected(run) for run in runs] == [set(EDGES), set(EDGES)]
@@ -137,6 +137,7 @@ def test_what_failed_and_what_was_skipped_is_run_again_together(
     place.announce("raw", "v1")
     status = place.wait_status("e", state="Fresh")
     assert not status.get("failures")
+    all_taken_in(place)
     place.quiet(dbt_operator)
     assert [selected(run) for run in runs_of(stand_in)] == [set(EDGES), {"b", "d", "e"}]
     outcomes = [item["outcome"] for item in place.status("b")["history"]]
@@ -151,6 +152,8 @@ def test_a_budget_delays_and_says_so(place: Place, stand_in: DbtCloudStandIn, db
     place.announce("raw", "v2")
     status = place.wait_status("c", lambda it: "BudgetExhausted" in it["reason"])
     assert "maxModelsPerDay 7 is used up" in status["reason"]
+    for name in ("a", "b"):
+        place.wait_status(name, lambda it: it["version"] != status["version"], state="Fresh")
     place.quiet(dbt_operator)
     assert [len(selected(run)) for run in runs_of(stand_in)] == [5, 2]
     assert place.get("pipelines", "shop")["status"]["dbtCloud"]["spent"]["models"] == 7
@@ -162,6 +165,7 @@ def test_a_whole_job_runs_its_own_steps_and_all_it_builds_counts(
     lay_out(place, stand_in, mode="WholeJob", own={"e": {"automation": {"when": "Manual"}}})
     place.announce("raw", "v1")
     place.wait_status("e", state="Fresh")
+    all_taken_in(place)
     place.quiet(dbt_operator)
     (run,) = runs_of(stand_in)
     assert run["trigger"]["steps_override"] is None

@@ -3,7 +3,7 @@ dbt's own configuration says of when a model is due. Each is shown by what runs,
 """
 
 import pytest
-from tests.support.dbt_place import SECRET, built, discover, discovered, runs_of
+from tests.support.dbt_place import SECRET, all_taken_in, built, discover, discovered, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place, load_result
 from tests.support.kube import Object
@@ -30,6 +30,7 @@ def test_without_adoption_what_is_built_already_is_built_once_more_by_one_run(
     theirs = built(stand_in)
     discover(place, stand_in, adopt=False)
     mart = place.wait_status("mart", state="Fresh", timeout=PATIENCE)
+    all_taken_in(place)
     place.quiet(watcher)
     (run,) = ours(stand_in)
     assert {place.status(name)["version"] for name in roots} == {mart["version"]} == {str(run["id"])}

@@ -13,6 +13,7 @@ __all__ = [
     "OFTEN",
     "add_dbt_pipeline",
     "add_model",
+    "all_taken_in",
     "built",
     "chain",
     "chain_is_built_from",
@@ -94,7 +95,8 @@ def chain(place: Place, stand_in: DbtCloudStandIn, own: Object | None = None, **
         place.wait_status(name, state="Missing")
     place.announce("raw", "v1")
     chain_is_built_from(place, "v1")
-    wait_for(lambda: cloud(place).get("cursor") and not cloud(place).get("run"), what="runs are counted from here")
+    wait_for(lambda: cloud(place).get("cursor"), what="runs are counted from here")
+    all_taken_in(place)
 
 
 def move(place: Place, *versions: str) -> None:
@@ -113,6 +115,11 @@ def chain_is_built_from(place: Place, version: str, *, timeout: float = PATIENCE
         return bool(built and stg.get("state") == status.get("state") == "Fresh")
 
     return place.wait_status("mart", current, timeout=timeout)
+
+
+def all_taken_in(place: Place, pipeline: str = "shop") -> None:
+    """Return when no run is meant or under way: each of its models has recorded what it came to."""
+    wait_for(lambda: not cloud(place, pipeline).get("run"), timeout=PATIENCE, what="the run is taken in by all")
 
 
 def cloud(place: Place, pipeline: str = "shop") -> Object:
