@@ -5,21 +5,23 @@
 Two Pipelines: ``shop`` with all models on job 1, ``next`` with one model on job 2 that reads ``shop``'s first. A round
 moves the source, ``shop`` runs its first model, ``next`` follows; the figure is the time from the end of the one run to
 the request for the other, both by the stand-in's clock. Runs of others build every model: what is asked for each,
-polls left out, is the second figure; what an idle poll costs is the third. At last the project gets a manifest of
-about 100 MB: how large does the operator become? The last line is one JSON object. Bars: webhook p50 ≤ 100 ms, one
-request a poll, a manifest of 100 MB costs far less than 1 GB.
+polls left out, is the second figure; what an idle poll costs is the third. At last a project with a manifest of about
+100 MB is discovered: how large does the operator become when none of its models is selected, and when all of them
+become Assets? With these, and their discovery on, the requests for each run of others are counted once more. The last
+line is one JSON object. Bars: webhook p50 ≤ 100 ms, one request a poll, a manifest of 100 MB costs far less than 1 GB.
 """
 
 import argparse
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from tests.bench.support import Setup, memory_mb, percentile, prepared
-from tests.support.dbt_place import add_dbt_pipeline, add_model
+from tests.support.dbt_place import add_dbt_pipeline, add_model, cloud, discover
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.operator import OperatorProcess
@@ -27,6 +29,8 @@ from tests.support.waiting import wait_for
 
 FOREIGN_RUNS = 5
 IDLE_SECONDS = 6.0
+AFTERWARDS = 5.0
+"""Seconds in which what a run brings about beside the poller may still be asked for."""
 RUN_SECONDS = 0.5
 PATIENCE = 300.0
 KEY = "bench-signing-key"
@@ -54,39 +58,45 @@ def measure(setup: Setup, *, models: int, rounds: int) -> dict[str, float]:
         figures["webhook_p50_ms"] = show(
             "end → next run asked for, by webhook, p50 ms", latency(place, stand_in, rounds)
         )
-        figures |= manifest(place, stand_in, operator, models=models)
     with shop(setup, models=models, name=f"polled-{models}", env={}) as (place, stand_in, _):
         figures["poll_p50_ms"] = show("the same by polls alone, p50 ms", latency(place, stand_in, rounds))
     with shop(setup, models=models, name=f"idle-{models}", env=IDLE) as (place, stand_in, _):
         figures["requests_per_finished_run"] = show("requests for each run of others", foreign(place, stand_in))
         figures["requests_per_poll"] = show("requests for each idle poll", idle(stand_in))
-    return figures
+    return figures | discovering(setup, models=models)
 
 
 @contextmanager
 def shop(
     setup: Setup, *, models: int, name: str, env: dict[str, str]
 ) -> Iterator[tuple[Place, DbtCloudStandIn, OperatorProcess]]:
-    """A namespace with both Pipelines, a stand-in and an operator of their own."""
+    """Both Pipelines, and everything is built."""
+    with alone(setup, name=name, graph=graph(models), env=env) as (place, stand_in, operator):
+        stand_in.put_job(id=2, name="next")
+        lay_out(place, stand_in, models=models)
+        yield place, stand_in, operator
+
+
+@contextmanager
+def alone(
+    setup: Setup, *, name: str, graph: dict[str, Any], env: dict[str, str] | None = None
+) -> Iterator[tuple[Place, DbtCloudStandIn, OperatorProcess]]:
+    """A namespace, a stand-in and an operator of their own."""
     place = Place(setup.cluster, name)
     setup.cluster.http.post("/api/v1/namespaces", json={"metadata": {"name": name}}).raise_for_status()
     operator = OperatorProcess(
         kubeconfig=setup.operator_kubeconfig, folder=setup.folder / name / "operator", namespaces=[name], env=env
     )
-    with DbtCloudStandIn(folder=setup.folder / name, executor="scripted", graph=graph(models)) as stand_in:
-        stand_in.put_job(id=2, name="next")
+    with DbtCloudStandIn(folder=setup.folder / name, executor="scripted", graph=graph) as stand_in:
         try:
-            operator.start()
-            lay_out(place, stand_in, models=models)
-            yield place, stand_in, operator
+            yield place, stand_in, operator.start()
         finally:
             operator.stop()
 
 
-def graph(models: int, *, code: str = "select 1") -> dict[str, Any]:
+def graph(models: int) -> dict[str, Any]:
     """Models side by side, and the one that follows the first."""
-    names = [f"m{number}" for number in range(models)]
-    rows = [{"name": name, "code": code} for name in names]
+    rows = [{"name": f"m{number}"} for number in range(models)]
     return {"models": [*rows, {"name": "follower", "upstreams": ["m0"]}], "seconds": RUN_SECONDS}
 
 
@@ -144,12 +154,20 @@ def foreign(place: Place, stand_in: DbtCloudStandIn) -> float:
     """Requests that are no polls, for each run of others that builds everything; nothing of ours follows."""
     place.patch("assets", "follower", {"spec": {"suspend": True}})
     place.wait_status("follower", state="Suspended")
+    return per_run(place, stand_in)
+
+
+def per_run(place: Place, stand_in: DbtCloudStandIn) -> float:
+    """Requests that are no polls, for each run of others that builds everything."""
     stand_in.forget_requests()
     for _ in range(FOREIGN_RUNS):
         run = stand_in.start_foreign(cause="nightly")
         place.wait_status("m0", version=str(run["id"]), timeout=PATIENCE)
         taken(place, str(run["id"]))
-    asked = [it for it in stand_in.requests() if not it["path"].endswith("/runs/")]
+    time.sleep(AFTERWARDS)
+    asked = [it for it in stand_in.requests() if it["query"].get("order_by") != "finished_at"]
+    for path, count in sorted(Counter(it["path"].rpartition("/accounts/1")[2] for it in asked).items()):
+        print(f"    {count:4} × {path}")
     return len(asked) / FOREIGN_RUNS
 
 
@@ -176,25 +194,35 @@ def idle(stand_in: DbtCloudStandIn) -> float:
     return len(requests) / len(polls)
 
 
-def manifest(place: Place, stand_in: DbtCloudStandIn, operator: OperatorProcess, *, models: int) -> dict[str, float]:
-    """The operator's memory once it has discovered a project with a manifest of about 100 MB."""
+def discovering(setup: Setup, *, models: int) -> dict[str, float]:
+    """A project whose manifest has about 100 MB: the operator's memory, without and with its models as Assets, and what
+    a run of others costs then.
+    """
+    rows = [{"name": f"m{number}"} for number in range(models)]
     code = "-" * (MANIFEST_BYTES // models)
-    before = memory_mb(operator.pid, "VmHWM")
-    stand_in.graph(graph(models, code=code))
-    run = stand_in.wait(stand_in.start_foreign(cause="parsed", steps_override=["dbt parse"])["id"])
-    size = len(stand_in.request("GET", f"/api/v2/accounts/1/runs/{run['id']}/artifacts/manifest.json").content) / 1e6
-    place.patch(
-        "pipelines", "shop", {"spec": {"dbtCloud": {"discovery": {"enabled": True, "select": {"tags": ["none"]}}}}}
-    )
+    with alone(setup, name=f"found-{models}", graph={"models": rows}) as (place, stand_in, operator):
+        stand_in.wait(stand_in.start_foreign()["id"])
+        stand_in.graph({"models": [{**row, "code": code} for row in rows]})
+        run = stand_in.wait(stand_in.start_foreign(cause="parsed", steps_override=["dbt parse"])["id"])
+        artifact = f"/api/v2/accounts/1/runs/{run['id']}/artifacts/manifest.json"
+        figures = {"manifest_mb": show("MB of manifest", len(stand_in.request("GET", artifact).content) / 1e6)}
+        show("MB of the operator before, at most", memory_mb(operator.pid, "VmHWM"))
+        discover(place, stand_in, select={"tags": ["none"]})
+        wait_for(lambda: cloud(place).get("manifest", {}).get("checksum"), timeout=PATIENCE, what="it is read")
+        figures["rss_no_assets_mb"] = show(
+            "MB with it and no model selected, at most", memory_mb(operator.pid, "VmHWM")
+        )
+        place.patch("pipelines", "shop", {"spec": {"dbtCloud": {"discovery": {"select": None}}}})
+        wait_for(lambda: fresh(place) == models, timeout=PATIENCE, interval=1.0, what="each model is a fresh Asset")
+        figures["rss_mb"] = show("MB with it and all models as Assets, at most", memory_mb(operator.pid, "VmHWM"))
+        stand_in.graph({"models": rows})
+        figures["requests_per_run_discovering"] = show("requests for each run of others", per_run(place, stand_in))
+        return figures
 
-    def discovered() -> Any:
-        return place.get("pipelines", "shop")["status"].get("dbtCloud", {}).get("manifest", {}).get("checksum")
 
-    wait_for(discovered, timeout=PATIENCE, what="the manifest is read")
-    after = memory_mb(operator.pid, "VmHWM")
-    show("MB of manifest", size)
-    show("MB of the operator before, at most", before)
-    return {"manifest_mb": round(size, 1), "rss_mb": show("MB of the operator with it, at most", after)}
+def fresh(place: Place) -> int:
+    """How many Assets are."""
+    return sum(asset.get("status", {}).get("state") == "Fresh" for asset in place.all("assets"))
 
 
 def show(name: str, value: float) -> float:

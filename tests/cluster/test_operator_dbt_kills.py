@@ -7,6 +7,7 @@ what follows must wait until the run cannot show up any more (over a minute), an
 import random
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from tests.cluster.conftest import Tripped
@@ -140,6 +141,29 @@ def test_killed_around_a_cancellation_that_is_lost_too(
         assert "Timeout: it took longer than 0:00:01" in status["history"][1]["message"]
         place.quiet(operator)
         assert [run["status_humanized"] for run in runs_of(stand_in)] == ["Cancelled", "Success"]
+
+
+def test_killed_around_the_leaving_of_a_run(
+    place: Place, stand_in: DbtCloudStandIn, tripped: Tripped, tmp_path: Path
+) -> None:
+    """Its Pipeline names another dbt Cloud: what was sent has its time, and then the need is asked anew, once."""
+    traps = [Trap("PATCH", "/pipelines/shop-1/status", when, body='"leftAt"') for when in ("before", "after")]
+    operator, wire = tripped(env=OFTEN)
+    operator.start()
+    with DbtCloudStandIn(folder=tmp_path / "other", executor="scripted", graph=GRAPH) as other:
+        stand_in.graph({**GRAPH, "seconds": 300.0})
+        place.add_asset("raw")
+        place.announce("raw", "v1")
+        add_dbt_pipeline(place, stand_in, "shop-1")
+        add_model(place, "model-1", model="m1", pipeline="shop-1", upstreams=["raw"])
+        wait_for(lambda: (intents(place)[0] or {}).get("id"), timeout=60, what="its id is known")
+        wire.traps.extend(traps)
+        place.patch("pipelines", "shop-1", {"spec": {"timeout": "6s", "dbtCloud": {"host": other.url}}})
+        keep_alive(operator, traps=traps)
+        status = place.wait_status("model-1", state="Fresh", considered={"raw": "v1"}, timeout=60)
+        place.quiet(operator)
+        assert [item["outcome"] for item in status["history"]] == ["Succeeded"]
+        assert (len(runs_of(stand_in)), len(runs_of(other))) == (1, 1)
 
 
 def test_killed_while_a_run_of_others_is_taken_in(place: Place, stand_in: DbtCloudStandIn, tripped: Tripped) -> None:

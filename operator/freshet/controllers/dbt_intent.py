@@ -11,7 +11,7 @@ from freshet.controllers.dbt_batch import Batch, Batcher
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_drive import Visit
 from freshet.controllers.dbt_finish import Finisher
-from freshet.controllers.dbt_places import job_of
+from freshet.controllers.dbt_places import job_of, job_of_run
 from freshet.controllers.dbt_record import Recorder
 from freshet.controllers.world import World
 from freshet.dbtcloud import actions, errors, marker, selection
@@ -39,6 +39,9 @@ class Intents:
 
     async def renew(self, visit: Visit, old: DbtRun, action: actions.WriteIntent, *, settled: bool) -> bool:
         """What was meant was certainly never sent: mean what is due by now instead, or nothing."""
+        if job_of_run(old, visit.spec) != job_of(visit.spec):
+            message = "it was meant for another job, and never sent: what is due stands in the line of this one"
+            return await self._finisher.abandon(visit, actions.Abandon(reason="NotNeeded", message=message))
         if not settled:
             return False
         batch = await self._batcher.plan(visit.pipeline, visit.spec, instead=old)

@@ -28,7 +28,7 @@ from freshet.runtime.clock import Clock
 __all__ = ["Glance", "Read", "Reader"]
 
 FEW, MANY, OLDEST = 20, 100, 1000
-BROKEN, MOST_BROKEN = (errors.ServerError, errors.Unreachable), 3
+BROKEN, MOST_BROKEN = (errors.Refused, errors.ServerError, errors.Unreachable), 3
 SOONEST, LATEST, SHARE = timedelta(minutes=1), timedelta(hours=1), 20
 """A manifest of the same commit is read again after so long, since packages, variables and dbt itself may have changed:
 in between, that many times what reading took.
@@ -79,14 +79,15 @@ class Glance:
 class Reader:
     """Every method asks dbt Cloud, and raises what its client raises.
 
-    ``patient``: whatever does not come may come yet. Otherwise a few artifacts are done without, if others come.
+    A few artifacts are done without, if others come: what is refused for good (one that is too large, for example) and,
+    unless ``patient``, what may come yet.
     """
 
     def __init__(
         self, client: DbtCloud, *, spec: DbtCloudSpec, environment: int | None, clock: Clock, patient: bool = True
     ) -> None:
         self._client, self._spec, self._environment, self._clock = client, spec, environment, clock
-        self._spare = 0 if patient else MOST_BROKEN
+        self._patient, self._spare = patient, MOST_BROKEN
 
     async def glance(self, *, deep: bool, offset: int = 0) -> Glance:
         """The newest runs, but for the ``offset`` newest; ``deep``: ``MANY`` of them, with their steps."""
@@ -140,7 +141,7 @@ class Reader:
     def _spared(self, error: errors.DbtCloudError) -> errors.DbtCloudError:
         """The same, where it can be done without what did not come. Raises it, else."""
         self._spare -= 1
-        if self._spare < 0:
+        if self._spare < 0 or (self._patient and not isinstance(error, errors.Refused)):
             raise error
         return error
 
@@ -223,7 +224,7 @@ class Reader:
         for step, command in artifact_steps(run):
             try:
                 raw = await self._client.get_artifact(run_id=run.id, path="run_results.json", step=step)
-            except (errors.NotFound, errors.Refused):
+            except errors.NotFound:
                 continue
             page = parse(raw, command=command)
             if not isinstance(page, Missing):

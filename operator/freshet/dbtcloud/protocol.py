@@ -44,7 +44,8 @@ place, and its id means another run, or none, at the new one. That is recorded (
 the time that its models may take (`left_for`), since it may be building the same tables. One of three things ends that.
 The old place is named again: it is followed as before. Its marker is found at the new place, which is the old one under
 another name: it is adopted. Or its time is over: it is given up, and what is due by then is asked of the new place.
-What was never sent is simply meant anew, for the new place. A job is no such place: a run's id names it in its account.
+What was never sent is dropped, and what is due stands in line at the new place. A job is no such place: a run's id
+names it in its account.
 
 What certainly had no effect (no connection, 429) leaves no doubt: it is renewed after a while and sent again. What was
 refused (4xx) is abandoned with the reason: the need stays due, and the caller decides when to try again. Only an intent
@@ -156,10 +157,12 @@ def _send(intent: Intent, *, memory: Memory, now: datetime, settings: Settings, 
         return Abandon(reason=memory.refused.reason, message=memory.refused.message)
     if not wanted:
         return Abandon(reason="NotNeeded", message="what the run was for is not due any more")
+    if intent.elsewhere:
+        return Abandon(reason="NotNeeded", message="it was meant for another place, and never sent")
     if memory.retry_at is not None and now < memory.retry_at:
         return Wait(until=memory.retry_at, why=memory.trouble)
     limit = intent.at + settings.slack
-    if memory.renew or intent.elsewhere or not intent.at <= now < limit:
+    if memory.renew or not intent.at <= now < limit:
         return WriteIntent(token=intent.token, at=now, renewed=True)
     return Post(token=intent.token, not_after=limit)
 

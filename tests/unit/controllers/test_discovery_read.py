@@ -93,12 +93,12 @@ async def test_older_runs_are_read_as_far_back_as_it_takes_and_not_for_ever(
 class Broken:
     """A client whose artifacts of some runs never come; each of the others built ``M``."""
 
-    def __init__(self, *runs: int) -> None:
-        self.runs = runs
+    def __init__(self, *runs: int, error: errors.DbtCloudError | None = None) -> None:
+        self.runs, self.error = runs, error or errors.Unreachable("timed out")
 
     async def get_artifact(self, *, run_id: int, path: str, step: int | None, into: Any = None) -> bytes:
         if run_id in self.runs:
-            raise errors.Unreachable("timed out")
+            raise self.error
         if path == "manifest.json":
             raise errors.NotFound("none")
         return b'{"args": {"which": "build"}, "results": [{"unique_id": "model.shop.m", "status": "success"}]}'
@@ -120,6 +120,9 @@ async def test_results_that_never_come_are_done_without_in_the_end() -> None:
         await reading(Broken(9), patient=True).results(BUILDS, wanted={M}, of=manifest)
     found = await reading(Broken(9), patient=False).results(BUILDS, wanted={M}, of=manifest)
     assert [(run.id, list(steps.nodes)) for run, steps in found] == [(8, [M])]
+    large = Broken(9, error=errors.Refused("too large"))
+    found = await reading(large, patient=True).results(BUILDS, wanted={M}, of=manifest)
+    assert [run.id for run, _ in found] == [8], "what is refused for good is not waited for"
     for broken in ((9, 8, 7, 6), (9,)):
         reader = reading(Broken(*broken), patient=False)
         with pytest.raises(errors.Unreachable):

@@ -117,12 +117,12 @@ def test_a_run_that_was_left_is_followed_where_its_place_is_named_again_or_has_a
     assert next_action(LEFT, found) == RecordId(run_id=70)
 
 
-def test_what_was_never_sent_is_meant_anew_for_another_place() -> None:
+def test_what_was_never_sent_is_dropped_where_another_place_is_named() -> None:
     unsent = OWN.posting().unsent(errors.Unreachable("no"), now=NOW).moved()
-    later = NOW + timedelta(seconds=2)
-    for memory, at in ((OWN.moved(), NOW), (unsent, later)):
-        action = next_action(replace(INTENT, elsewhere=True), memory, at=at)
-        assert action == WriteIntent(token=TOKEN, at=at, renewed=True)
+    for memory in (OWN.moved(), unsent):
+        action = next_action(replace(INTENT, elsewhere=True), memory)
+        assert isinstance(action, Abandon)
+        assert action.reason == "NotNeeded", "it is due, and stands in the line of that place"
     assert OWN.posting().sent(run_id=70).moved() == Memory(), "another place does not know it"
 
 

@@ -1,12 +1,12 @@
 """The run protocol against a model of dbt Cloud: crashes at every step, lost answers, 429, 5xx, list lag, cancelled
-and foreign runs, and two Pipelines that share one job and its line.
+and foreign runs, Pipelines that name another host under a run, and two of them that share one job and its line.
 
 Whatever happens, a need has at most one run, no more runs are under way than the job allows, and once the faults end
-each need is met: by its own run, or by somebody else's.
+each need is met: by its own run, or by somebody else's. A run that was left and has had its time counts no more.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -35,6 +35,7 @@ from freshet.dbtcloud.actions import (
     FetchResults,
     Finish,
     Idle,
+    Leave,
     Look,
     Poll,
     Post,
@@ -48,7 +49,12 @@ from freshet.dbtcloud.model import Run, RunStatus, Trigger
 from freshet.dbtcloud.protocol import Settings
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
-TIMES = Settings(service_skew=timedelta(minutes=2), look_every=timedelta(seconds=20))
+TIMES = Settings(
+    service_skew=timedelta(minutes=2),
+    look_every=timedelta(seconds=20),
+    left_for=timedelta(minutes=3),
+    left_look_every=timedelta(seconds=50),
+)
 """A doubt is looked into a few times only, so that a test comes to what follows."""
 SECOND = timedelta(seconds=1)
 RETRY_AFTER = 40.0
@@ -73,15 +79,24 @@ class Service:
     runs: list[tuple[datetime, datetime, Run]] = field(default_factory=list)
     """(exists from, listed from, run), by id."""
     skew: timedelta = timedelta(0)
+    places: dict[int, int] = field(default_factory=dict)
+    """Run → the host that it was sent to."""
+    alike: bool = False
+    """Both hosts are names of one."""
 
-    def create(self, *, cause: str, at: datetime, delay: timedelta, lag: timedelta) -> int:
+    def create(self, *, cause: str, at: datetime, delay: timedelta, lag: timedelta, place: int) -> int:
         number = len(self.runs) + 1
+        self.places[number] = place
         run = Run(id=number, status=RunStatus.RUNNING, created_at=at + delay + self.skew, trigger=Trigger(cause=cause))
         self.runs.append((at + delay, at + delay + lag, run))
         return number
 
-    def listed(self, *, now: datetime, since: datetime) -> list[Run]:
-        return [run for _, seen, run in self.runs if seen <= now and (run.created_at or now) >= since]
+    def knows(self, run: int, *, place: int) -> bool:
+        return self.alike or self.places[run] == place
+
+    def listed(self, *, now: datetime, since: datetime, place: int) -> list[Run]:
+        here = [entry for entry in self.runs if self.knows(entry[2].id, place=place)]
+        return [run for _, seen, run in here if seen <= now and (run.created_at or now) >= since]
 
     def end(self, status: RunStatus, *, now: datetime, only: int | None = None) -> None:
         """Runs that exist come to their end."""
@@ -110,6 +125,12 @@ class Pipe:
     theirs: set[int] = field(default_factory=set)
     """Needs that somebody else's run has met."""
     quiet_until: datetime = START
+    named: int = 0
+    """The host that it names."""
+    at: int = 0
+    """The host that the recorded intent is for."""
+    given_up: set[str] = field(default_factory=set)
+    """Tokens of runs that were left and have had their time."""
 
     @property
     def key(self) -> Key:
@@ -136,9 +157,9 @@ class Protocol(RuleBasedStateMachine):
         self.made = 0
         self.line = self.new_line()
 
-    @initialize(skew=st.integers(-100, 100), limit=st.integers(1, 2))
-    def set_up(self, skew: int, limit: int) -> None:
-        self.service.skew, self.limit = timedelta(seconds=skew), limit
+    @initialize(skew=st.integers(-100, 100), limit=st.integers(1, 2), alike=st.booleans())
+    def set_up(self, skew: int, limit: int, alike: bool) -> None:
+        self.service.skew, self.limit, self.service.alike = timedelta(seconds=skew), limit, alike
 
     def new_line(self) -> Line:
         """As a process has it that has just started."""
@@ -146,10 +167,15 @@ class Protocol(RuleBasedStateMachine):
         cache = SimpleNamespace(pipelines=Pipelines(self))
         return Line(world=cast(World, SimpleNamespace(cache=cache, queue=nobody, held={})))
 
-    @property
-    def spec(self) -> DbtCloudSpec:
-        token = SecretKeyRef(name="dbt-cloud")
-        return DbtCloudSpec(account_id=1, job_id=1, token_secret_ref=token, max_concurrent_runs=self.limit)
+    def spec(self, pipe: Pipe) -> DbtCloudSpec:
+        token, host = SecretKeyRef(name="dbt-cloud"), f"https://{pipe.named}"
+        return DbtCloudSpec(host=host, account_id=1, job_id=1, token_secret_ref=token, max_concurrent_runs=self.limit)
+
+    @rule(at=st.integers(0, 1))
+    def name_another_host(self, at: int) -> None:
+        """What was planned for the old one comes to nothing: the Pipeline is not any more as it was seen."""
+        pipe = self.pipes[at]
+        pipe.named, pipe.memory, pipe.planned = 1 - pipe.named, pipe.memory.moved(), None
 
     @rule(at=st.integers(0, 1))
     def need(self, at: int) -> None:
@@ -170,8 +196,8 @@ class Protocol(RuleBasedStateMachine):
     @rule(lag=st.integers(0, 30), at=st.integers(0, 1), meets=st.booleans())
     def foreign_run(self, lag: int, at: int, meets: bool) -> None:
         """Somebody else runs the job; it may build just what is due."""
-        self.service.create(cause="Scheduled", at=self.now, delay=timedelta(0), lag=lag * SECOND)
         pipe = self.pipes[at]
+        self.service.create(cause="Scheduled", at=self.now, delay=timedelta(0), lag=lag * SECOND, place=pipe.named)
         if meets and pipe.wanted:
             pipe.theirs.add(pipe.due)
             pipe.met = pipe.due
@@ -193,17 +219,18 @@ class Protocol(RuleBasedStateMachine):
         self.pipes[at].planned = self.decide(self.pipes[at])
 
     def decide(self, pipe: Pipe) -> Action:
-        pipe.memory = pipe.memory.seen(pipe.recorded, now=self.now)
+        intent = replace(pipe.recorded, elsewhere=pipe.at != pipe.named) if pipe.recorded else None
+        pipe.memory = pipe.memory.seen(intent, now=self.now)
         self.made += 1
         self.line.settled(pipe.key)
         wanted = pipe.wanted
         if pipe.recorded is None and wanted:
-            wanted = self.line.take(pipe.key, self.spec)
+            wanted = self.line.take(pipe.key, self.spec(pipe))
         elif pipe.recorded is None:
             self.line.leave(pipe.key)
         token = new_token(now=self.now, random=self.made.to_bytes(5, "big"))
         return protocol.decide(
-            intent=pipe.recorded,
+            intent=intent,
             memory=pipe.memory,
             wanted=wanted,
             now=self.now,
@@ -254,6 +281,10 @@ class Protocol(RuleBasedStateMachine):
             case RecordId(run_id=run_id):
                 assert pipe.recorded is not None
                 pipe.recorded = Intent(token=pipe.recorded.token, at=pipe.recorded.at, id=str(run_id))
+                pipe.at = pipe.named
+            case Leave(at=left_at):
+                assert pipe.recorded is not None
+                pipe.recorded = replace(pipe.recorded, left_at=left_at) if fate != "unreachable" else pipe.recorded
             case Poll(run_id=run_id):
                 self.poll(pipe, run_id, fate=fate)
             case Cancel(run_id=run_id):
@@ -262,8 +293,8 @@ class Protocol(RuleBasedStateMachine):
                 pipe.memory = pipe.memory.fetched(now=self.now, complete=fate == "well")
             case Finish(run_id=run_id):
                 self.finish(pipe, run_id)
-            case Abandon():
-                self.abandon(pipe)
+            case Abandon(reason=reason):
+                self.abandon(pipe, reason=reason)
             case Idle() | Wait():
                 pass
 
@@ -272,16 +303,17 @@ class Protocol(RuleBasedStateMachine):
         if fate in ("unreachable", "refused"):
             return
         if action.renewed and not pipe.wanted:
-            self.abandon(pipe)
+            self.abandon(pipe, reason="NotNeeded")
             return
         intent = Intent(token=action.token, at=action.at)
         pipe.tokens[action.token] = pipe.due
-        pipe.recorded = intent
+        pipe.recorded, pipe.at = intent, pipe.named
         if fate == "well":
             pipe.memory = pipe.memory.wrote(intent, now=self.now)
 
     def post(self, pipe: Pipe, action: Post, *, fate: str, delay: timedelta, lag: timedelta) -> None:
         assert self.now >= pipe.quiet_until, "sent while the service had asked for quiet"
+        assert pipe.at == pipe.named, "sent to a place that it was not meant for"
         pipe.memory = pipe.memory.posting()
         if self.now >= action.not_after:
             pipe.memory = pipe.memory.unsent(errors.Unreachable("too late"), now=self.now)
@@ -291,7 +323,7 @@ class Protocol(RuleBasedStateMachine):
                 pipe.quiet_until = self.now + timedelta(seconds=RETRY_AFTER)
         else:
             cause = cause_of(sentence="due", token=action.token)
-            run_id = self.service.create(cause=cause, at=self.now, delay=delay, lag=lag)
+            run_id = self.service.create(cause=cause, at=self.now, delay=delay, lag=lag, place=pipe.named)
             lost = pipe.memory.unsent(errors.AmbiguousAnswer("timeout"), now=self.now)
             pipe.memory = pipe.memory.sent(run_id=run_id) if fate == "well" else lost
 
@@ -299,10 +331,12 @@ class Protocol(RuleBasedStateMachine):
         if fate in NO_EFFECT:
             pipe.memory = pipe.memory.look_failed(began=self.now)
             return
-        runs = find(self.service.listed(now=self.now, since=action.since), token=action.token)
+        listed = self.service.listed(now=self.now, since=action.since, place=pipe.named)
+        runs = find(listed, token=action.token)
         pipe.memory = pipe.memory.looked(began=self.now, run_ids=tuple(run.id for run in runs))
 
     def poll(self, pipe: Pipe, run_id: int, *, fate: str) -> None:
+        assert self.service.knows(run_id, place=pipe.named), "asked of a place that does not know it"
         exists, _, run = self.service.runs[run_id - 1]
         if exists > self.now:
             pipe.memory = pipe.memory.poll_missed(now=self.now, not_found=True)
@@ -330,24 +364,36 @@ class Protocol(RuleBasedStateMachine):
             pipe.due += 1
         pipe.recorded, pipe.cancelled = None, None
 
-    def abandon(self, pipe: Pipe) -> None:
+    def abandon(self, pipe: Pipe, *, reason: str) -> None:
         assert pipe.recorded is not None
-        assert not self.service.of(pipe.recorded.token), "abandoned what had been started"
-        pipe.recorded = None
+        if reason == "RunOutOfReach":
+            assert pipe.recorded.left_at is not None
+            assert self.now >= pipe.recorded.left_at + TIMES.left_for, "given up before it had its time"
+            pipe.given_up.add(pipe.recorded.token)
+        else:
+            assert not self.service.of(pipe.recorded.token), "abandoned what had been started"
+        pipe.recorded, pipe.cancelled = None, None
 
     @invariant()
     def never_two_runs(self) -> None:
         for pipe in self.pipes:
             per_need: dict[int, int] = {}
             for token, need in pipe.tokens.items():
+                if token in pipe.given_up:
+                    continue
                 per_need[need] = per_need.get(need, 0) + len(self.service.of(token))
             assert all(count <= 1 for count in per_need.values()), (pipe.name, per_need)
 
     @invariant()
     def never_too_many_at_once(self) -> None:
-        ours = [run for _, _, run in self.service.runs if token_in(run.cause) is not None]
-        assert sum(not run.done for run in ours) <= self.limit
-        assert sum(pipe.recorded is not None for pipe in self.pipes) <= self.limit
+        if self.service.alike:  # who names one host by two names has two lines
+            return
+        given_up = self.pipes[0].given_up | self.pipes[1].given_up
+        for place in (0, 1):
+            here = [run for _, _, run in self.service.runs if self.service.places[run.id] == place and not run.done]
+            ours = [run for run in here if (token := token_in(run.cause)) is not None and token not in given_up]
+            assert len(ours) <= self.limit
+            assert sum(pipe.recorded is not None and pipe.at == place for pipe in self.pipes) <= self.limit
 
     def teardown(self) -> None:
         """Without faults, everything comes to its end, whatever went before."""
@@ -358,7 +404,8 @@ class Protocol(RuleBasedStateMachine):
             self.never_too_many_at_once()
             self.service.end(RunStatus.SUCCESS, now=self.now)
             waits = [action.until for action in actions if isinstance(action, Wait)]
-            self.now = max(self.now + SECOND / 2, min(waits)) if len(waits) == 2 else self.now + SECOND / 2
+            rest = waits and all(isinstance(action, Wait | Idle) for action in actions)
+            self.now = max(self.now + SECOND / 2, min(waits)) if rest else self.now + SECOND / 2
         self.never_two_runs()
         for pipe in self.pipes:
             assert not pipe.wanted, "a need was forgotten"
@@ -382,9 +429,10 @@ class Pipelines:
     def __iter__(self) -> Iterator[Pipeline]:
         for pipe in self.machine.pipes:
             intent = pipe.recorded
-            run = DbtRun(token=intent.token, at=intent.at) if intent else None
+            host = f"https://{pipe.at}"
+            run = DbtRun(token=intent.token, at=intent.at, host=host, account=1, job=1) if intent else None
             status = PipelineStatus(dbt_cloud=DbtCloudStatus(run=run))
-            spec = PipelineSpec(dbt_cloud=self.machine.spec)
+            spec = PipelineSpec(dbt_cloud=self.machine.spec(pipe))
             yield Pipeline(metadata=Meta(name=pipe.name, namespace="demo"), spec=spec, status=status)
 
 
