@@ -23,7 +23,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from freshet.local.databricks.server import HTTP_PATH, DatabricksServer
+from tests.support.process import FreshetProcess
+from tests.support.waiting import wait_for
+
+from freshet.local.databricks.server import HTTP_PATH
 
 ROOT = Path(__file__).parents[2]
 SMALL = 20_000
@@ -94,7 +97,7 @@ def measure(folder: Path, *, rows: int, rounds: int) -> dict[str, float]:
     # The first process of each kind only fills the bytecode and page caches, as building an image does.
     floor(folder, files[SMALL])
     ingest(folder, files[SMALL])
-    print(f"{'what':<44}{'s':>8}{'cpu s':>8}{'rows/s':>12}{'peak MB':>9}", flush=True)
+    head()
     big = [rounds_of(folder, files[rows]) for _ in range(rounds)]
     base = show("DuckDB's own CREATE TABLE AS", rows, [one[0] for one in big])
     typed = show("freshet ingest, replace, csv.schema", rows, [one[1] for one in big])
@@ -114,6 +117,7 @@ def measure(folder: Path, *, rows: int, rounds: int) -> dict[str, float]:
         "peak_mb": round(typed.peak),
         "peak_mb_4x_rows": round(large.peak),
         "small_file_s": round(small.seconds, 2),
+        "small_file_cpu_s": round(small.cpu, 2),
         "unchanged_s": round(again.seconds, 2),
         "databricks_rows_per_s": round(rows / ours.seconds),
         "databricks_dlt_rows_per_s": round(rows / dlts.seconds),
@@ -124,7 +128,7 @@ def measure_large(folder: Path, *, size: int, into: Sequence[str]) -> dict[str, 
     """One load of a file of ``size`` bytes into each warehouse: memory is what it is about."""
     path, rows = repeated(generate(folder, LARGE_ROWS), size=size)
     found: dict[str, float] = {"rows": rows, "bytes": path.stat().st_size}
-    print(f"{'what':<44}{'s':>8}{'cpu s':>8}{'rows/s':>12}{'peak MB':>9}", flush=True)
+    head()
     for name in into:
         with databricks_server(folder) if name == "databricks" else nullcontext():
             warehouse = {"databricks": {"schema": "large", "catalog": "main"}} if name == "databricks" else None
@@ -160,11 +164,11 @@ def rounds_of(folder: Path, path: Path) -> tuple[Run, Run, Run, Run]:
 def databricks(folder: Path, path: Path, *, rows: int, rounds: int) -> tuple[Run, Run]:
     """Our whole load and dlt's Arrow path, in turns, into the same stand-in; a table that is new each time."""
     pairs: list[tuple[Run, Run]] = []
-    with databricks_server(folder) as server:
+    with databricks_server(folder) as url:
         for number in range(rounds):
             warehouse = {"databricks": {"schema": f"ours_{number}", "catalog": "main"}}
             ours = ingest(folder, path, schema=TYPES, warehouse=warehouse)
-            command = [sys.executable, "-c", DLT, str(path), server.url, str(folder / f"dlt-{number}"), f"dlt_{number}"]
+            command = [sys.executable, "-c", DLT, str(path), url, str(folder / f"dlt-{number}"), f"dlt_{number}"]
             pairs.append((ours, run(command, folder)))
     return (
         show("→ Databricks stand-in: freshet ingest", rows, [one[0] for one in pairs]),
@@ -173,12 +177,24 @@ def databricks(folder: Path, path: Path, *, rows: int, rounds: int) -> tuple[Run
 
 
 @contextmanager
-def databricks_server(folder: Path) -> Iterator[DatabricksServer]:
-    """The stand-in, named in this process' environment as in a pod's."""
-    with DatabricksServer(state=folder / "standin", token="bench") as server:
-        environ = {"SERVER_HOSTNAME": server.url, "HTTP_PATH": HTTP_PATH, "TOKEN": "bench"}
+def databricks_server(folder: Path) -> Iterator[str]:
+    """The URL of the stand-in, which is named in this process' environment as in a pod's.
+
+    A process of its own: Linux counts what the starter of a process has held as that process' peak.
+    """
+    port = folder / "port"
+    arguments = ["local", "databricks", f"--state={folder / 'standin'}", f"--port-file={port}", "--token=bench"]
+    server = FreshetProcess(arguments=[*arguments, "--die-with-parent"], log_file=folder / "standin.log")
+    server.launch()
+    try:
+        wait_for(port.exists, what="the stand-in")
+        url = f"http://127.0.0.1:{port.read_text().strip()}"
+        environ = {"SERVER_HOSTNAME": url, "HTTP_PATH": HTTP_PATH, "TOKEN": "bench"}
         os.environ.update({f"DATABRICKS_{name}": value for name, value in environ.items()})
-        yield server
+        yield url
+    finally:
+        server.stop()
+        port.unlink(missing_ok=True)
 
 
 def generate(folder: Path, rows: int) -> Path:
@@ -239,6 +255,12 @@ def run(command: list[str], folder: Path) -> Run:
 def _megabytes(usage: resource.struct_rusage) -> float:
     """Linux counts ru_maxrss in KiB, macOS in bytes."""
     return usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def head() -> None:
+    """Seconds tell little on a machine that is busy otherwise; those of the CPU still do."""
+    print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f} at the start")
+    print(f"{'what':<44}{'s':>8}{'cpu s':>8}{'rows/s':>12}{'peak MB':>9}", flush=True)
 
 
 def show(what: str, rows: int, runs: list[Run]) -> Run:

@@ -287,3 +287,22 @@ def test_files_of_a_killed_load_are_dropped_where_its_input_is_taken_back(lake: 
     put(lake, operation, rows_of(0), 0)
     assert not lake.load(**spec)["changed"]
     assert lake.server.store.volumes("main", lake.schema) == []
+
+
+@pytest.mark.parametrize("name", ["append", "merge", "replace"])
+def test_a_load_that_changes_the_columns_may_be_cut_off_there(lake: Lake, name: str) -> None:
+    """Where columns change, ``replace`` makes the table anew, and the others add columns first."""
+    operation = OPERATIONS[name]
+    spec = put(lake, operation, rows_of(0), 0)
+    first = lake.load(**spec)
+    lake.write("id,v,more\n7,x,1\n", "1.csv" if name == "append" else "in.csv")
+    changing = r"^CREATE OR REPLACE TABLE \S+`raw` AS" if name == "replace" else r"^ALTER TABLE \S+`raw` ADD COLUMNS"
+    break_at(lake, changing, "cut")
+    assert broken(lake, spec) is None
+    assert any(entry["outcome"] == "lose" for entry in lake.server.faults.log())
+    lake.faults()
+    told = lake.load(**spec)
+    held = [] if name == "replace" else [(*row, None) for row in rows_of(0)]
+    assert lake.rows("id, v, more") == [*held, (7, "x", 1)]
+    assert (told["rows"], told["version"] != first["version"]) == (len(held) + 1, True)
+    assert not lake.load(**spec)["changed"]
