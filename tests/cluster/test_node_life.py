@@ -172,7 +172,7 @@ def test_a_shorter_grace_period_counts(agent: Agent, pods: Pods) -> None:
     pods.run("slow", container("trap '' TERM; echo up; while :; do sleep 1; done"), terminationGracePeriodSeconds=600)
     wait_for(lambda: (pods.get("slow") or {})["status"].get("phase") == "Running", what="the pod runs")
     pods.delete("slow")
-    pods.cluster.kubectl("delete", "pod", "-n", pods.namespace, "slow", "--grace-period=1", "--timeout=25s")
+    pods.cluster.kubectl("delete", "pod", "-n", pods.namespace, "slow", "--grace-period=1", "--timeout=60s")
     pods.gone("slow")
 
 

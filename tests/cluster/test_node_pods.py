@@ -341,7 +341,7 @@ def test_deletion_kills_after_the_grace_period(pods: Pods) -> None:
     pods.run("stubborn", container("trap '' TERM; echo up; while :; do sleep 1; done"))
     pods.until("stubborn", "Running")
     wait_for(lambda: pods.logs("stubborn") == "up\n", what="the trap is set")
-    pods.cluster.kubectl("delete", "pod", "-n", pods.namespace, "stubborn", "--grace-period=1", "--timeout=20s")
+    pods.cluster.kubectl("delete", "pod", "-n", pods.namespace, "stubborn", "--grace-period=1", "--timeout=60s")
     pods.gone("stubborn")
     assert "Stopping container main" in pods.event("stubborn", "Killing")["message"]
 

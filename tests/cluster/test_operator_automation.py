@@ -46,7 +46,7 @@ def test_an_upstream_that_was_never_built_blocks_and_is_named(place: Place, ever
     place.add_asset("right")
     place.announce("left", "v1")
     place.add_asset("mart", upstreams=["left", "right"], materialize=user_job())
-    status = place.wait_status("mart", state="Missing", timeout=30)
+    status = place.wait_status("mart", state="Missing")
     place.wait_status("mart", lambda it: "right" in it["reason"])
     place.quiet(everywhere)
     assert place.jobs("mart") == [], status["reason"]

@@ -16,7 +16,7 @@ __all__ = ["DbtCloudStandIn"]
 T = TypeVar("T")
 
 PROJECT = Path(__file__).parents[2] / "data" / "dbt"
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 RUN_SECONDS = 120.0
 
 

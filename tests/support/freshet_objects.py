@@ -22,7 +22,7 @@ from freshet.local.controlplane import LocalCluster
 __all__ = ["NOWHERE", "YEARLY", "Place", "load_result", "stamp", "user_job"]
 
 NOWHERE = {"freshet.dev/tests": "no-such-node"}
-POD_SECONDS = 20.0
+POD_SECONDS = 30.0
 YEARLY = "0 0 1 1 *"
 """A schedule that adds no load of its own to those that a test counts."""
 OPEN = ("host", "httpPath", "clientId")

@@ -61,7 +61,7 @@ class OperatorProcess(FreshetProcess):
 
     def get(self, path: str) -> httpx.Response:
         """An HTTP answer of the operator's own port. OSError or ValueError while that is not known yet."""
-        return httpx.get(self.url(path), timeout=10, trust_env=False)
+        return httpx.get(self.url(path), timeout=30, trust_env=False)
 
     def metrics(self) -> str:
         """The whole exposition."""

@@ -12,7 +12,7 @@ from pathlib import Path
 __all__ = ["FreshetProcess"]
 
 PR_SET_PDEATHSIG = 1
-STOP_SECONDS = 15
+STOP_SECONDS = 30
 FRESHET = Path(sys.executable).with_name("freshet")
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
