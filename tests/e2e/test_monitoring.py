@@ -16,6 +16,7 @@ from tests.e2e.playing import Demo
 from tests.support.prometheus import PrometheusServer
 from tests.support.waiting import wait_for
 
+from freshet.api.durations import parse_duration
 from freshet.local.paths import checkout
 
 MONITORING = checkout() / "manifests" / "monitoring"
@@ -137,6 +138,11 @@ def assets_agree(shown: Demo, server: PrometheusServer) -> None:
                 if "lastUpdatedAt" in it
             },
             "freshet_asset_fresh": {key: fresh(it) for key, it in status.items()},
+            QUERIES["limit"]: {
+                key: parse_duration(it["policy"]["limit"]).total_seconds()
+                for key, it in status.items()
+                if "limit" in it["policy"]
+            },
             "freshet_asset_failing": {key: float(key == ("watched", "broken")) for key in status},
         }
         found = {name: by_asset(server.query(filled(name))) for name in expected}

@@ -48,7 +48,7 @@ class AssetReconciler:
         if asset is None or asset.metadata.deletion_timestamp is not None:
             self._forget(key)
             return
-        logs.note(pipeline=asset.spec.pipeline)
+        logs.note(pipeline=asset.spec.pipeline, run=_newest_run(asset))
         await self._check_template(key, asset)
         observed = await self._observer.observe(asset, trouble=self._trouble(key, asset))
         decision = decide(observed)
@@ -143,6 +143,12 @@ class AssetReconciler:
             times.append(self._observer.obstacles.again(observed.active.id))
         when = min((at for at in times if at is not None), default=None)
         self._world.queue.set_wake(key, when, urgent=when == decision.wake_at)
+
+
+def _newest_run(asset: Asset) -> str | None:
+    """The one that lines about the asset are about, unless they say otherwise: under way, or the last that ended."""
+    run, last = asset.status.run, asset.status.last_run
+    return (run.id or run.name) if run is not None else last.id if last is not None else None
 
 
 def _bare(asset: Asset, world: World) -> Observed:

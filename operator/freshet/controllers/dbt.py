@@ -20,7 +20,7 @@ from freshet.controllers.dbt_health import Health, pause_after
 from freshet.controllers.dbt_line import Line, queued
 from freshet.controllers.dbt_places import place_of
 from freshet.controllers.dbt_poll import Poller
-from freshet.controllers.dbt_record import Recorder
+from freshet.controllers.dbt_record import Recorder, note_run
 from freshet.controllers.dbt_results import Rewards
 from freshet.controllers.dbt_runs import Runs
 from freshet.controllers.world import World
@@ -72,6 +72,8 @@ class DbtReconciler:
             return
         drive = self._drive(key, pipeline.spec.dbt_cloud)
         visit = Visit(key=key, pipeline=pipeline, spec=pipeline.spec.dbt_cloud, drive=drive)
+        if visit.run is not None:
+            note_run(visit.run)
         again = await self._guarded(visit)
         await self._health.settle(visit)
         if again:

@@ -80,7 +80,7 @@ class Finisher:
         kind, reason = ("Normal", "RunSucceeded") if run.succeeded else ("Warning", "RunFailed")
         if run.cancelled:
             reason = "RunWasCancelled"
-        self._world.kube.emit(visit.pipeline, type=kind, reason=reason, message=f"{run.message}: {intent.url}")
+        self._world.tell(visit.pipeline, type=kind, reason=reason, message=f"{run.message}: {intent.url}")
 
     async def abandon(self, visit: Visit, action: actions.Abandon) -> bool:
         """Nothing was started, or it is lost: clear the intent."""
@@ -94,7 +94,7 @@ class Finisher:
             message = (
                 f"{which(run, visit.spec)} is not waited for any more: {action.message}; what is due is asked anew"
             )
-            self._world.kube.emit(visit.pipeline, type="Warning", reason="RunGivenUp", message=message)
+            self._world.tell(visit.pipeline, type="Warning", reason="RunGivenUp", message=message)
         elif action.reason != "NotNeeded":
             self._refuse(visit, action, parse=run.parse)
         return True

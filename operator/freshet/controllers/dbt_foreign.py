@@ -18,6 +18,7 @@ from freshet.controllers.world import World
 from freshet.dbtcloud import errors, foreign, model
 from freshet.dbtcloud.model import RunStatus
 from freshet.dbtcloud.silence import steps_of
+from freshet.runtime import logs
 
 __all__ = ["Foreign", "failures_after"]
 
@@ -127,7 +128,8 @@ class Foreign:
         untold = ", ".join(results.untold)
         rest = f"; what {untold!r} built cannot be told from its words" if untold else ""
         message = f"{run.message}, but run_results.json did not come: what its commands name counts as it ended{rest}"
-        self._world.kube.emit(visit.pipeline, type="Warning", reason="ResultsMissing", message=message)
+        logs.note(run=str(run.id))
+        self._world.tell(visit.pipeline, type="Warning", reason="ResultsMissing", message=message)
 
     async def _pass(self, visit: Visit, *, counted: bool) -> None:
         """The cursor moves past it, and past what follows at once and does not count."""

@@ -79,7 +79,7 @@ class Health:
         status = msgspec.structs.replace(newest.status, conditions=(*others, *settled))
         written = settled[0] != known and await self._world.write_status(newest, status)
         if written and trouble is not None and (known is None or known.reason != trouble.reason):
-            self._world.kube.emit(newest, type="Warning", reason=trouble.reason, message=trouble.message)
+            self._world.tell(newest, type="Warning", reason=trouble.reason, message=trouble.message)
 
     def _trouble(self, visit: Visit) -> Trouble | None:
         drive, now = visit.drive, self._world.clock.now()

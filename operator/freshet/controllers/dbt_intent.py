@@ -12,7 +12,7 @@ from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_drive import Visit
 from freshet.controllers.dbt_finish import Finisher
 from freshet.controllers.dbt_places import job_of, job_of_run
-from freshet.controllers.dbt_record import Recorder
+from freshet.controllers.dbt_record import Recorder, note_run
 from freshet.controllers.world import World
 from freshet.dbtcloud import actions, errors, marker, selection
 from freshet.dbtcloud.client import TriggerRequest
@@ -61,6 +61,7 @@ class Intents:
         meant = msgspec.structs.replace(planned, host=host, account=account, job=job)
         run = self._readable(visit.pipeline, meant)
         spent = self._recorder.spent(visit.pipeline, batch.billed - reserved)
+        note_run(run)
         logger.debug("%s: %s: %s", visit.key, action, run.versions)
         await self._recorder.record(visit.pipeline, run=run, **({"spent": spent} if spent else {}))
         visit.drive.memory = visit.drive.memory.wrote(Intent(token=run.token, at=run.at), now=self._world.clock.now())
@@ -75,7 +76,7 @@ class Intents:
                 raise ValueError("freshet.dev/request: mode WholeJob adds no flag to the job's own steps")
         except ValueError as error:
             message = f"{error}; the run was started without options"
-            self._world.kube.emit(pipeline, type="Warning", reason="InvalidRequest", message=message)
+            self._world.tell(pipeline, type="Warning", reason="InvalidRequest", message=message)
             return msgspec.structs.replace(run, options=None)
         return run
 

@@ -4,12 +4,16 @@ from typing import Any
 
 import msgspec
 
-from freshet.api.pipeline import Pipeline, Spent
+from freshet.api.pipeline import DbtRun, Pipeline, Spent
 from freshet.controllers.dbt_batch import Batcher, day_of, spent_on
 from freshet.controllers.dbt_drive import Visit
 from freshet.controllers.world import World
+from freshet.runtime import logs
 
-__all__ = ["Recorder", "run_url"]
+__all__ = ["Recorder", "note_run", "run_url"]
+
+NAMED = 20
+"""Of the assets of a run, on each line of the log about it."""
 
 
 class Recorder:
@@ -39,3 +43,9 @@ class Recorder:
 def run_url(visit: Visit, run_id: int) -> str:
     """The run's page."""
     return f"{visit.spec.host.rstrip('/')}/deploy/{visit.spec.account_id}/runs/{run_id}"
+
+
+def note_run(run: DbtRun) -> None:
+    """From here to the end of the visit, lines of the log are about this run, by its marker until it has an id."""
+    more = ("…",) if len(run.assets) > NAMED else ()
+    logs.note(run=run.id or run.token, assets=",".join((*run.assets[:NAMED], *more)))

@@ -21,7 +21,7 @@ from freshet.controllers.dbt_ended import SUSPENDED, TIMEOUT
 from freshet.controllers.dbt_finish import Finisher
 from freshet.controllers.dbt_intent import Intents
 from freshet.controllers.dbt_places import place_of, place_of_run
-from freshet.controllers.dbt_record import Recorder, run_url
+from freshet.controllers.dbt_record import Recorder, note_run, run_url
 from freshet.controllers.world import World
 from freshet.core.policy import effective, run_timeout
 from freshet.dbtcloud import actions, errors, marker
@@ -135,15 +135,16 @@ class Runs:
         assert visit.run is not None
         if action.duplicates:
             message = f"runs {action.duplicates} carry the marker of run {action.run_id}: somebody copied its cause"
-            self._world.kube.emit(visit.pipeline, type="Warning", reason="DuplicateMarker", message=message)
+            self._world.tell(visit.pipeline, type="Warning", reason="DuplicateMarker", message=message)
         url, (host, account) = run_url(visit, action.run_id), place_of(visit.spec)
         known = msgspec.structs.replace(
             visit.run, id=str(action.run_id), url=url, host=host, account=account, left_at=None
         )
+        note_run(known)
         await self._recorder.record(visit.pipeline, run=known)
         now = self._world.clock.now()
         visit.drive.memory = visit.drive.memory.unseen(now=now)
-        self._world.kube.emit(visit.pipeline, type="Normal", reason="RunStarted", message=f"{visit.run.cause}: {url}")
+        self._world.tell(visit.pipeline, type="Normal", reason="RunStarted", message=f"{visit.run.cause}: {url}")
         return True
 
     async def _leave(self, visit: Visit, action: actions.Leave) -> bool:
@@ -173,7 +174,7 @@ class Runs:
         assert visit.run is not None
         if visit.run.cancelled is None:
             await self._recorder.record(visit.pipeline, run=msgspec.structs.replace(visit.run, cancelled=action.why))
-            self._world.kube.emit(
+            self._world.tell(
                 visit.pipeline, type="Warning", reason="RunCancelled", message=f"{action.why}: {visit.run.url}"
             )
         drive.memory = drive.memory.cancelling(now=self._world.clock.now())

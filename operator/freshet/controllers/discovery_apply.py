@@ -45,7 +45,7 @@ class Applier:
         for asset in assets:
             await self._world.kube.delete("Asset", namespace=asset.namespace, name=asset.name, uid=asset.metadata.uid)
             message = f"Asset {asset.name} is deleted: the dbt project does not have {asset.dbt_node} any more"
-            self._world.kube.emit(pipeline, type="Normal", reason="Pruned", message=message)
+            self._world.tell(pipeline, type="Normal", reason="Pruned", message=message)
 
     async def _one(self, pipeline: Pipeline, body: dict[str, Any]) -> list[Problem]:
         """What others own, and policy that the API server refuses, is left out, and the rest applied again."""

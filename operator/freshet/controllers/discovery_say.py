@@ -12,6 +12,7 @@ from freshet.controllers.discovery_read import Read
 from freshet.controllers.world import World
 from freshet.core.state import Draft, Trouble, settle
 from freshet.dbtcloud.discovery import Problem
+from freshet.runtime import logs
 
 __all__ = ["Teller"]
 
@@ -56,7 +57,8 @@ class Teller:
         await self._world.write_status(newest, status)
         told = (before.reason, before.message) if before is not None else (c.MANIFEST_READ, "")
         if draft.status == "False" and (draft.reason, draft.message[:1024]) != told and draft.reason != c.PARSING:
-            self._world.kube.emit(newest, type="Warning", reason=draft.reason, message=draft.message)
+            logs.note(run=str(read.run.id) if read is not None else None)
+            self._world.tell(newest, type="Warning", reason=draft.reason, message=draft.message)
 
 
 def _from(known: DbtCloudStatus, read: Read) -> DbtCloudStatus:

@@ -63,7 +63,8 @@ class Observer:
         if held is not None:
             return held
         if pipeline.status.dbt_cloud.run is not None:
-            message = f"1st in line for dbt Cloud job {pipeline.spec.dbt_cloud.job_id}, behind the run under way"
+            since = f"behind the run under way since {blame.clock(pipeline.status.dbt_cloud.run.at)}"
+            message = f"1st in line for dbt Cloud job {pipeline.spec.dbt_cloud.job_id}, {since}"
             return Waiting(reason=conditions.QUEUED, message=message)
         ready = find(pipeline.status.conditions, type=conditions.DBT_CLOUD_READY)
         if ready is not None and ready.status == "False":

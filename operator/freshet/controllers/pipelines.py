@@ -1,7 +1,5 @@
 """One Pipeline: its sources' children, its conditions, and the counters that its columns show."""
 
-import logging
-
 import msgspec
 
 from freshet.api import conditions as c
@@ -15,7 +13,6 @@ from freshet.core.state import Draft, Trouble, settle
 
 __all__ = ["PipelineReconciler"]
 
-logger = logging.getLogger(__name__)
 
 SCHEDULES = 120
 
@@ -46,8 +43,7 @@ class PipelineReconciler:
         """Once, when it begins."""
         ready = c.find(before.status.conditions, type=c.READY)
         if ready is None or ready.status == "True" or ready.message != trouble.message:
-            logger.warning("%s: %s", trouble.reason, trouble.message)
-            self._world.kube.emit(before, type="Warning", reason=trouble.reason, message=trouble.message)
+            self._world.tell(before, type="Warning", reason=trouble.reason, message=trouble.message)
 
     async def count(self, key: Key) -> None:
         """Write the counters if they moved."""

@@ -49,8 +49,8 @@ class Teller:
             if not run.adopted:
                 self._ended(asset, run)
         after = decision.status.run
-        if after is not None and (asset.status.run is None or asset.status.run.name != after.name):
-            logs.note(run=after.id or after.name)
+        if after is not None and after.id and (asset.status.run is None or asset.status.run.id != after.id):
+            logs.note(run=after.id)
             logger.info("RunInFlight: %s", after.cause or "started elsewhere")
         for type, reason, message in transitions(asset.status, decision.status):
             self._say(asset, type=type, reason=reason, message=message or f"{key_of(asset)} is {reason}")
@@ -67,8 +67,7 @@ class Teller:
             self._say(asset, type="Warning", reason="RowsRejected", message=bad_rows(run.rejected))
 
     def _say(self, asset: Asset, *, type: str, reason: str, message: str) -> None:
-        logger.log(logging.INFO if type == "Normal" else logging.WARNING, "%s: %s", reason, message)
-        self._world.kube.emit(asset, type=type, reason=reason, message=message)
+        self._world.tell(asset, type=type, reason=reason, message=message)
 
 
 def sentence(run: Ended) -> str:

@@ -1,5 +1,6 @@
 """What every reconciler is given: the cache to read, the API to write, the queue to come back, the clock."""
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -21,6 +22,8 @@ from freshet.runtime.queue import WorkQueue
 from freshet.runtime.settings import Settings
 
 __all__ = ["World", "counters_key", "dbt_key", "discovery_key", "pipeline_key"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,11 @@ class World:
         key = discovery_key(pipeline.namespace, pipeline.name)
         self.ran.setdefault(key, []).append(run)
         self.queue.add(key)
+
+    def tell(self, obj: Asset | Pipeline, *, type: str, reason: str, message: str) -> None:
+        """A line in the log, and the same as an Event."""
+        logger.log(logging.INFO if type == "Normal" else logging.WARNING, "%s: %s", reason, message)
+        self.kube.emit(obj, type=type, reason=reason, message=message)
 
     async def write_status(self, obj: Asset | Pipeline, status: object) -> bool:
         """One PATCH with what differs; False where nothing does. Raises what Kube.patch_status raises."""

@@ -17,6 +17,7 @@ from freshet.api.names import ANNOTATION_REQUEST, ANNOTATION_REQUESTED_AT
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import to_json
 from freshet.core import cron, nodes
+from freshet.core.blame import clock, next_time
 from freshet.core.naming import digest
 from freshet.core.policy import Policy, source_of
 
@@ -298,9 +299,15 @@ def _checks_failed(situation: Situation, need: Need) -> Waiting | None:
         return None
     for name, upstream in situation.upstreams.items():
         if failed := failed_checks(upstream):
-            message = f"waits for {name}, whose check {failed[0]} failed"
+            message = ", ".join(filter(None, (f"waits for {name}, whose check {failed[0]} failed", _comes(upstream))))
             return Waiting(reason=conditions.UPSTREAM_CHECKS_FAILED, message=message, on=name)
     return None
+
+
+def _comes(upstream: Asset) -> str | None:
+    """When it is built anew by itself, if a schedule says so."""
+    at = next_time(upstream)
+    return f"next {'load' if upstream.kind == 'Source' else 'build'} {clock(at)}" if at is not None else None
 
 
 def failed_checks(asset: Asset) -> list[str]:

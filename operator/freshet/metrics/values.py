@@ -84,12 +84,16 @@ def max_unchanged(asset: Asset) -> float | None:
 
 def deadline(asset: Asset, data_time: datetime | None) -> float | None:
     """When the first of its limits is or was passed if nothing newer comes, whatever kind of limit that is."""
-    status = asset.status
-    if status.policy is None or status.version is None:
+    status, policy = asset.status, asset.status.policy
+    if policy is None or status.version is None:
         return None
+    if policy.schedule is None and policy.maximum_unchanged is None:  # as most are: ten thousand are told in a scrape
+        since = status.last_updated_at if policy.basis == "Update" else data_time
+        lag = _seconds(policy.maximum_lag)
+        return since.timestamp() + lag if since is not None and lag is not None else None
     facts = Facts(version=status.version, data_time=data_time, last_updated_at=status.last_updated_at)
     try:
-        return unix(bounds(limits=_limits(status.policy), facts=facts).first)
+        return unix(bounds(limits=_limits(policy), facts=facts).first)
     except ValueError:
         return None
 

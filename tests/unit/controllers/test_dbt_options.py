@@ -25,8 +25,7 @@ def test_options_that_cannot_be_followed_are_told_once_and_left_out(
 ) -> None:
     events: list[dict[str, Any]] = []
     reconciler = object.__new__(Intents)
-    kube = SimpleNamespace(emit=lambda obj, **event: events.append(event))
-    reconciler._world = SimpleNamespace(kube=kube)  # type: ignore[assignment]
+    reconciler._world = SimpleNamespace(tell=lambda obj, **event: events.append(event))  # type: ignore[assignment]
     run = DbtRun(token="t", at=datetime(2026, 1, 1, tzinfo=UTC), options=options)
     pipeline: Any = SimpleNamespace(spec=SimpleNamespace(dbt_cloud=SimpleNamespace(mode=mode)))
     answer = reconciler._readable(pipeline, run)

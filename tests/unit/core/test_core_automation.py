@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.unit.core.making import CREATED, HOUR, MINUTE, NOW, SECOND, asset, model, pipeline, source, up, ups
 
-from freshet.api.asset import Asset, AssetStatus, Check, HistoryItem, LastRun, RunInFlight
+from freshet.api.asset import Asset, AssetStatus, Check, HistoryItem, LastRun, PolicyInForce, RunInFlight
 from freshet.core.automation import Due, Situation, Waiting, assess, definition_of
 from freshet.core.policy import effective
 
@@ -237,6 +237,15 @@ def test_a_failed_check_of_an_upstream_holds_back(severity: str, passed: bool, r
         assert "unique_id" in waits(answer, "UpstreamChecksFailed").message
     else:
         due(answer)
+
+
+def test_a_failed_check_says_when_its_upstream_is_built_anew_by_itself() -> None:
+    checks = (Check(name="unique_id", passed=False, severity="error"),)
+    policy = PolicyInForce(when="Cron", build_schedule="*/5 * * * *", build_time_zone="Etc/UTC")
+    last = LastRun(id="r", outcome="Succeeded", started_at=NOW)
+    answer = assess(situation(any_of("a"), up("a", checks=checks, policy=policy, last_run=last)))
+    said = waits(answer, "UpstreamChecksFailed").message
+    assert said == "waits for a, whose check unique_id failed, next build 2026-11-24 12:05:00Z"
 
 
 ASK = "freshet.dev/requestedAt"
