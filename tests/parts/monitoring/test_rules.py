@@ -1,5 +1,7 @@
 """Each alert fires, keeps quiet, and ends: promtool plays series against the rules that ship."""
 
+import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from manifests.monitoring import generate
 from tests.support.prometheus import promtool
 
 ROOT = Path(__file__).parents[3]
@@ -68,7 +71,7 @@ CASES = [
         series={f"freshet_asset_next_load_timestamp_seconds{{{ASSET}}}": "300x30 3600x30"},
         quiet="20m",
         firing="22m",
-        resolved="31m",
+        resolved="41m",
     ),
     Case(
         alert="FreshetLoadRejectsRows",
@@ -199,6 +202,18 @@ def test_what_is_held_back_on_purpose_is_not_called_stale_nor_a_load_under_way_m
     play(tmp_path, [{"interval": "1m", "input_series": series, "promql_expr_test": [quiet]}])
 
 
+def test_loads_that_are_tried_and_fail_are_one_alert_which_ends_when_one_succeeds(tmp_path: Path) -> None:
+    """Every five minutes one runs for two and fails, for an hour; the one at 1h30m succeeds."""
+    series = {
+        f"freshet_asset_next_load_timestamp_seconds{{{ASSET}}}": "0x89 5700x60",
+        f"freshet_asset_run_started_timestamp_seconds{{{ASSET}}}": "stale stale stale 1 1 " * 18,
+    }
+    inputs = [{"series": name, "values": values} for name, values in series.items()]
+    firing = [fired("FreshetNoLoad", f"{minute}m", "orders") for minute in range(18, 97)]
+    ended = [fired("FreshetNoLoad", at) for at in ("15m", "101m", "110m")]
+    play(tmp_path, [{"interval": "1m", "input_series": inputs, "promql_expr_test": [*firing, *ended]}])
+
+
 def fired(alerts: str, at: str, *assets: str) -> dict[str, Any]:
     """Which assets alerts of that pattern fire for."""
     samples = [{"labels": f'{{asset="{asset}"}}', "value": 1} for asset in assets]
@@ -294,3 +309,46 @@ def test_an_alert_helps_whom_it_wakes(rule: dict[str, Any]) -> None:
     assert f"`{rule['alert']}`" in text
     for heading in ("## What it means", "## What to look at", "## What to do"):
         assert heading in text
+
+
+WIKI = "https://wiki.example/freshet/-/blob/main/docs/runbooks"
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of what ships, for generate.py to write to."""
+    folder = tmp_path / "monitoring"
+    shutil.copytree(RULES.parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(generate, "FOLDER", folder)
+    return folder
+
+
+def test_runbooks_are_read_where_one_says(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [rule["annotations"]["runbook_url"].rpartition("/")[2] for rule in rules() if "alert" in rule]
+    for base in (WIKI, "http://other.example/runbooks/"):
+        monkeypatch.setattr(sys, "argv", ["generate.py", "--runbooks", base])
+        generate.main()
+        for name, inside in (("rules.yaml", ()), ("prometheusrule.yaml", ("spec",))):
+            text = (copied / name).read_text()
+            found = yaml.safe_load(text)
+            for key in inside:
+                found = found[key]
+            told = [r["annotations"]["runbook_url"] for g in found["groups"] for r in g["rules"] if "alert" in r]
+            assert told == [f"{base.rstrip('/')}/{page}" for page in pages]
+    monkeypatch.setattr(sys, "argv", ["generate.py", "--check"])
+    generate.main()
+    assert "SUCCESS" in promtool("check", "rules", copied / "rules.yaml")
+
+
+@pytest.mark.parametrize(
+    "base", ["docs/runbooks", "https://", "https://wiki.example/a b", "https://wiki.example/{{x}}"]
+)
+def test_an_address_that_no_browser_opens_is_refused(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], base: str
+) -> None:
+    before = (copied / "rules.yaml").read_text()
+    monkeypatch.setattr(sys, "argv", ["generate.py", "--runbooks", base])
+    with pytest.raises(SystemExit):
+        generate.main()
+    assert "is no address of a folder" in capsys.readouterr().err
+    assert (copied / "rules.yaml").read_text() == before
