@@ -13,18 +13,23 @@ from tests.support.prometheus import promtool
 from tests.support.runtime import ManualClock, raw_asset
 
 from freshet.api.asset import Asset
-from freshet.api.view import parse
+from freshet.api.view import Key, parse
+from freshet.controllers.router import Router
 from freshet.controllers.tell import observe_duration
-from freshet.core.lineage import Graph
+from freshet.controllers.world import World
 from freshet.core.outcome import Ended
 from freshet.metrics import AssetMetrics, PipelineMetrics
 from freshet.runtime import telemetry
 from freshet.runtime.cache import Cache
 from freshet.runtime.http import HttpServer
+from freshet.runtime.kube import Kube
+from freshet.runtime.queue import WorkQueue
+from freshet.runtime.settings import Settings
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MANY = 10_000
+ROOT = Key("Asset", "demo", "root")
 STATUS: dict[str, Any] = {
     "state": "Fresh",
     "version": "v1",
@@ -65,9 +70,18 @@ def cache() -> Cache:
 
 
 @pytest.fixture
-async def url(cache: Cache) -> AsyncIterator[str]:
+def world(cache: Cache) -> World:
+    """What the operator knows, kept by its own listener of the cache."""
+    clock = ManualClock()
+    made = World(cache=cache, kube=object.__new__(Kube), queue=WorkQueue(clock=clock), clock=clock, settings=Settings())
+    cache.subscribe(Router(world=made).changed)
+    return made
+
+
+@pytest.fixture
+async def url(cache: Cache, world: World) -> AsyncIterator[str]:
     http = HttpServer(unhealthy=lambda: None, unready=lambda: None)
-    assets, pipelines = AssetMetrics(cache=cache, graph=Graph()), PipelineMetrics(cache=cache)
+    assets, pipelines = AssetMetrics(cache=cache, graph=world.graph), PipelineMetrics(cache=cache)
     http.add_metrics(lambda: chain(assets.chunks(), pipelines.chunks()))
     port = await http.start(port=0, host="127.0.0.1")
     yield f"http://127.0.0.1:{port}/metrics"
@@ -115,18 +129,44 @@ def series(text: str) -> set[str]:
     return {line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")}
 
 
-async def test_assets_that_come_and_go_leave_no_series(cache: Cache, url: str) -> None:
-    for number in range(MANY):
-        cache.ingest(raw(f"stays-{number}"), kind="Asset")
-    before = series(await scrape(url))
-    for number in range(1_000):
-        cache.ingest(raw(f"goes-{number}"), kind="Asset")
-        observe_duration(asset(f"goes-{number}"), ended(started_at=AT - timedelta(seconds=3), id=f"run-{number}"))
-    assert len(series(await scrape(url))) > len(before)
-    for number in range(1_000):
-        cache.ingest(raw(f"goes-{number}"), kind="Asset", deleted=True)
-    left = {line for line in series(await scrape(url)) - before if not line.startswith("freshet_run_duration_seconds")}
-    assert left == set()
+def derived(name: str, *upstreams: str) -> dict[str, Any]:
+    """A count of those, built from what they have."""
+    spec = {"pipeline": "shop", "materialize": {"count": {}}, "upstreams": [*upstreams]}
+    read = {upstream: {"version": "v1", "dataTime": "2026-11-24T11:00:00Z"} for upstream in upstreams}
+    return raw_asset(name, spec=spec, status={**STATUS, "consumed": read})
+
+
+def lattice(name: str, size: int) -> list[dict[str, Any]]:
+    """Each reads the root and two of those before it, so that the root's age is everybody's."""
+    nodes = [f"{name}-{number}" for number in range(size)]
+    above = [{nodes[max(0, n - 1)], nodes[n // 2]} - {node} for n, node in enumerate(nodes)]
+    return [derived(node, "root", *sorted(names)) for node, names in zip(nodes, above, strict=True)]
+
+
+async def test_assets_that_come_and_go_leave_no_series(cache: Cache, world: World, url: str) -> None:
+    """Ten thousand in a graph; a thousand below them, which read each other, and a hundred Pipelines come and go."""
+    cache.ingest(raw_asset("root", spec={"pipeline": "shop"}, status=STATUS), kind="Asset")
+    for made in lattice("stays", MANY):
+        cache.ingest(made, kind="Asset")
+    goers = [*lattice("goes", 999), derived("goes-last", "stays-0", f"stays-{MANY - 1}", "goes-998")]
+    before, blamed = series(await scrape(url)), world.graph.followers(ROOT)
+    assert len(blamed) == MANY, "each is as old as the root"
+    assert sum(line.startswith("freshet_asset_upstream_info") for line in before) > 2.9 * MANY
+    assert sum(line.startswith("freshet_asset_data_timestamp_seconds") for line in before) == MANY + 1
+    for number, made in enumerate(goers):
+        cache.ingest(made, kind="Asset")
+        cache.ingest(raw_pipeline(f"goes-{number % 100}"), kind="Pipeline")
+        name = made["metadata"]["name"]
+        observe_duration(asset(name), ended(started_at=AT - timedelta(seconds=3), id=f"run-{number}"))
+    assert len(series(await scrape(url))) > len(before) + 20 * len(goers)
+    assert len(world.graph.followers(ROOT)) == MANY + len(goers)
+    for number, made in enumerate(goers):
+        cache.ingest(made, kind="Asset", deleted=True)
+        cache.ingest(raw_pipeline(f"goes-{number % 100}"), kind="Pipeline", deleted=True)
+    after = series(await scrape(url))
+    assert {line for line in after ^ before if not line.startswith("freshet_run_duration_seconds")} == set()
+    assert world.graph.followers(ROOT) == blamed
+    assert not any(key.name.startswith("goes") for key in world.graph.downstreams(ROOT))
     assert len(before) < 30 * MANY
 
 
