@@ -4,6 +4,7 @@ import pytest
 from tests.support.dbt_place import built, discover, discovered, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
+from tests.support.kube import Object
 from tests.support.operator import OperatorProcess
 from tests.support.waiting import wait_for
 
@@ -113,3 +114,32 @@ def test_policy_that_is_refused_is_told_and_the_rest_applied(place: Place, stand
     spec = place.get("assets", "a")["spec"]
     assert spec["freshness"] == {"maximumLag": "1h"}
     assert "automation" not in spec
+
+
+def test_every_freshness_setting_of_meta_comes_to_be_in_force(place: Place, stand_in: DbtCloudStandIn) -> None:
+    by_age = {"maximumLag": "1h", "warnLag": "45m", "maximumUnchanged": "2h", "objective": "99.5%", "basis": "Update"}
+    by_clock = {"schedule": "0 6 * * *", "timeZone": "Europe/Berlin", "within": "1h"}
+    short = {"warnLag": "5m", "freshness": {"maximumLag": "10m", "warnLag": "9m"}}
+    metas: dict[str, Object] = {"by_age": {"freshness": by_age}, "by_clock": {"freshness": by_clock}, "short": short}
+    stand_in.graph({"models": [{"name": name, "meta": {"freshet": meta}} for name, meta in metas.items()]})
+    built(stand_in)
+    discover(place, stand_in)
+    assert discovered(place, "ManifestRead")["status"] == "True"
+    wanted = {"by-age": by_age, "by-clock": by_clock, "short": {"maximumLag": "10m", "warnLag": "5m"}}
+    shown = {"by-age": "1h", "by-clock": "0 6 * * * + 1h", "short": "10m"}
+    for name, settings in wanted.items():
+        assert place.get("assets", name)["spec"]["freshness"] == settings
+        status = place.wait_status(name, state="Fresh", timeout=PATIENCE)
+        assert status["policy"]["limit"] == shown[name]
+        assert {key: status["policy"].get(key) for key in settings} == settings
+        assert not {key for wide in wanted.values() for key in wide} - {*settings} & {*status["policy"]}
+        assert place.condition(name, "Fresh")["reason"] == "WithinLimit"
+
+
+def test_a_deadline_of_meta_that_cannot_be_is_told_by_the_asset(place: Place, stand_in: DbtCloudStandIn) -> None:
+    deadline = {"schedule": "0 6 * * *", "timeZone": "Europe/Atlantis", "within": "1h"}
+    stand_in.graph({"models": [{"name": "a", "meta": {"freshet": {"freshness": deadline}}}]})
+    built(stand_in)
+    discover(place, stand_in)
+    place.wait_status("a", lambda it: it.get("reason", "").startswith("InvalidTimeZone: "), timeout=PATIENCE)
+    assert "Europe/Atlantis" in place.condition("a", "Stalled")["message"]
