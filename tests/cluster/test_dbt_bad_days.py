@@ -1,5 +1,7 @@
 """Days on which something is down: the operator, dbt Cloud, a token, a run that hangs. Afterwards one run, not many."""
 
+import re
+
 import pytest
 from tests.cluster.conftest import OperatorFactory
 from tests.support.dbt_place import (
@@ -57,9 +59,9 @@ def test_an_outage_is_followed_by_one_run(place: Place, stand_in: DbtCloudStandI
         timeout=90,
         what="the circuit is open",
     )
-    status = place.wait_status(
-        "stg", lambda it: it["reason"].startswith(("DbtCloudUnreachable", "RunInFlight", "Queued"))
-    )
+    said = re.compile(r"DbtCloudUnreachable: .+; next try \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ")
+    status = place.wait_status("stg", lambda it: said.fullmatch(it["reason"]))
+    assert place.condition("stg", "Updating")["reason"] == "DbtCloudUnreachable"
     assert not status.get("failures")
     move(place, "last")
     stand_in.restart()

@@ -1,5 +1,6 @@
 """One run for many: chains, diamonds, what may not join, the line of a job, budgets, whole jobs, refused overrides."""
 
+import re
 from typing import Any
 
 import pytest
@@ -151,7 +152,8 @@ def test_a_budget_delays_and_says_so(place: Place, stand_in: DbtCloudStandIn, db
     place.wait_status("e", state="Fresh")
     place.announce("raw", "v2")
     status = place.wait_status("c", lambda it: "BudgetExhausted" in it["reason"])
-    assert "maxModelsPerDay 7 is used up" in status["reason"]
+    until = r"\(until \d{4}-\d\d-\d\d 00:00:00Z\)"
+    assert re.match(f"BudgetExhausted {until}: maxModelsPerDay 7 is used up: ", status["reason"]), status["reason"]
     for name in ("a", "b"):
         place.wait_status(name, lambda it: it["version"] != status["version"], state="Fresh")
     place.quiet(dbt_operator)

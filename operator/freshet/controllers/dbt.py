@@ -188,7 +188,8 @@ class DbtReconciler:
             return None
         batch = await self._batcher.plan(pipeline, visit.spec)
         self._batcher.pass_on(pipeline, batch)
-        spent = {name: _budget(visit.spec) for name, why in batch.left.items() if why == conditions.BUDGET_EXHAUSTED}
+        budget = _budget(visit.spec, now)
+        spent = {name: budget for name, why in batch.left.items() if why == conditions.BUDGET_EXHAUSTED}
         if spent:
             visit.wake(_tomorrow(now))
         if not batch:
@@ -221,9 +222,9 @@ def _is_off(visit: Visit) -> bool:
     return visit.drive.job is not None and bool(visit.drive.job.deactivated)
 
 
-def _budget(spec: DbtCloudSpec) -> Waiting:
+def _budget(spec: DbtCloudSpec, now: datetime) -> Waiting:
     message = f"maxModelsPerDay {spec.max_models_per_day} is used up: the next day (UTC) has a new budget"
-    return Waiting(reason=conditions.BUDGET_EXHAUSTED, message=message)
+    return Waiting(reason=conditions.BUDGET_EXHAUSTED, message=message, until=_tomorrow(now))
 
 
 def _tomorrow(now: datetime) -> datetime:

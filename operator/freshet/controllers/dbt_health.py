@@ -11,8 +11,10 @@ from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_drive import Visit
 from freshet.controllers.dbt_places import place_of, told, which
 from freshet.controllers.world import World
+from freshet.core.blame import clock
 from freshet.core.state import Draft, Trouble, settle
 from freshet.dbtcloud import selection
+from freshet.dbtcloud.pacing import Pace
 
 __all__ = ["Health", "pause_after", "trouble_of"]
 
@@ -84,7 +86,7 @@ class Health:
     def _trouble(self, visit: Visit) -> Trouble | None:
         drive, now = visit.drive, self._world.clock.now()
         if drive.pace.reason is not None:
-            return trouble_of(drive.pace.reason, drive.pace.message)
+            return trouble_of(drive.pace.reason, drive.pace.message + _again(drive.pace))
         if drive.job is not None and drive.job.deactivated:
             message = f"dbt Cloud has deactivated job {visit.spec.job_id}: mend what fails and activate it there"
             return Trouble(reason=c.JOB_FAILING, message=message)
@@ -105,6 +107,13 @@ class Health:
 
     def _newest(self, visit: Visit) -> Pipeline | None:
         return self._world.cache.pipelines.get(Key("Pipeline", visit.key.namespace, visit.key.name))
+
+
+def _again(pace: Pace) -> str:
+    """What comes back by itself is tried again by itself."""
+    if pace.reason != c.UNREACHABLE or pace.blocked_until is None:
+        return ""
+    return f"; next try {clock(pace.blocked_until)}"
 
 
 def _left(run: DbtRun, visit: Visit) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from freshet.api import conditions
 from freshet.api.asset import Asset, Consumed, RunInFlight
 from freshet.api.conditions import find
+from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key
 from freshet.api.workload import Job, Pod
 from freshet.controllers.obstacles import Obstacles
@@ -59,17 +60,16 @@ class Observer:
         pipeline = self._world.pipeline_of(asset) if asset.kind == "DbtCloud" else None
         if pipeline is None or pipeline.spec.dbt_cloud is None:
             return None
-        held = self._world.held.get(key_of(asset))
+        refusal, held = _refusal(pipeline), self._world.held.get(key_of(asset))
+        if _is_unreachable(refusal):
+            return refusal
         if held is not None:
             return held
         if pipeline.status.dbt_cloud.run is not None:
             since = f"behind the run under way since {blame.clock(pipeline.status.dbt_cloud.run.at)}"
             message = f"1st in line for dbt Cloud job {pipeline.spec.dbt_cloud.job_id}, {since}"
             return Waiting(reason=conditions.QUEUED, message=message)
-        ready = find(pipeline.status.conditions, type=conditions.DBT_CLOUD_READY)
-        if ready is not None and ready.status == "False":
-            return Waiting(reason=ready.reason, message=ready.message)
-        return None
+        return refusal
 
     async def _runs(self, asset: Asset) -> tuple[list[Ended], RunInFlight | None]:
         ended = list(self._world.inbox.get(key_of(asset), ()))
@@ -146,7 +146,28 @@ class Observer:
             trigger=run.triggers.get(asset.name),
             tick=run.ticks.get(asset.name),
             definition=run.definitions.get(asset.name),
+            message=_silence(pipeline) if pipeline else None,
         )
+
+
+def _refusal(pipeline: Pipeline) -> Waiting | None:
+    """Why dbt Cloud takes no run of this Pipeline."""
+    ready = find(pipeline.status.conditions, type=conditions.DBT_CLOUD_READY)
+    if ready is None or ready.status != "False":
+        return None
+    return Waiting(reason=ready.reason, message=ready.message)
+
+
+def _is_unreachable(refusal: Waiting | None) -> bool:
+    return refusal is not None and refusal.reason == conditions.UNREACHABLE
+
+
+def _silence(pipeline: Pipeline) -> str | None:
+    """A run that nobody can ask about is not said to go on."""
+    refusal = _refusal(pipeline)
+    if refusal is None or not _is_unreachable(refusal):
+        return None
+    return f"{conditions.DBT_CLOUD_UNREACHABLE}: {refusal.message}"
 
 
 def _final(pod: Pod) -> bool:

@@ -112,7 +112,7 @@ class Router:
             return
         before, after = old.status.dbt_cloud.run, new.status.dbt_cloud.run
         concerned = set(self._world.due.get(Key("Pipeline", namespace, name), ())) if _moved(old, new) else set()
-        if before != after:
+        if before != after or _moved(old, new):
             concerned |= {*(before.assets if before else ()), *(after.assets if after else ())}
         for asset_name in concerned:
             self._world.queue.add(Key("Asset", namespace, asset_name))

@@ -14,7 +14,7 @@ from freshet.core.automation import Waiting
 from freshet.core.blame import Ancestor, clock
 from freshet.core.freshness import Verdict
 from freshet.core.policy import Policy
-from freshet.core.waits import waits_for_warehouse
+from freshet.core.waits import waits_for_others
 
 __all__ = ["Case", "Draft", "Trouble", "describe", "settle"]
 
@@ -199,7 +199,7 @@ def _told(status: AssetStatus) -> str:
 def _running(status: AssetStatus) -> str:
     run = status.run
     assert run is not None
-    if waits_for_warehouse(run):
+    if waits_for_others(run):
         return run.message or ""
     if run.message:
         return f"{c.POD_NOT_STARTED if run.executor == 'Job' else c.QUEUED}: {run.message}"
@@ -241,7 +241,7 @@ def _updating(case: Case) -> Draft:
 
 def _under_way(run: RunInFlight) -> Draft:
     reason, message = c.RUN_IN_FLIGHT, run.cause
-    if waits_for_warehouse(run):
+    if waits_for_others(run):
         reason, _, message = (run.message or "").partition(": ")
     elif run.executor == "DbtCloud" and run.message:
         reason, message = c.QUEUED, run.message

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from freshet.api.asset import RunInFlight
-from freshet.api.conditions import WAITING_FOR_WAREHOUSE
+from freshet.api.conditions import DBT_CLOUD_UNREACHABLE, WAITING_FOR_WAREHOUSE
 from freshet.api.names import CONTAINER
 from freshet.api.workload import Pod
 
-__all__ = ["Unready", "told", "unready", "waits_for_warehouse"]
+__all__ = ["Unready", "told", "unready", "waits_for_others"]
 
 PROBE = "Readiness probe failed: "
 
@@ -43,6 +43,6 @@ def told(events: Sequence[Mapping[str, Any]]) -> str | None:
     return str(newest["message"]).removeprefix(PROBE).strip()[:512] if newest else None
 
 
-def waits_for_warehouse(run: RunInFlight) -> bool:
-    """Does the run's message come from :func:`told`?"""
-    return (run.message or "").startswith(f"{WAITING_FOR_WAREHOUSE}: ")
+def waits_for_others(run: RunInFlight) -> bool:
+    """Does the run's message begin with its reason: that the warehouse (:func:`told`) or dbt Cloud does not answer?"""
+    return (run.message or "").startswith((f"{WAITING_FOR_WAREHOUSE}: ", f"{DBT_CLOUD_UNREACHABLE}: "))

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from tests.unit.core.making import HOUR, MINUTE, NOW, asset, pipeline, ran, source
 
-from freshet.api.asset import Asset, AssetStatus
+from freshet.api.asset import Asset, AssetStatus, Check, RunInFlight
 from freshet.api.pipeline import Pipeline
 from freshet.core import blame
-from freshet.core.automation import definition_of
+from freshet.core.automation import Waiting, definition_of
 from freshet.core.decide import Decision, Observed, decide
 from freshet.core.lineage import Graph, key_of
 from freshet.core.outcome import Ended
@@ -31,6 +31,8 @@ class World:
         self.pipeline: Pipeline | None = pipeline(**{**PIPE, **pipe})
         self.graph = Graph()
         self.troubles: dict[str, Trouble] = {}
+        self.held: dict[str, Waiting] = {}
+        self.active: dict[str, RunInFlight] = {}
         self.wakes: dict[str, datetime | None] = {}
 
     def at(self, now: datetime, **ended: Ended) -> "World":
@@ -67,6 +69,8 @@ class World:
                 ended=[replace(run, definition=known) for name, run in ended.items() if name == it.name],
                 cycle=self.graph.cycle(key_of(it)),
                 trouble=self.troubles.get(it.name),
+                held=self.held.get(it.name),
+                active=self.active.get(it.name),
                 data_time=self.graph.preview,
                 blame=lambda state: blame.ancestor(state, graph=self.graph, find=found.get),
             )
@@ -234,6 +238,69 @@ def test_what_will_happen_by_itself_or_not(facts: dict[str, str], line: str) -> 
     world = World(asset("x", automation=facts, freshness=LIMIT))
     world.at(NOW, x=ran(id="r", version="v1", data_time=NOW)).at(NOW + HOUR)
     assert world.reason("x").endswith(f"; {line}")
+
+
+AWAY = "dbt Cloud does not answer; next try 2026-11-27 17:05:00Z"
+
+
+def models() -> World:
+    """``orders``, of which a new version has come at five, and two models, one upon the other."""
+    built = {"materialize": {"dbtCloud": {"uniqueId": "model.shop.copy"}}, "pipeline": "p"}
+    world = chain(**built)
+    world.change("report", upstreams=["copy"], freshness=LIMIT, **built)
+    return world.at(FIVE, orders=ran(id="l2", at=FIVE, version="v2", data_time=FIVE, updated_at=FIVE))
+
+
+@pytest.mark.parametrize(
+    ("held", "line"),
+    [
+        (Waiting(reason="Unreachable", message=AWAY), f"DbtCloudUnreachable: {AWAY}"),
+        (Waiting(reason="Queued", message="2nd in line for job 1"), "Queued: 2nd in line for job 1"),
+    ],
+)
+def test_what_is_due_says_what_dbt_cloud_does_and_so_does_what_is_below(held: Waiting, line: str) -> None:
+    world = models()
+    world.held["copy"] = held
+    world.at(FIVE + 6 * MINUTE)
+    assert world.reason("copy") == line
+    assert world.reason("report") == f"UpstreamStale (copy: last built 2026-11-27 16:50:00Z, {line})"
+
+
+def test_a_run_that_nobody_can_ask_about_does_not_just_go_on() -> None:
+    world = models()
+    run = RunInFlight(id="7", executor="DbtCloud", cause="updated: orders", started_at=FIVE)
+    world.active["copy"] = run
+    assert world.at(FIVE + MINUTE).reason("copy") == "RunInFlight: updated: orders"
+    world.active["copy"] = msgspec.structs.replace(run, message=f"DbtCloudUnreachable: {AWAY}")
+    world.at(FIVE + 6 * MINUTE)
+    assert (world.assets["copy"].status.state, world.reason("copy")) == ("Updating", f"DbtCloudUnreachable: {AWAY}")
+    updating = next(k for k in world.assets["copy"].status.conditions if k.type == "Updating")
+    assert (updating.status, updating.reason, updating.message) == ("True", "DbtCloudUnreachable", AWAY)
+    assert f"copy: last built 2026-11-27 16:50:00Z, DbtCloudUnreachable: {AWAY}" in world.reason("report")
+
+
+def test_a_check_that_failed_is_named_where_it_holds_something_back() -> None:
+    world = chain()
+    failed = Check(name="unique_id", passed=False, severity="error", message="3 rows", at=FIVE)
+    world.at(FIVE, orders=ran(id="l2", at=FIVE, version="v2", data_time=FIVE, updated_at=FIVE, checks=(failed,)))
+    assert world.reason("copy").startswith("UpstreamChecksFailed: waits for orders, whose check unique_id failed")
+    assert world.assets["copy"].status.blame == "orders"
+
+
+def test_an_exporter_that_died_is_said_in_one_line() -> None:
+    world = World(source("orders", freshness={"maximumUnchanged": "2h"}))
+    world.at(NOW, orders=ran(id="l", version="v1", data_time=NOW, updated_at=NOW))
+    late = NOW + 2 * HOUR
+    world.at(late, orders=ran("Unchanged", id="l2", at=late, data_time=late))
+    still = "its content has not changed since 2026-11-24 12:00:00Z, for more than 2h"
+    assert world.reason("orders") == f"InputUnchanged: {still}; next load 2026-11-24 14:05:00Z"
+
+
+def test_a_suspended_one_that_is_late_says_that_nothing_will_come() -> None:
+    world = chain()
+    world.change("copy", upstreams=["orders"], freshness=LIMIT, suspend=True)
+    assert world.at(FIVE).reason("copy") == "Suspended: suspended (spec.suspend)"
+    assert world.at(FIVE + 6 * MINUTE).reason("copy") == "ProducerSuspended: suspended (spec.suspend)"
 
 
 def test_a_cancelled_run_says_what_is_waited_for() -> None:
