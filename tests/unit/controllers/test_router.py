@@ -3,10 +3,11 @@
 import msgspec
 import pytest
 from tests.support.runtime import ManualClock
-from tests.unit.core.making import HOUR, MINUTE, NOW, asset, source, up
+from tests.unit.core.making import HOUR, MINUTE, NOW, asset, pipeline, source, up
 
 from freshet.api.asset import Asset, AssetStatus, Consumed, LastRun
 from freshet.api.conditions import Condition
+from freshet.api.pipeline import DbtCloudStatus, DbtRun, PipelineStatus
 from freshet.api.view import Key
 from freshet.controllers.router import Router
 from freshet.controllers.world import World
@@ -116,6 +117,25 @@ def test_a_pipeline_looks_again_when_its_pods_may_be_handed_something_else(
     place = Place(orders)
     place.see(with_status(orders, **changes))
     assert place.pipelines == woken
+
+
+def test_an_outage_of_dbt_cloud_is_said_by_what_it_was_building_too() -> None:
+    run = DbtRun(token="t", at=NOW, assets=("a",), id="7")
+    told = Condition(type="DbtCloudReady", status="False", reason="Unreachable", message="", last_transition_time=NOW)
+    calm, away, later = (
+        msgspec.structs.replace(
+            pipeline(), status=PipelineStatus(dbt_cloud=DbtCloudStatus(run=run), conditions=conditions)
+        )
+        for conditions in ((), (told,), (msgspec.structs.replace(told, message="next try later"),))
+    )
+    place = Place()
+    for old, new in ((calm, away), (away, later)):
+        place.clear()
+        place.router.changed("Pipeline", old, new)
+        assert place.woken == {"a"}
+    place.clear()
+    place.router.changed("Pipeline", later, later)
+    assert place.woken == set()
 
 
 def test_counters_wait_a_second_however_many_assets_change() -> None:
