@@ -27,7 +27,7 @@ apiVersion: freshet.dev/v1alpha1
 kind: Asset
 metadata: {{name: {name}, namespace: watched}}
 spec:
-  freshness: {{maximumLag: 1h}}
+  freshness: {{maximumLag: 1h, warnLag: 45m, objective: 99.5%}}
   retries: {{limit: 0}}
   materialize:
     job:
@@ -89,6 +89,7 @@ def test_prometheus_and_kubectl_say_the_same(
     shown.shell(f"kubectl wait -n watched --for=condition=Failing asset/broken --timeout={PATIENCE}s")
 
     assets_agree(shown, server)
+    counts_agree(shown, server)
     for expression in QUERIES.values():
         server.wait(filled(expression), timeout=PATIENCE)
     for name, expression in VARIABLES.items():
@@ -145,7 +146,52 @@ def assets_agree(shown: Demo, server: PrometheusServer) -> None:
             },
             "freshet_asset_failing": {key: float(key == ("watched", "broken")) for key in status},
         }
+        expected |= policies(status)
         found = {name: by_asset(server.query(filled(name))) for name in expected}
+        return [f"{name}: {found[name]} is not {wanted}" for name, wanted in expected.items() if found[name] != wanted]
+
+    wait_for(lambda: not differences(), timeout=PATIENCE, interval=0.5, what=f"agreement: {differences()}")
+
+
+def policies(status: dict[tuple[str, str], dict[str, Any]]) -> dict[str, dict[tuple[str, str], float]]:
+    """What is in force besides the limit, what runs, and checks."""
+    policy = {key: it["policy"] for key, it in status.items()}
+    promised = {key: float(it.get("objective", "99%").removesuffix("%")) for key, it in policy.items() if "limit" in it}
+    assert len(promised) >= len(EXAMPLE)
+    found = {
+        QUERIES["objective"]: {key: round(percent / 100, 6) for key, percent in promised.items()},
+        "freshet_asset_warn_lag_seconds": {
+            key: parse_duration(it["warnLag"]).total_seconds() for key, it in policy.items() if "warnLag" in it
+        },
+        "freshet_asset_timeout_seconds": {
+            key: parse_duration(it["timeout"]).total_seconds() for key, it in policy.items()
+        },
+        "freshet_asset_failed_checks": {
+            key: float(sum(not check["passed"] and check["severity"] == "error" for check in it.get("checks", ())))
+            for key, it in status.items()
+            if "version" in it
+        },
+        "freshet_asset_run_started_timestamp_seconds > bool 0": {
+            key: 1.0 for key, it in status.items() if it["state"] == "Updating"
+        },
+    }
+    assert all(found.values()), found
+    return found
+
+
+def counts_agree(shown: Demo, server: PrometheusServer) -> None:
+    """The numbers at the top of the dashboard are what one counts in kubectl's answer."""
+
+    def differences() -> list[str]:
+        status = [it["status"] for it in objects(shown).values()]
+        expected = {
+            "assets": len(status),
+            "fresh": sum(fresh(it) == 1.0 for it in status),
+            "stale": sum(fresh(it) == 0.0 for it in status),
+            "failing": sum(it["reason"].startswith("ProducerFailing: ") for it in status),
+            "under way": sum("run" in it for it in status),
+        }
+        found = {name: float(server.query(filled(QUERIES[name]))[0]["value"][1]) for name in expected}
         return [f"{name}: {found[name]} is not {wanted}" for name, wanted in expected.items() if found[name] != wanted]
 
     wait_for(lambda: not differences(), timeout=PATIENCE, interval=0.5, what=f"agreement: {differences()}")
