@@ -16,6 +16,7 @@ from freshet.workloads.databricks_catalog import staged, tables_of
 from freshet.workloads.databricks_sql import RETRIES, Sql, access_token, error_class
 from freshet.workloads.databricks_types import to_databricks
 from freshet.workloads.dlt_load import load_parquet
+from freshet.workloads.parquet import batches
 from freshet.workloads.sql import identifier, qualified
 
 __all__ = ["PART_BYTES", "Incoming"]
@@ -133,7 +134,7 @@ def split(path: Path, *, rows: int, folder: Path, limit: int) -> list[tuple[Path
     found: list[tuple[Path, int]] = []
     with pq.ParquetFile(path) as source:
         writer: Any = None
-        for batch in source.iter_batches(batch_size=min(each, 122_880)):
+        for batch in batches(source, size=min(each, 122_880)):
             if writer is None:
                 found.append((folder / f"part-{len(found)}.parquet", 0))
                 writer = pq.ParquetWriter(found[-1][0], source.schema_arrow, compression="zstd")

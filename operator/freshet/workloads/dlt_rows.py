@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from freshet.workloads import parquet
 from freshet.workloads.dlt_destination import Place
 from freshet.workloads.dlt_types import arrow_type
 from freshet.workloads.errors import ConfigError
@@ -69,6 +70,6 @@ def batches(batch: Batch, load_id: str) -> Iterator[Any]:
 
     schema = pa.schema([(column.name, arrow_type(column.type)) for column in batch.columns])
     with pq.ParquetFile(batch.path) as source:
-        for found in source.iter_batches(columns=schema.names):
+        for found in parquet.batches(source, columns=schema.names):
             rows = found.cast(schema)
             yield rows.append_column(LOAD_ID, pa.repeat(pa.scalar(load_id), rows.num_rows))

@@ -19,6 +19,7 @@ from freshet.workloads.count import count_rows
 from freshet.workloads.databricks_incoming import split
 from freshet.workloads.databricks_sql import RETRIES
 from freshet.workloads.errors import WorkloadError
+from freshet.workloads.parquet import batches
 from freshet.workloads.spec import CountSpec
 
 MERGE = {"disposition": "merge", "primaryKey": ["id"]}
@@ -262,6 +263,24 @@ def test_large_files_are_uploaded_in_parts(tmp_path: Path) -> None:
     assert sum(count for _, count in parts) == rows
     values = [value for path, _ in parts for value in pq.read_table(path)["v"].to_pylist()]
     assert values == [f"{at}-{at * 7919}" for at in range(rows)]
+
+
+def test_rows_of_a_large_file_are_handed_on_in_constant_memory(tmp_path: Path) -> None:
+    """A reader of pyarrow's over all row groups holds on to what it read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    group = pa.table({"id": range(20_000), "v": [f"{at}-{at * 7919}" for at in range(20_000)]})
+    with pq.ParquetWriter(tmp_path / "all.parquet", group.schema, compression="lz4", use_dictionary=False) as writer:
+        for _ in range(60):
+            writer.write_table(group)
+    before, held, rows = pa.total_allocated_bytes(), 0, 0
+    with pq.ParquetFile(tmp_path / "all.parquet") as source:
+        for batch in batches(source):
+            rows += batch.num_rows
+            held = max(held, pa.total_allocated_bytes() - before)
+    assert rows == 60 * group.num_rows
+    assert held < 8 * group.nbytes
 
 
 def test_a_load_and_a_count_as_the_processes_that_pods_run(lake: Lake) -> None:
