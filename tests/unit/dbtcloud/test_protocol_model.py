@@ -173,8 +173,12 @@ class Protocol(RuleBasedStateMachine):
 
     @rule(at=st.integers(0, 1))
     def name_another_host(self, at: int) -> None:
-        """What was planned for the old one comes to nothing: the Pipeline is not any more as it was seen."""
+        """What was planned for the old one comes to nothing: the Pipeline is not any more as it was seen.
+
+        The other has asked for no quiet; that the one before did is for the account's budget to keep.
+        """
         pipe = self.pipes[at]
+        pipe.quiet_until = START
         pipe.named, pipe.memory, pipe.planned = 1 - pipe.named, pipe.memory.moved(), None
 
     @rule(at=st.integers(0, 1))
