@@ -48,9 +48,12 @@ class Order:
     def removed(self, upstream: Key, key: Key) -> None:
         """The asset reads one upstream less: what closed a ring with that edge may not close one any more."""
         self._new.pop((upstream, key), None)
-        self._closing.pop((upstream, key), None)
-        self._new |= self._closing
-        self._closing.clear()
+        if (upstream, key) in self._closing:
+            del self._closing[upstream, key]
+            return
+        for edge in [edge for edge in self._closing if self._may_be_in_ring((upstream, key), edge)]:
+            del self._closing[edge]
+            self._new[edge] = None
 
     def forget(self, key: Key) -> None:
         """The asset is gone, and nobody names it."""
@@ -69,6 +72,11 @@ class Order:
             if not self._take_in(upstream, key):
                 self._closing[upstream, key] = None
         return tuple(self._closing)
+
+    def _may_be_in_ring(self, edge: Edge, closing: Edge) -> bool:
+        """A ring goes along the order from the end of the edge that closes it to its beginning."""
+        (upstream, key), (last, first) = edge, closing
+        return self.place(first) <= self.place(upstream) < self.place(key) <= self.place(last)
 
     def _put_last(self, key: Key) -> None:
         if key not in self._places:

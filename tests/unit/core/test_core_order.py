@@ -80,3 +80,17 @@ def test_a_ring_is_no_more_when_any_of_its_edges_goes() -> None:
     edges.toggle(key(0), key(1))
     assert edges.order.closing() == ()
     edges.check()
+
+
+def test_a_ring_is_not_looked_for_again_by_each_edge_that_goes() -> None:
+    edges, count = Edges(), 500
+    edges.toggle(key(0), key(0))
+    for number in range(1, count):
+        edges.toggle(key(0), key(number))
+    assert edges.order.closing() == ((key(0), key(0)),)
+    before = edges.order.steps
+    for number in range(1, count):
+        edges.toggle(key(0), key(number))
+        edges.order.closing()
+    assert edges.order.steps - before < count
+    edges.check()
