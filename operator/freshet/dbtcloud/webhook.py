@@ -80,7 +80,7 @@ class _Body(msgspec.Struct):
 def _is_genuine(*, secret: str, signature: str | None, body: bytes) -> bool:
     expected = hmac.new(secret.encode(), body, sha256).hexdigest()
     given = (signature or "").strip().lower()
-    return hmac.compare_digest(expected.encode(), given.encode())
+    return hmac.compare_digest(expected.encode(), given.encode(errors="replace"))  # aiohttp's surrogates for odd bytes
 
 
 def _read(body: bytes) -> WebhookEvent:

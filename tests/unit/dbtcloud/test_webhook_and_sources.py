@@ -43,6 +43,7 @@ def test_ids_may_be_anything(data: dict[str, Any]) -> None:
         (body(), None, 401, "Forged"),
         (body(), "", 401, "Forged"),
         (body(), "ключ", 401, "Forged"),
+        (body(), sign(body()) + "\udcff", 401, "Forged"),
         (body(), sign(body(), "other"), 401, "Forged"),
         (body() + b" ", sign(body()), 401, "Forged"),
         (b"not json", sign(b"not json"), 400, "Malformed"),
