@@ -73,10 +73,9 @@ def parse_cursor(text: str | None, *, now: datetime) -> Cursor:
         at = datetime.fromisoformat(found[1])
     except ValueError:
         return Cursor(at=now)
-    if at < now - CATCH_UP:
-        return Cursor(at=now - CATCH_UP)
+    at = max(at, now - CATCH_UP)
     pairs = (pair.partition("@") for pair in found[2].split())
-    return Cursor(at=at, taken={int(key): int(end) for key, _, end in pairs})
+    return Cursor(at=at, taken=_near(at, {int(key): int(end) for key, _, end in pairs}))
 
 
 def advance(cursor: Cursor, *, runs: Iterable[Run]) -> tuple[tuple[Run, ...], Cursor]:
@@ -86,9 +85,7 @@ def advance(cursor: Cursor, *, runs: Iterable[Run]) -> tuple[tuple[Run, ...], Cu
     new = sorted(fresh, key=lambda each: each[:2])
     at = max([cursor.at, *(end for end, _, _ in new)])
     taken = {**cursor.taken, **{key: int(end.timestamp()) for end, key, _ in new}}
-    oldest = int((at - OVERLAP).timestamp())
-    near = {key: end for key, end in taken.items() if end >= oldest}
-    return tuple(run for _, _, run in new), Cursor(at=at, taken=near)
+    return tuple(run for _, _, run in new), Cursor(at=at, taken=_near(at, taken))
 
 
 def noted(cursor: Cursor, *, run: Run) -> Cursor:
@@ -110,6 +107,12 @@ def consumed_version(
         return built_in_run
     before = [(at, version) for version, at in history if started_at is not None and at <= started_at]
     return max(before)[1] if before else None
+
+
+def _near(at: datetime, taken: Mapping[int, int]) -> dict[int, int]:
+    """Those that the next look from there may list again."""
+    oldest = int((at - OVERLAP).timestamp())
+    return {key: end for key, end in taken.items() if end >= oldest}
 
 
 def _is_observed(run: Run, *, job_id: int, environment_id: int | None, observe: str) -> bool:

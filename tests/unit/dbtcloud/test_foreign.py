@@ -95,6 +95,14 @@ def test_catching_up_is_bounded() -> None:
     assert parse_cursor(str(old), now=NOW) == Cursor(at=NOW - timedelta(days=7))
 
 
+@pytest.mark.parametrize("later", [0, 5, 10, 15])
+def test_after_quiet_days_the_last_run_is_not_taken_again(later: int) -> None:
+    last = [run(finished_at=NOW)]
+    _, cursor = advance(Cursor(at=NOW - MINUTE), runs=last)
+    again, _ = advance(parse_cursor(str(cursor), now=NOW + timedelta(days=7) + later * MINUTE), runs=last)
+    assert again == ()
+
+
 @pytest.mark.parametrize(
     ("started_at", "built_in_run", "expected"),
     [
