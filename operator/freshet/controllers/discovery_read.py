@@ -159,7 +159,7 @@ class Reader:
             if not left:
                 break
             try:
-                steps = await self._steps(run)
+                steps = await self._steps(run, of)
             except BROKEN as error:
                 broken = self._spared(error)
                 continue
@@ -218,7 +218,7 @@ class Reader:
             await self._client.get_artifact(run_id=run.id, path=path.name, into=path)
             return await asyncio.to_thread(manifest.load, path)
 
-    async def _steps(self, run: Run) -> StepResults:
+    async def _steps(self, run: Run, of: Manifest) -> StepResults:
         run = await self._with_steps(run)
         pages = []
         for step, command in artifact_steps(run):
@@ -226,7 +226,7 @@ class Reader:
                 raw = await self._client.get_artifact(run_id=run.id, path="run_results.json", step=step)
             except errors.NotFound:
                 continue
-            page = parse(raw, command=command)
+            page = parse(raw, command=command, tests=of.tests, models=of.models)
             if not isinstance(page, Missing):
                 pages.append(page)
         return merge(pages)

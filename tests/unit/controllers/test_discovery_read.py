@@ -11,7 +11,7 @@ from freshet.controllers.discovery_read import Glance, Reader
 from freshet.dbtcloud import errors
 from freshet.dbtcloud.model import Run, RunStep
 from freshet.dbtcloud.outcomes import NodeResult
-from freshet.dbtcloud.results import StepResults
+from freshet.dbtcloud.results import StepResults, TestNode
 from freshet.dbtcloud.sources import SourceState
 
 RUNS = [Run(id=number, status=10) for number in (9, 8, 7, 6)]
@@ -109,13 +109,22 @@ def reading(client: Any, *, patient: bool) -> Reader:
     return Reader(client, spec=spec, environment=None, clock=cast(Any, None), patient=patient)
 
 
+class Tested:
+    """A client whose runs built ``M`` and then tested it, in a step of its own; the test failed."""
+
+    async def get_artifact(self, *, run_id: int, path: str, step: int | None, into: Any = None) -> bytes:
+        if step == 4:
+            return b'{"args": {"which": "run"}, "results": [{"unique_id": "model.shop.m", "status": "success"}]}'
+        return b'{"args": {"which": "test"}, "results": [{"unique_id": "test.shop.t.abc", "status": "fail"}]}'
+
+
 M = "model.shop.m"
 STEP = RunStep(index=4, name="Invoke dbt with `dbt build`", status=10)
 BUILDS = [Run(id=run.id, status=10, run_steps=(STEP,)) for run in RUNS]
 
 
 async def test_results_that_never_come_are_done_without_in_the_end() -> None:
-    manifest: Any = SimpleNamespace(models={M: SimpleNamespace(relation=None)})
+    manifest: Any = SimpleNamespace(models={M: SimpleNamespace(relation=None)}, tests={})
     with pytest.raises(errors.Unreachable):
         await reading(Broken(9), patient=True).results(BUILDS, wanted={M}, of=manifest)
     found = await reading(Broken(9), patient=False).results(BUILDS, wanted={M}, of=manifest)
@@ -127,3 +136,13 @@ async def test_results_that_never_come_are_done_without_in_the_end() -> None:
         reader = reading(Broken(*broken), patient=False)
         with pytest.raises(errors.Unreachable):
             await reader.results(BUILDS[: len(broken)], wanted={M}, of=manifest)
+
+
+async def test_tests_of_a_step_of_their_own_are_of_the_model_that_the_manifest_names() -> None:
+    tests = {"test.shop.t.abc": TestNode(nodes=(M,))}
+    manifest: Any = SimpleNamespace(models={M: SimpleNamespace(relation=None)}, tests=tests)
+    steps = (RunStep(index=4, name="dbt run", status=10), RunStep(index=5, name="dbt test", status=20))
+    found = await reading(Tested(), patient=True).results(
+        [Run(id=9, status=20, run_steps=steps)], wanted={M}, of=manifest
+    )
+    assert [(check.nodes, check.passed) for _, results in found for check in results.checks] == [((M,), False)]
