@@ -2,8 +2,8 @@
 
 dbt's own rules (docs.getdbt.com/reference/node-selection/syntax): ``--select`` and ``--exclude`` take a union of
 arguments, each an intersection of criteria with commas between, each with ``+`` or ``2+`` for what is above or below.
-What cannot be told from a manifest alone (``state:``, ``result:``, ``@``, a YAML selector, a method that is not known)
-is None, never a guess.
+What cannot be told from a manifest alone (``state:``, ``result:``, ``@``, a YAML selector, a method that is not known,
+``dbt retry``) is None, never a guess.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from typing import NoReturn
 
 from freshet.dbtcloud.manifest import Model
-from freshet.dbtcloud.results import BUILDS, command_of, line_of
+from freshet.dbtcloud.results import BUILDS, RETRY, command_of, line_of
 
 __all__ = ["built_by"]
 
@@ -37,6 +37,8 @@ def built_by(command: str, *, models: Mapping[str, Model], whole: bool = True) -
     `whole`: they come from a manifest; else only names and unique ids are known, and what needs more is not told.
     """
     which = command_of(command)
+    if which == RETRY:
+        return None
     if which not in BUILDS:
         return frozenset()
     try:

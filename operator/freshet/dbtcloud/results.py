@@ -20,6 +20,7 @@ from freshet.dbtcloud.outcomes import CheckResult, NodeResult, outcome_of
 
 __all__ = [
     "BUILDS",
+    "RETRY",
     "Missing",
     "StepResults",
     "TestNode",
@@ -35,6 +36,8 @@ __all__ = [
 
 BUILDS = frozenset({"build", "run", "seed", "snapshot"})
 TESTS = frozenset({"build", "test"})
+RETRY = "retry"
+"""Repeats what the command before left undone (dbt Cloud: rerun from failure); its ``args.which`` is that command."""
 TABLES = ("model", "seed", "snapshot")
 MESSAGE_LIMIT = 500
 COMMANDS = (
@@ -127,7 +130,7 @@ def settle(*, results: StepResults | None, run: Run, expected: Sequence[str]) ->
 def artifact_steps(run: Run) -> tuple[tuple[int, str], ...]:
     """(index, command) of the steps whose run_results.json can say something; none where the run names no steps."""
     steps = [(step.index, _command(step)) for step in run.run_steps or () if step.index is not None and step.ran]
-    return tuple((index, name) for index, name in steps if name is not None and name in BUILDS | TESTS)
+    return tuple((index, name) for index, name in steps if name is not None and name in BUILDS | TESTS | {RETRY})
 
 
 def source_steps(run: Run) -> tuple[int, ...]:

@@ -54,6 +54,7 @@ def names(command: str) -> str | None:
         ("dbt build --selector=nightly", None),
         ("dbt build --select @a", None),
         ("dbt build --select 'a", None),
+        ("Invoke dbt with `dbt retry`", None),
     ],
 )
 def test_what_a_command_builds(command: str, expected: str | None) -> None:

@@ -204,6 +204,11 @@ def test_what_is_not_said_follows_from_the_run(results: bytes | None, status: Ru
     assert settled[USERS].outcome == outcome
 
 
+@pytest.mark.parametrize(("which", "nodes"), [("build", [USERS]), ("run", [USERS]), ("compile", []), (None, [])])
+def test_a_retry_counts_as_the_command_that_it_repeats(which: str | None, nodes: list[str]) -> None:
+    assert list(read(artifact(node(), which=which), command="retry").nodes) == nodes
+
+
 def test_only_steps_that_build_or_test_are_read() -> None:
     steps = (
         RunStep(index=1, name="Clone Git Repository", status=10),
@@ -213,8 +218,9 @@ def test_only_steps_that_build_or_test_are_read() -> None:
         RunStep(index=5, name="dbt run", status=30),
         RunStep(index=6, name="Invoke dbt with `dbt docs generate`", status=10),
         RunStep(name="dbt build", status=10),
+        RunStep(index=7, name="Invoke dbt with `dbt retry`", status=10),
     )
-    assert artifact_steps(Run(id=1, run_steps=steps)) == ((3, "build"), (4, "test"))
+    assert artifact_steps(Run(id=1, run_steps=steps)) == ((3, "build"), (4, "test"), (7, "retry"))
     assert artifact_steps(Run(id=1)) == ()
 
 
