@@ -204,12 +204,11 @@ def shares() -> timeseries.Panel:
     panel = graph(
         "Lag against limit",
         {"share of limit": ASSET},
-        "The age of the data divided by what its limit allows: above 100 % it is stale.",
+        "The age of the data, or of the update where that is judged, by its limit: from 100 % on it is stale.",
         unit="percentunit",
         span=8,
     )
-    line = common.GraphThresholdsStyleConfig().mode(cm.GraphThresholdsStyleMode.LINE_AND_AREA)
-    return panel.thresholds(looks.of_limit(warn=0.8, bad=1)).thresholds_style(line)
+    return _against(panel, looks.of_limit(warn=0.8, bad=1))
 
 
 def remaining() -> timeseries.Panel:
@@ -222,9 +221,13 @@ def remaining() -> timeseries.Panel:
         span=8,
         floor=None,
     )
-    line = common.GraphThresholdsStyleConfig().mode(cm.GraphThresholdsStyleMode.LINE_AND_AREA)
     steps = [model.Threshold(color="red"), model.Threshold(value=0, color="green")]
-    limits = build.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps)
+    return _against(panel, build.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps))
+
+
+def _against(panel: timeseries.Panel, limits: build.ThresholdsConfig) -> timeseries.Panel:
+    """Lines over coloured areas."""
+    line = common.GraphThresholdsStyleConfig().mode(cm.GraphThresholdsStyleMode.LINE_AND_AREA)
     return panel.thresholds(limits).thresholds_style(line)
 
 

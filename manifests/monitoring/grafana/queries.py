@@ -30,6 +30,7 @@ def _quantile(share: str, metric: str, by: str = "") -> str:
 
 
 STATE = _each(_ranked())
+LEFT = _each(f"freshet_asset_deadline_timestamp_seconds{{{SELECTED}}} - time()")
 LAG = _each(f"time() - freshet_asset_data_timestamp_seconds{{{SELECTED}}}")
 NODES = (
     "label_join(label_replace(label_replace(label_replace(label_join("
@@ -64,14 +65,14 @@ QUERIES: dict[str, str] = {
     "state": STATE,
     "lag": LAG,
     "limit": _each(f"freshet_asset_max_lag_seconds{{{SELECTED}}}"),
-    "stale in": _each(f"freshet_asset_deadline_timestamp_seconds{{{SELECTED}}} - time()"),
+    "stale in": LEFT,
     "since update": _each(f"time() - freshet_asset_last_update_timestamp_seconds{{{SELECTED}}}"),
     "rows": _each(f"freshet_asset_rows{{{SELECTED}}}"),
     "dbt run": DBT_RUN,
     "fresh 30d": _each(f"freshet:asset_fresh:avg30d{{{SELECTED}}}"),
     "alerts": 'ALERTS{alertname=~"Freshet.*",alertstate="firing"}',
     # Lag against limit, as a share: 1 is the limit, whatever it is.
-    "share of limit": f"{LAG} / {_each(f'freshet_asset_max_lag_seconds{{{SELECTED}}}')}",
+    "share of limit": f"1 - {LEFT} / {_each(f'freshet_asset_max_lag_seconds{{{SELECTED}}}')}",
     # The objective.
     "fresh 1h": _each(f"freshet:asset_fresh:avg1h{{{SELECTED}}}"),
     "objective": _each(f"freshet_asset_objective_ratio{{{SELECTED}}}"),

@@ -84,7 +84,7 @@ class Intents:
         """Ask for the run, once."""
         run, drive = visit.run, visit.drive
         assert run is not None
-        request = self._request(visit, run)
+        request, (*_, job) = self._request(visit, run), job_of_run(run, visit.spec)
         client = await self._clients.of(visit.pipeline, fresh=True)
         if not self._world.kube.acts:  # another may act by now: it looks for this run, does not find it, and sends it
             return False
@@ -92,9 +92,7 @@ class Intents:
         self._observe_latency(visit.pipeline.namespace, run)
         try:
             with drive.asking("trigger"):
-                made = await client.trigger_run(
-                    job_id=run.job or visit.spec.job_id, request=request, not_after=action.not_after
-                )
+                made = await client.trigger_run(job_id=job, request=request, not_after=action.not_after)
         except (errors.Refused, errors.NotFound) as error:
             drive.memory = drive.memory.unsent(error, now=self._world.clock.now())
             return True

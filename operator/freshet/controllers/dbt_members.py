@@ -15,8 +15,8 @@ from freshet.api.view import Key
 from freshet.controllers.observe import Observer
 from freshet.controllers.world import World, pipeline_key
 from freshet.core import nodes
-from freshet.core.automation import Due, Situation
-from freshet.core.decide import Decision, Observed, decide
+from freshet.core.automation import Due
+from freshet.core.decide import Decision, Observed, decide, situation
 from freshet.core.joining import Joining, joining
 from freshet.core.lineage import key_of
 from freshet.dbtcloud import batch
@@ -83,10 +83,10 @@ class Members:
             observed = replace(observed, active=None)
         decision = decide(observed)
         rechecks = spec.mode != "Select" or "build" in spec.command.split()
-        part = joining(_situation(observed, decision), trouble=decision.trouble, mates=mates, rechecks=rechecks)
-        return Member(
-            asset=observed.asset, decision=decision, part=part, passes=_passes(spec, observed.asset, part.due)
-        )
+        asked = situation(observed, observed.asset, decision.policy)
+        part = joining(asked, trouble=decision.trouble, mates=mates, rechecks=rechecks)
+        passes = _passes(spec, observed.asset, part.due)
+        return Member(asset=observed.asset, decision=decision, part=part, passes=passes)
 
 
 def candidate(member: Member, *, due: bool, joins_anyway: bool) -> batch.Candidate:
@@ -122,14 +122,3 @@ def _passes(spec: DbtCloudSpec, asset: Asset, due: Due) -> bool:
         return False
     asked = due.trigger != status.last_handled_trigger
     return nodes.is_view(status) and not asked and status.definition == due.definition
-
-
-def _situation(observed: Observed, decision: Decision) -> Situation:
-    return Situation(
-        asset=observed.asset,
-        pipeline=observed.pipeline,
-        policy=decision.policy,
-        upstreams=observed.upstreams,
-        now=observed.now,
-        busy=observed.busy,
-    )

@@ -7,6 +7,7 @@ import msgspec
 from freshet.api.pipeline import DbtRun, Pipeline, Spent
 from freshet.controllers.dbt_batch import Batcher, day_of, spent_on
 from freshet.controllers.dbt_drive import Visit
+from freshet.controllers.dbt_places import place_of
 from freshet.controllers.world import World
 from freshet.runtime import logs
 
@@ -42,7 +43,8 @@ class Recorder:
 
 def run_url(visit: Visit, run_id: int) -> str:
     """The run's page."""
-    return f"{visit.spec.host.rstrip('/')}/deploy/{visit.spec.account_id}/runs/{run_id}"
+    host, account = place_of(visit.spec)
+    return f"{host}/deploy/{account}/runs/{run_id}"
 
 
 def note_run(run: DbtRun) -> None:

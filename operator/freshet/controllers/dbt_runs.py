@@ -20,7 +20,7 @@ from freshet.controllers.dbt_drive import Visit, intent_of
 from freshet.controllers.dbt_ended import SUSPENDED, TIMEOUT
 from freshet.controllers.dbt_finish import Finisher
 from freshet.controllers.dbt_intent import Intents
-from freshet.controllers.dbt_places import place_of, place_of_run
+from freshet.controllers.dbt_places import job_of_run, place_of, place_of_run
 from freshet.controllers.dbt_record import Recorder, note_run, run_url
 from freshet.controllers.world import World
 from freshet.core.policy import effective, run_timeout
@@ -119,10 +119,10 @@ class Runs:
         return await doers[type(action)](visit, action) if type(action) in doers else False
 
     async def _look(self, visit: Visit, action: actions.Look) -> bool:
-        began, drive = self._world.clock.now(), visit.drive
+        assert visit.run is not None
+        began, drive, (*_, job) = self._world.clock.now(), visit.drive, job_of_run(visit.run, visit.spec)
         client = await self._clients.of(visit.pipeline)
         try:
-            job = (visit.run.job if visit.run else None) or visit.spec.job_id
             with drive.asking("list"):
                 found = await find_runs(client, job_id=job, token=action.token, since=action.since)
         except errors.DbtCloudError:

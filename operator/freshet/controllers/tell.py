@@ -53,7 +53,7 @@ class Teller:
             logs.note(run=after.id)
             logger.info("RunInFlight: %s", after.cause or "started elsewhere")
         for type, reason, message in transitions(asset.status, decision.status):
-            self._say(asset, type=type, reason=reason, message=message or f"{key_of(asset)} is {reason}")
+            self._world.tell(asset, type=type, reason=reason, message=message or f"{key_of(asset)} is {reason}")
 
     def _ended(self, asset: Asset, run: Ended) -> None:
         telemetry.runs_total.labels(executor=run.executor, outcome=run.outcome).inc()
@@ -62,12 +62,9 @@ class Teller:
         if run.outcome in WORTH_AN_EVENT:
             built = run.outcome == "Succeeded"
             reason = "Materialized" if built else f"Run{run.outcome}"
-            self._say(asset, type="Normal" if built else "Warning", reason=reason, message=sentence(run))
+            self._world.tell(asset, type="Normal" if built else "Warning", reason=reason, message=sentence(run))
         if run.rejected is not None and run.rejected.rows:
-            self._say(asset, type="Warning", reason="RowsRejected", message=bad_rows(run.rejected))
-
-    def _say(self, asset: Asset, *, type: str, reason: str, message: str) -> None:
-        self._world.tell(asset, type=type, reason=reason, message=message)
+            self._world.tell(asset, type="Warning", reason="RowsRejected", message=bad_rows(run.rejected))
 
 
 def sentence(run: Ended) -> str:

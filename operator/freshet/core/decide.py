@@ -24,7 +24,7 @@ from freshet.core.outcome import Ended, is_recorded, order, record
 from freshet.core.policy import Policy, conflict, effective, in_force
 from freshet.core.state import Case, Trouble, describe
 
-__all__ = ["Decision", "Observed", "decide"]
+__all__ = ["Decision", "Observed", "decide", "situation"]
 
 OVERDUE_AFTER = timedelta(minutes=1)
 """A load that has not started so long after its time will hardly start by itself."""
@@ -81,7 +81,7 @@ def decide(observed: Observed) -> Decision:
     status = msgspec.structs.replace(status, run=observed.active, policy=_in_force(observed, policy))
     asset = msgspec.structs.replace(observed.asset, status=status)
     free = not (trouble or policy.suspended or observed.active)
-    answer = _assess(observed, asset, policy) if free else None
+    answer = assess(situation(observed, asset, policy)) if free else None
     verdict = _verdict(observed, asset, policy)
     waiting = answer if isinstance(answer, Waiting) else _overdue(observed, asset) if free and not answer else None
     if isinstance(answer, Due) and observed.held is not None:
@@ -233,16 +233,15 @@ def _announced(asset: Asset, now: datetime) -> Ended | None:
     return Ended(id=version, outcome="Unchanged", executor="External", finished_at=now, data_time=data_time)
 
 
-def _assess(observed: Observed, asset: Asset, policy: Policy) -> Due | Waiting | None:
-    return assess(
-        Situation(
-            asset=asset,
-            pipeline=observed.pipeline,
-            policy=policy,
-            upstreams=observed.upstreams,
-            now=observed.now,
-            busy=observed.busy,
-        )
+def situation(observed: Observed, asset: Asset, policy: Policy) -> Situation:
+    """What automation is asked about: the asset in a state that may differ from the one observed."""
+    return Situation(
+        asset=asset,
+        pipeline=observed.pipeline,
+        policy=policy,
+        upstreams=observed.upstreams,
+        now=observed.now,
+        busy=observed.busy,
     )
 
 

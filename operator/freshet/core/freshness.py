@@ -67,7 +67,7 @@ def bounds(*, limits: Limits, facts: Facts) -> Bounds:
     """Whatever the time is. Raises what cron.next_tick does."""
     if facts.version is None:
         return Bounds()
-    since = facts.last_updated_at if limits.by_update else facts.data_time
+    since = _basis(limits, facts)
     since = None if since == NEVER_OLD else since
     due = limits.deadline
     return Bounds(
@@ -112,8 +112,8 @@ def holds_until(status: AssetStatus, *, policy: Policy, data_time: datetime | No
     return now if verdict.word == "Stale" or (verdict.word == "Aging") != was_aging else verdict.next_at
 
 
-def _basis(policy: Policy, facts: Facts) -> datetime | None:
-    return facts.last_updated_at if policy.by_update else facts.data_time
+def _basis(limits: Limits, facts: Facts) -> datetime | None:
+    return facts.last_updated_at if limits.by_update else facts.data_time
 
 
 def _lag(policy: Policy, facts: Facts, now: datetime) -> Verdict | None:

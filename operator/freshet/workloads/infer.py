@@ -1,10 +1,9 @@
 """Types of a CSV file's columns, inferred from its whole content, deterministically.
 
 A column is the first of BIGINT, DOUBLE, BOOLEAN, DATE, TIMESTAMP, TIMESTAMP WITH TIME ZONE that every value fits, else
-VARCHAR; whole numbers with leading zeros are codes and stay text, and so do those whose digits a DOUBLE beside
-them would not keep. Looking at the first rows is a short-cut, not a
-sample: the parser reads every value as what they suggest, and where one does not fit, all rows of that column are
-asked.
+VARCHAR; whole numbers with leading zeros are codes and stay text, and so do those whose digits a DOUBLE beside them
+would not keep. Looking at the first rows is a short-cut, not a sample: the parser reads every value as what they
+suggest, and where one does not fit, all rows of that column are asked.
 """
 
 from collections.abc import Mapping, Sequence

@@ -202,6 +202,20 @@ def test_what_is_held_back_on_purpose_is_not_called_stale_nor_a_load_under_way_m
     play(tmp_path, [{"interval": "1m", "input_series": series, "promql_expr_test": [quiet]}])
 
 
+def test_what_is_held_back_on_purpose_burns_no_budget_until_it_goes_on(tmp_path: Path) -> None:
+    """Suspended after a day, for two; then it goes on, and stays stale."""
+    state = f'freshet_asset_state{{{ASSET},state="Suspended"}}'
+    series = {
+        f"freshet_asset_fresh{{{ASSET}}}": "1x1440 0x3000",
+        state: "0x1440 1x2880 0x120",
+        OBJECTIVE: "0.99x4440",
+    }
+    inputs = [{"series": name, "values": values} for name, values in series.items()]
+    tests = [fired("FreshetFreshnessBudget.*", at) for at in ("25h", "36h", "70h")]
+    told = [fired("FreshetFreshnessBudgetBurnsFast", "72h10m", "orders")]
+    play(tmp_path, [{"interval": "1m", "input_series": inputs, "promql_expr_test": [*tests, *told]}])
+
+
 def test_loads_that_are_tried_and_fail_are_one_alert_which_ends_when_one_succeeds(tmp_path: Path) -> None:
     """Every five minutes one runs for two and fails, for an hour; the one at 1h30m succeeds."""
     series = {
