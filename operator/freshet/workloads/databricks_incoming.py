@@ -1,10 +1,11 @@
 """Rows on their way into Databricks: dlt carries them into a table that is then this load's alone.
 
-dlt's destination uploads parquet into a volume and copies it into the incoming table. Where an answer was lost that
-table may hold rows twice, or those of another pod: it is renamed first, counted after, and thrown away if the count is
-wrong. Dropping the renamed tables of others is the fence: whoever was slower can no longer publish.
+dlt's destination uploads parquet into a volume and copies it into an incoming table, whose name no other pod knows.
+Where an answer was lost a copy may still be under way: the table is renamed first, counted after, and thrown away if
+the count is wrong. Dropping the tables of others is the fence: whoever was slower can no longer publish.
 """
 
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,9 +32,10 @@ class Incoming:
     def __init__(self, *, place: tuple[str, str], table: str, pipeline: str) -> None:
         self._place = place
         self._pipeline = pipeline
-        self._shared = f"_freshet_incoming_{table}"
         self._volume = f"_freshet_staging_{table}"
-        self._mine = f"{self._shared}__{secrets.token_hex(6)}"
+        self._any = re.compile(rf"_freshet_incoming_{re.escape(table)}__[0-9a-f]{{12}}(_arriving)?")
+        self._mine = f"_freshet_incoming_{table}__{secrets.token_hex(6)}"
+        self._arriving = f"{self._mine}_arriving"
 
     @property
     def table(self) -> tuple[str, ...]:
@@ -42,7 +44,7 @@ class Incoming:
     def fence(self, sql: Sql) -> None:
         """What killed or slower loads of this source left is gone after this."""
         for name in tables_of(sql, self._place):
-            if name == self._shared or self._is_renamed(name):
+            if self._any.fullmatch(name):
                 sql.ask(f"DROP TABLE IF EXISTS {self._named(name)}")
 
     def tidy(self, sql: Sql) -> None:
@@ -66,14 +68,14 @@ class Incoming:
     def bring(self, sql: Sql, *, path: Path, rows: int, columns: Sequence[Column], folder: Path, options: Any) -> int:
         """Returns the rows in ``table`` afterwards. Raises what dlt and the connector raise."""
         described = ", ".join(f"{identifier(one.name, mark='`')} {to_databricks(one.type)}" for one in columns)
-        sql.ask(f"CREATE OR REPLACE TABLE {self._named(self._shared)} ({described})")
+        sql.ask(f"CREATE OR REPLACE TABLE {self._named(self._arriving)} ({described})")
         with self.staging(sql) as volume:
             load_parquet(
                 _destination(options, self._place, volume),
                 files=split(path, rows=rows, folder=folder, limit=PART_BYTES),
                 columns=columns,
                 schema=self._place[1],
-                table=self._shared,
+                table=self._arriving,
                 name=self._pipeline,
                 folder=folder,
             )
@@ -87,7 +89,7 @@ class Incoming:
 
     def _rename(self, sql: Sql) -> None:
         try:
-            sql.ask(f"ALTER TABLE {self._named(self._shared)} RENAME TO {qualified(self.table, mark='`')}")
+            sql.ask(f"ALTER TABLE {self._named(self._arriving)} RENAME TO {qualified(self.table, mark='`')}")
         except Exception as error:
             # Done already, where its answer was lost; else the count finds no table.
             if error_class(error) != "TABLE_OR_VIEW_NOT_FOUND":
@@ -95,10 +97,6 @@ class Incoming:
 
     def _named(self, name: str) -> str:
         return qualified((*self._place, name), mark="`")
-
-    def _is_renamed(self, name: str) -> bool:
-        rest = name.removeprefix(f"{self._shared}__")
-        return rest != name and len(rest) == 12 and not rest.strip("0123456789abcdef")
 
 
 def _destination(options: dict[str, Any], place: tuple[str, str], volume: str) -> Any:

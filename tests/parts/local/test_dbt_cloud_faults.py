@@ -60,7 +60,7 @@ def test_dropped_is_not_done_and_lost_is_done(cloud: DbtCloudStandIn) -> None:
         before = len(cloud.runs())
         cloud.clear_faults()
         cloud.faults([{"action": action, "method": "POST", "times": 1}])
-        with pytest.raises(httpx.RemoteProtocolError):
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):  # an end of the stream, or a reset
             post(cloud)
         assert len(cloud.runs()) == before + made
     assert [entry["status"] for entry in cloud.requests(method="POST")] == [None, None]

@@ -238,6 +238,35 @@ def test_another_pod_that_loads_the_same_is_fenced_off(lake: Lake, monkeypatch: 
     assert told[0]["version"] == told[1]["version"]
 
 
+def test_rows_that_another_pod_brings_are_never_taken_for_ones_own(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One stalls between its copy and its rename; meanwhile the other copies as many rows of another content."""
+    append = OPERATIONS["append"]
+    lake.load(**put(lake, append, rows_of(0), 0))
+    spec = put(lake, append, rows_of(1), 1)
+    run, copied, go_on = lake.server.faults.run, threading.Semaphore(0), [threading.Event(), threading.Event()]
+    waiting = iter(go_on)
+
+    def held(statement: str, work: Callable[[], Any]) -> Any:
+        if re.match(POINTS["rename"], statement) and (mine := next(waiting, None)):
+            copied.release()
+            mine.wait(60)
+        return run(statement, work)
+
+    monkeypatch.setattr(lake.server.faults, "run", held)
+    pods = [threading.Thread(target=lake.load, kwargs=spec) for _ in go_on]
+    pods[0].start()
+    assert copied.acquire(timeout=60)
+    (lake.folder / "001.csv").unlink()
+    put(lake, append, rows_of(2), 2)
+    pods[1].start()
+    assert copied.acquire(timeout=60)
+    for pod, event in zip(pods, go_on, strict=True):
+        event.set()
+        pod.join(timeout=60)
+    assert lake.rows() == sorted(rows_of(0) + rows_of(2))
+    assert not any("incoming" in table for table in lake.tables())
+
+
 def test_rows_of_another_pod_that_arrive_meanwhile_are_not_added_again(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
