@@ -2,7 +2,7 @@
 
 import { memo } from "react";
 import { useFar } from "./far.ts";
-import { path, type Layout, type Route } from "./layout.ts";
+import { path, type Layout, type Route } from "./geometry.ts";
 import type { EdgeState, Id } from "./model.ts";
 import { useAsset } from "./store.ts";
 import { EDGE_LABELS } from "./words.ts";

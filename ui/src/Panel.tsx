@@ -4,8 +4,9 @@ import { useEffect, useRef, useState, type ReactNode } from "react";
 import type { Address, Direction } from "./address.ts";
 import { KINDS, Meter, Reason, Since } from "./AssetCard.tsx";
 import { ageWords, standings } from "./limits.ts";
-import { EDGE_WORDS, SIGNS, count, duration, moment, policyWords } from "./words.ts";
+import { EDGE_WORDS, SIGNS, count, moment, policyWords, seconds } from "./words.ts";
 import { useTicking } from "./clock.ts";
+import { Copy } from "./Copy.tsx";
 import type { AssetNode, Detail, Id } from "./model.ts";
 import { BadRows, Checks, Conditions, Manifest, Runs } from "./PanelTables.tsx";
 import { useAsset } from "./store.ts";
@@ -167,10 +168,6 @@ function Time({ name, at }: { name: string; at: string | undefined }) {
   );
 }
 
-export function seconds(value: number): string {
-  return value < 10 ? `${value.toFixed(1)} s` : duration(value);
-}
-
 interface Neighbour {
   name: string;
   text?: string;
@@ -223,21 +220,5 @@ function Commands({ asset }: { asset: AssetNode }) {
       ))}
       <p className="quiet">The second one asks for a run now. This page changes nothing.</p>
     </section>
-  );
-}
-
-export function Copy({ label, text }: { label: string; text: () => string }) {
-  const [done, setDone] = useState("");
-  const copy = (): void => {
-    navigator.clipboard?.writeText(text()).then(
-      () => setDone("Copied"),
-      () => setDone("Not copied"),
-    ) ?? setDone("Not copied");
-    window.setTimeout(() => setDone(""), 1500);
-  };
-  return (
-    <button type="button" className="copy" onClick={copy} aria-live="polite">
-      {done || label}
-    </button>
   );
 }

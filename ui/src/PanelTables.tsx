@@ -3,8 +3,8 @@
 import { useEffect, useState } from "react";
 import { Since } from "./AssetCard.tsx";
 import type { AssetNode, Detail, Id, Run } from "./model.ts";
-import { Copy, seconds } from "./Panel.tsx";
-import { count, moment, safeLink } from "./words.ts";
+import { Copy } from "./Copy.tsx";
+import { count, moment, safeLink, seconds } from "./words.ts";
 
 export function Runs({ detail }: { detail: Detail }) {
   const history = detail.history ?? [];

@@ -3,7 +3,7 @@
  * here, in ELK's order from top to bottom, until the whole is about as wide as a screen.
  */
 
-import type { Layout, Point, Route } from "./layout.ts";
+import type { Layout, Point, Route } from "./geometry.ts";
 
 const ASPECT = 1.7;
 const BETWEEN = { x: 28, y: 22 };

@@ -142,3 +142,7 @@ export function reasonWords(asset: AssetNode): string {
   const reason = asset.reason ?? "";
   return asset.state === "Fresh" && ["WithinLimit", "NoPolicy"].includes(reason) ? "" : reason;
 }
+
+export function seconds(value: number): string {
+  return value < 10 ? `${value.toFixed(1)} s` : duration(value);
+}

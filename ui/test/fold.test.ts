@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fold } from "../src/fold.ts";
-import { HEIGHT, WIDTH, type Layout } from "../src/layout.ts";
+import { HEIGHT, WIDTH, type Layout } from "../src/geometry.ts";
 
 const CARD = { width: WIDTH, height: HEIGHT };
 

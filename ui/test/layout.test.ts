@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import ELK from "elkjs/lib/elk.bundled.js";
-import { neighbour, path, problem, solution, WIDTH } from "../src/layout.ts";
+import { neighbour, path, WIDTH } from "../src/geometry.ts";
+import { problem, solution } from "../src/layout.ts";
 import { make } from "./make.ts";
 
 // a → b, a → c; d names an upstream that does not exist

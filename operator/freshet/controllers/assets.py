@@ -12,8 +12,8 @@ from freshet.controllers.observe import Observer
 from freshet.controllers.tell import Teller
 from freshet.controllers.tidy import Tidier
 from freshet.controllers.world import World, dbt_key
-from freshet.core.automation import Due
 from freshet.core.decide import Decision, Observed, decide
+from freshet.core.situation import Due
 from freshet.core.state import Trouble
 from freshet.runtime import errors, logs
 

@@ -24,7 +24,7 @@ from freshet.controllers.dbt_record import Recorder, note_run
 from freshet.controllers.dbt_results import Rewards
 from freshet.controllers.dbt_runs import Runs
 from freshet.controllers.world import World
-from freshet.core.automation import Waiting
+from freshet.core.situation import Waiting
 from freshet.dbtcloud import errors
 from freshet.dbtcloud.webhook import WebhookEvent
 

@@ -13,7 +13,7 @@ from freshet.api.view import Key
 from freshet.controllers.dbt_members import Member, Members, candidate, unique_id_of
 from freshet.controllers.dbt_views import passed_on
 from freshet.controllers.world import World, pipeline_key
-from freshet.core.automation import Due
+from freshet.core.situation import Due
 from freshet.dbtcloud import batch
 from freshet.dbtcloud.manifest import Model
 from freshet.dbtcloud.selection import Node, RunOptions, parse_options

@@ -13,9 +13,9 @@ from typing import Any
 from freshet.api.asset import Asset, Check, Consumed, Outcome
 from freshet.api.pipeline import DbtRun, Pipeline
 from freshet.controllers.dbt_members import unique_id_of
-from freshet.core.automation import definition_of
 from freshet.core.nodes import plain_relation
 from freshet.core.outcome import Ended
+from freshet.core.situation import definition_of
 from freshet.dbtcloud import foreign, model
 from freshet.dbtcloud.outcomes import NodeResult, same_relation
 from freshet.dbtcloud.results import BUILDS, StepResults, TestNode, command_of, settle, test_name

@@ -11,7 +11,7 @@ from freshet.api.pipeline import DbtCloudSpec, Pipeline
 from freshet.api.view import Key
 from freshet.controllers.dbt_places import Job, job_of, job_of_run
 from freshet.controllers.world import World, dbt_key
-from freshet.core.automation import Waiting
+from freshet.core.situation import Waiting
 
 __all__ = ["Line", "queued"]
 

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from freshet.api.asset import Consumed
 from freshet.api.view import Key
-from freshet.core.automation import Due
 from freshet.core.naming import digest
 from freshet.core.outcome import Ended
+from freshet.core.situation import Due
 
 __all__ = ["passed_on"]
 

@@ -12,9 +12,9 @@ from datetime import datetime
 from freshet.api.asset import Asset, Check, Consumed
 from freshet.api.pipeline import Pipeline
 from freshet.controllers.discovery_plan import UNOBSERVED
-from freshet.core.automation import definition_of
 from freshet.core.nodes import plain_relation
 from freshet.core.outcome import Ended
+from freshet.core.situation import definition_of
 from freshet.dbtcloud.adoption import Adopted, Built, adopt, newest
 from freshet.dbtcloud.discovery import Found
 from freshet.dbtcloud.model import Run

@@ -6,11 +6,11 @@ from freshet.api import conditions
 from freshet.api.asset import Asset, Consumed
 from freshet.api.view import Key, to_json
 from freshet.controllers.world import World
-from freshet.core.automation import Due
 from freshet.core.jobs import run_annotations
 from freshet.core.manifests import builds, loads
 from freshet.core.naming import digest, job_name
 from freshet.core.policy import Policy, source_of
+from freshet.core.situation import Due
 from freshet.core.state import Trouble
 from freshet.runtime import errors
 

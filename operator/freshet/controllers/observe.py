@@ -11,11 +11,11 @@ from freshet.api.workload import Job, Pod
 from freshet.controllers.obstacles import Obstacles
 from freshet.controllers.world import World
 from freshet.core import blame, jobs
-from freshet.core.automation import Waiting
 from freshet.core.building import is_building
 from freshet.core.decide import Observed
 from freshet.core.lineage import key_of
 from freshet.core.outcome import Ended, is_recorded
+from freshet.core.situation import Waiting
 from freshet.core.state import Trouble
 
 __all__ = ["Observer"]

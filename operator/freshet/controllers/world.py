@@ -8,11 +8,11 @@ from freshet.api.asset import Asset
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key, Object, to_json
 from freshet.controllers.parses import Parses
-from freshet.core.automation import Waiting
 from freshet.core.lineage import Graph
 from freshet.core.nodes import Described
 from freshet.core.outcome import Ended
 from freshet.core.patch import merge_patch
+from freshet.core.situation import Waiting
 from freshet.dbtcloud.manifest import Manifest
 from freshet.dbtcloud.model import Run
 from freshet.runtime.cache import Cache

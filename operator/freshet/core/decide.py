@@ -16,12 +16,13 @@ from freshet.api.names import ANNOTATION_DATA_TIME, ANNOTATION_MATERIALIZED
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import instant
 from freshet.core import cron, nodes
-from freshet.core.automation import Due, Situation, Waiting, assess
+from freshet.core.automation import assess
 from freshet.core.blame import Ancestor, clock, next_time, outlook
 from freshet.core.freshness import Facts, Verdict, judge
 from freshet.core.lineage import NEVER_OLD, inherits
 from freshet.core.outcome import Ended, is_recorded, order, record
 from freshet.core.policy import Policy, conflict, effective, in_force
+from freshet.core.situation import Due, Situation, Waiting
 from freshet.core.state import Case, Trouble, describe
 
 __all__ = ["Decision", "Observed", "decide", "situation"]

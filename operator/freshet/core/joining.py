@@ -12,7 +12,8 @@ from typing import Literal
 from freshet.api import conditions
 from freshet.api.asset import Asset
 from freshet.core import automation
-from freshet.core.automation import Due, Need, Situation
+from freshet.core.gates import failed_checks
+from freshet.core.situation import Due, Need, Situation
 from freshet.core.state import Trouble
 
 __all__ = ["Joining", "joining"]
@@ -80,4 +81,4 @@ def _fails(upstream: Asset, situation: Situation) -> bool:
     above = upstream.status.last_run
     skipped = last is not None and last.outcome == "Skipped"
     broken = above is not None and above.outcome in ("Failed", "Skipped")
-    return bool(automation.failed_checks(upstream)) or (skipped and broken)
+    return bool(failed_checks(upstream)) or (skipped and broken)

@@ -10,10 +10,10 @@ from freshet.api import conditions as c
 from freshet.api.asset import Asset, AssetStatus, RunInFlight, State
 from freshet.api.conditions import Condition, Status, find
 from freshet.api.pipeline import Pipeline
-from freshet.core.automation import Waiting
 from freshet.core.blame import Ancestor, clock
 from freshet.core.freshness import Verdict
 from freshet.core.policy import Policy
+from freshet.core.situation import Waiting
 from freshet.core.waits import waits_for_others
 
 __all__ = ["Case", "Draft", "Trouble", "describe", "settle"]

@@ -5,7 +5,6 @@ Databricks.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
 from typing import Any
 
 import click
@@ -13,6 +12,7 @@ import click
 from freshet.workloads import checks
 from freshet.workloads.command import run
 from freshet.workloads.errors import ConfigError
+from freshet.workloads.moments import as_time
 from freshet.workloads.result import rfc3339
 from freshet.workloads.spec import CountSpec, read_spec
 from freshet.workloads.sql import split_relation
@@ -81,18 +81,3 @@ def relation_parts(spec: CountSpec) -> tuple[str, ...]:
         parts = (place.schema, *parts)
     catalog = spec.warehouse.databricks.catalog if spec.warehouse.databricks else None
     return (catalog, *parts) if catalog and len(parts) == 2 else parts
-
-
-def as_time(value: object, *, column: str) -> datetime | None:
-    """A moment in UTC from what a warehouse answers; naive ones are taken as UTC. Raises ConfigError for
-    anything else.
-    """
-    if value is None:
-        return None
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, date):
-        return datetime.combine(value, time.min, tzinfo=UTC)
-    raise ConfigError(
-        "DataTimeColumnType", f"dataTimeColumn {column} holds no times: name a column of type DATE or TIMESTAMP."
-    )

@@ -20,13 +20,14 @@ from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_quarantine import discard, quarantine
 from freshet.workloads.databricks_sql import Sql, connection_options, error_class, open_sql, sentence
 from freshet.workloads.databricks_types import expect_known, stored, to_databricks
-from freshet.workloads.errors import Unavailable, WorkloadError
+from freshet.workloads.errors import AnswerLost, TableMoved, Unavailable, WorkloadError
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.log import LOG
+from freshet.workloads.moments import as_time
 from freshet.workloads.spec import Databricks, IngestSpec
 from freshet.workloads.sql import identifier, qualified
-from freshet.workloads.warehouse import AnswerLost, Batch, Level, Outcome, TableMoved, TableState, next_load_id
+from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, next_load_id
 
 __all__ = ["DatabricksWarehouse"]
 
@@ -297,8 +298,6 @@ class DatabricksWarehouse:
         column = self._spec.data_time_column
         if column is None or not holds_time(column, columns=columns):
             return None
-        from freshet.workloads.count import as_time
-
         [(found,)] = sql.ask(f"SELECT max({identifier(snake(column), mark='`')}) FROM {qualified(target, mark='`')}")
         return as_time(found, column=column)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from freshet.workloads.dlt_load import prepare
 from freshet.workloads.dlt_sentences import sentence
-from freshet.workloads.errors import ConfigError, WorkloadError
+from freshet.workloads.errors import AnswerLost, ConfigError, TableMoved, WorkloadError
 from freshet.workloads.spec import Dlt
 from freshet.workloads.waiting import waits_for
 
@@ -122,8 +122,6 @@ def opened(where: Dlt, *, name: str, what: str, relation: str) -> Iterator[Place
 
 
 def _is_ours(error: Exception) -> bool:
-    from freshet.workloads.warehouse import AnswerLost, TableMoved
-
     return isinstance(error, (WorkloadError, TableMoved, AnswerLost))
 
 

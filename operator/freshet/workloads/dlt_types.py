@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from freshet.workloads.columns import Column
-from freshet.workloads.count import as_time
 from freshet.workloads.errors import ConfigError
+from freshet.workloads.moments import as_time
 
 __all__ = ["arrow_type", "expect_known", "from_dlt", "moment", "stored"]
 

@@ -13,11 +13,11 @@ from freshet.workloads import dlt_rows
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_destination import Place, normalized, opened
 from freshet.workloads.dlt_types import expect_known, from_dlt, moment, stored
-from freshet.workloads.errors import ConfigError, Unavailable
+from freshet.workloads.errors import AnswerLost, ConfigError, TableMoved, Unavailable
 from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.log import LOG
 from freshet.workloads.spec import Dlt, IngestSpec
-from freshet.workloads.warehouse import AnswerLost, Batch, Outcome, TableMoved, TableState, next_load_id
+from freshet.workloads.warehouse import Batch, Outcome, TableState, next_load_id
 
 __all__ = ["DltWarehouse"]
 

@@ -15,11 +15,11 @@ from freshet.workloads import ledger, publish
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_load import duckdb_destination, load_parquet
 from freshet.workloads.duckdb_file import connect, warehouse_error
-from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
+from freshet.workloads.errors import ConfigError, InputError, TableMoved, Unavailable, WorkloadError
 from freshet.workloads.parse import Refused
 from freshet.workloads.spec import DuckDb, IngestSpec
 from freshet.workloads.sql import identifier, qualified
-from freshet.workloads.warehouse import Batch, Level, Outcome, TableMoved, TableState
+from freshet.workloads.warehouse import Batch, Level, Outcome, TableState
 
 __all__ = ["DuckDbWarehouse"]
 

@@ -5,13 +5,24 @@ WorkloadError
 ├── InputError         2  a file, folder or table that a person must mend
 ├── DataRefused        3  bad rows, duplicate keys
 └── Unavailable        4  a warehouse that cannot be reached or stayed locked: trying again may help
+
+TableMoved and AnswerLost never reach people: a load answers them by looking again.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-__all__ = ["ConfigError", "DataRefused", "InputError", "Sample", "Unavailable", "WorkloadError"]
+__all__ = [
+    "AnswerLost",
+    "ConfigError",
+    "DataRefused",
+    "InputError",
+    "Sample",
+    "TableMoved",
+    "Unavailable",
+    "WorkloadError",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,3 +77,15 @@ class DataRefused(WorkloadError):
 
 class Unavailable(WorkloadError):
     exit_code = 4
+
+
+class TableMoved(Exception):
+    """Another load changed the table since it was looked at: look again."""
+
+
+class AnswerLost(Exception):
+    """Whether the warehouse did what it was asked is not known: look again, at most so often, then raise ``error``."""
+
+    def __init__(self, error: WorkloadError) -> None:
+        super().__init__(error.message)
+        self.error = error

@@ -15,23 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from freshet.workloads import checks
-from freshet.workloads.errors import ConfigError, InputError, WorkloadError
+from freshet.workloads.errors import AnswerLost, ConfigError, InputError, TableMoved, WorkloadError
 from freshet.workloads.growth import Part, part_of, wanted, with_content
 from freshet.workloads.inputs import InputFile, Stamp, find_files, fingerprint, hash_files, stamps
 from freshet.workloads.log import LOG
+from freshet.workloads.opening import open_warehouse
 from freshet.workloads.remote import RemoteFile, fetch, is_remote
 from freshet.workloads.result import parse_time, rfc3339
 from freshet.workloads.spec import IngestSpec
-from freshet.workloads.warehouse import (
-    AnswerLost,
-    Batch,
-    Level,
-    Outcome,
-    TableMoved,
-    TableState,
-    Warehouse,
-    open_warehouse,
-)
+from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, Warehouse
 
 __all__ = ["load"]
 

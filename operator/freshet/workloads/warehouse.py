@@ -1,7 +1,7 @@
 """What a load needs from a warehouse: a look, and one atomic write.
 
 A warehouse is a module of its own (``duckdb_warehouse``, ``databricks_warehouse``, ``dlt_warehouse``), and
-``open_warehouse`` knows which. Between the look and the write no lock is held, so that parsing a large file keeps
+``opening`` knows which. Between the look and the write no lock is held, so that parsing a large file keeps
 nobody waiting: ``load`` finds out whether the table is still as it was seen.
 """
 
@@ -13,34 +13,17 @@ from pathlib import Path
 from typing import Protocol
 
 from freshet.workloads.columns import Column
-from freshet.workloads.errors import ConfigError, WorkloadError
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.parse import Refused
-from freshet.workloads.spec import IngestSpec
 
 __all__ = [
-    "AnswerLost",
     "Batch",
     "Level",
     "Outcome",
-    "TableMoved",
     "TableState",
     "Warehouse",
     "next_load_id",
-    "open_warehouse",
 ]
-
-
-class TableMoved(Exception):
-    """Another load changed the table since it was looked at: look again."""
-
-
-class AnswerLost(Exception):
-    """Whether the warehouse did what it was asked is not known: look again, at most so often, then raise ``error``."""
-
-    def __init__(self, error: WorkloadError) -> None:
-        super().__init__(error.message)
-        self.error = error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,19 +106,3 @@ def next_load_id(batch: Batch, before: TableState) -> str:
     """Derived from what is loaded onto what: whoever does the same gives it the same name."""
     onto = before.level.load_id if before.level else ""
     return hashlib.sha256(f"{batch.fingerprint}\n{onto}".encode()).hexdigest()[:24]
-
-
-def open_warehouse(spec: IngestSpec) -> Warehouse:
-    if spec.warehouse.duckdb is not None:
-        from freshet.workloads.duckdb_warehouse import DuckDbWarehouse
-
-        return DuckDbWarehouse(spec=spec, where=spec.warehouse.duckdb)
-    if spec.warehouse.databricks is not None:
-        from freshet.workloads.databricks_warehouse import DatabricksWarehouse
-
-        return DatabricksWarehouse(spec=spec, where=spec.warehouse.databricks)
-    if spec.warehouse.dlt is not None:
-        from freshet.workloads.dlt_warehouse import DltWarehouse
-
-        return DltWarehouse(spec=spec, where=spec.warehouse.dlt)
-    raise ConfigError("WarehouseUnsupported", "The spec names no warehouse: give duckdb, databricks or dlt.")

@@ -8,8 +8,9 @@ import pytest
 from tests.unit.core.making import CREATED, HOUR, MINUTE, NOW, SECOND, asset, model, pipeline, source, up, ups
 
 from freshet.api.asset import Asset, AssetStatus, Check, HistoryItem, LastRun, PolicyInForce, RunInFlight
-from freshet.core.automation import Due, Situation, Waiting, assess, definition_of
+from freshet.core.automation import assess
 from freshet.core.policy import effective
+from freshet.core.situation import Due, Situation, Waiting, definition_of
 
 OLD = NOW - HOUR
 

@@ -12,10 +12,10 @@ from tests.unit.core.making import HOUR, MINUTE, NOW, asset, pipeline, ran, sour
 from freshet.api.asset import Asset, AssetStatus, Check, RunInFlight
 from freshet.api.pipeline import Pipeline
 from freshet.core import blame
-from freshet.core.automation import Waiting, definition_of
 from freshet.core.decide import Decision, Observed, decide
 from freshet.core.lineage import Graph, key_of
 from freshet.core.outcome import Ended
+from freshet.core.situation import Waiting, definition_of
 from freshet.core.state import Trouble
 
 LIMIT = {"maximumLag": "15m"}
