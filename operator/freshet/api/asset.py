@@ -174,6 +174,8 @@ class LastRun(View, frozen=True, kw_only=True):
     outcome: Outcome
     message: str = ""
     options: str | None = None
+    duration_seconds: float | None = None
+    """The asset's own time: that of a dbt model is less than that of its run."""
 
 
 class HistoryItem(LastRun, frozen=True, kw_only=True):
@@ -182,7 +184,6 @@ class HistoryItem(LastRun, frozen=True, kw_only=True):
     version: str | None = None
     data_time: datetime | None = None
     rows: int | None = None
-    duration_seconds: float | None = None
 
 
 class Check(View, frozen=True, kw_only=True):

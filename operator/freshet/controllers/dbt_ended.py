@@ -148,6 +148,7 @@ def _ended(known: Known, asset: Asset, node: NodeResult, *, outcome: Outcome, **
         finished_at=run.finished_at or known.now,
         started_at=run.started_at or run.created_at,
         version=known.version if outcome == "Succeeded" or node.outcome == "Reused" else None,
+        seconds=node.seconds,
         rows=node.rows_affected,
         relation=plain_relation(node.relation) or asset.status.relation,
         checks=_checks(known, asset),

@@ -105,6 +105,7 @@ def _ended(asset: Asset, known: Adopted, learned: Learned, *, pipeline: Pipeline
         looked_at={name: Consumed(version=version) for name, version in known.considered.items()},
         consumed={name: Consumed(version=version) for name, version in known.consumed.items()},
         version=built.version,
+        seconds=node.seconds,
         rows=node.rows_affected,
         relation=plain_relation(node.relation or relation),
         checks=learned.checks(node.unique_id),

@@ -69,7 +69,7 @@ class Teller:
 
 def sentence(run: Ended) -> str:
     """What came of it, why it was started, how long it took."""
-    seconds = (run.finished_at - run.started_at).total_seconds() if run.started_at else None
+    seconds = run.duration
     more = [run.cause, f"{seconds:.1f} s" if seconds is not None and seconds >= 0 else ""]
     around = "; ".join(part for part in more if part)
     told = (run.message or f"run {run.id} {run.outcome.lower()}").removesuffix(".")
@@ -102,8 +102,10 @@ def _word(condition: Condition) -> str:
 
 
 def observe_duration(asset: Asset, run: Ended) -> None:
-    """The duration, with the run as an exemplar (128 characters at most, names of labels included)."""
-    if run.started_at is not None and run.outcome in ("Succeeded", "Failed"):
-        seconds = max(0.0, (run.finished_at - run.started_at).total_seconds())
+    """The duration (a dbt Cloud model's own, not its run's), with the run as an exemplar (128 characters at most, names
+    of labels included).
+    """
+    if run.duration is not None and run.outcome in ("Succeeded", "Failed"):
+        seconds = max(0.0, run.duration)
         exemplar = {"run": run.id[:48], "asset": asset.name}
         telemetry.run_duration.labels(executor=run.executor).observe(seconds, exemplar=exemplar)

@@ -34,6 +34,8 @@ class Ended:
     outcome: Outcome
     finished_at: datetime
     started_at: datetime | None = None
+    seconds: float | None = None
+    """How long this asset took, where that is less than its run: models of one run have a time each."""
     executor: str = "Job"
     url: str | None = None
     cause: str = ""
@@ -67,6 +69,13 @@ class Ended:
     """Somebody else started it: its failure is told, but uses up no attempt and earns none."""
     adopted: bool = False
     """It ended before freshet looked: taken over in silence."""
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds that the asset took, or else its run; a view that was not built took none."""
+        if self.seconds is not None or self.passed or self.started_at is None:
+            return self.seconds
+        return (self.finished_at - self.started_at).total_seconds()
 
 
 def order(run: Ended) -> tuple[datetime, str]:
@@ -156,6 +165,7 @@ def _told(run: Ended) -> dict[str, Any]:
         "outcome": run.outcome,
         "message": run.message[:MESSAGE],
         "options": run.options,
+        "duration_seconds": run.duration,
     }
 
 
@@ -207,7 +217,7 @@ def _built(asset: Asset, status: AssetStatus, run: Ended, upstreams: Mapping[str
         "last_updated_at": run.updated_at or run.finished_at,
         "data_time": run.data_time or (run.started_at or run.finished_at if not asset.spec.upstreams else None),
         "rows": run.rows,
-        "duration_seconds": _seconds(run),
+        "duration_seconds": run.duration,
         "consumed": dict(run.looked_at if run.consumed is None else run.consumed),
         "level": run.level or status.level,
     }
@@ -270,10 +280,5 @@ def _history(after: AssetStatus, run: Ended, *, moved: bool) -> tuple[HistoryIte
         version=after.version if run.outcome == "Succeeded" else None,
         data_time=run.data_time,
         rows=run.rows,
-        duration_seconds=_seconds(run),
     )
     return (item, *after.history)[:HISTORY]
-
-
-def _seconds(run: Ended) -> float | None:
-    return (run.finished_at - run.started_at).total_seconds() if run.started_at else None

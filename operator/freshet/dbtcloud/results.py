@@ -196,9 +196,17 @@ def _node(entry: _Entry, document: _Document) -> NodeResult:
         rows_affected=rows if isinstance(rows, int) and not isinstance(rows, bool) and rows >= 0 else None,
         started_at=started,
         finished_at=finished or _time(document.metadata.get("generated_at")),
-        seconds=entry.execution_time,
+        seconds=_seconds(entry),
         message=_line(entry.message),
     )
+
+
+def _seconds(entry: _Entry) -> float | None:
+    """How long it took: what dbt says, or from the first to the last of its timing."""
+    if entry.execution_time is not None and entry.execution_time >= 0:
+        return entry.execution_time
+    started, finished = _span(entry)
+    return max(0.0, (finished - started).total_seconds()) if started and finished else None
 
 
 def _checks(

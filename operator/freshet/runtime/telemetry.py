@@ -39,7 +39,7 @@ runs_total = Counter(
 )
 run_duration = Histogram(
     "freshet_run_duration_seconds",
-    "How long runs took that succeeded or failed, by executor; exemplars name runs.",
+    "How long runs took that succeeded or failed, of dbt Cloud each model of them; exemplars name runs.",
     ["executor"],
     buckets=RUN_BUCKETS,
     registry=REGISTRY,

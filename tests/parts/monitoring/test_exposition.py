@@ -118,6 +118,16 @@ async def test_durations_name_their_runs_in_openmetrics(url: str) -> None:
     assert {"run": "r" * 48, "asset": longest} in [exemplar.labels for exemplar in found]
 
 
+async def test_a_model_of_a_longer_run_is_observed_with_its_own_time() -> None:
+    def total() -> float:
+        samples = next(iter(telemetry.run_duration.collect())).samples
+        return sum(each.value for each in samples if each.name.endswith("_sum") and each.labels["executor"] == "DbtCloud")
+
+    before = total()
+    observe_duration(asset("a"), ended(started_at=AT - timedelta(hours=1), seconds=0.5, executor="DbtCloud"))
+    assert total() - before == pytest.approx(0.5)
+
+
 async def test_runs_that_neither_succeeded_nor_failed_have_no_duration() -> None:
     before = next(iter(telemetry.run_duration.collect())).samples
     observe_duration(asset("a"), ended(started_at=AT, outcome="Cancelled"))

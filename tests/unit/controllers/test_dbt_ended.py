@@ -118,6 +118,35 @@ def test_a_view_gets_the_version_that_its_upstream_was_given() -> None:
     assert passed_run(known(a, view, over, nodes={"a": "Error"}), view, meant) is None
 
 
+@pytest.mark.parametrize("word", ["Success", "Error"])
+def test_each_model_of_a_run_has_a_time_and_rows_of_its_own(word: Any) -> None:
+    quick = NodeResult(unique_id="model.p.quick", outcome=word, seconds=0.25, rows_affected=7)
+    slow = NodeResult(unique_id="model.p.slow", outcome=word, seconds=41.5)
+    for theirs in (False, True):
+        whole = known(model("quick"), model("slow"), nodes={"quick": quick, "slow": slow})
+        for name, seconds, rows in (("quick", 0.25, 7), ("slow", 41.5, None)):
+            ended = foreign_run(whole, model(name)) if theirs else own_run(whole, model(name), intent("quick", "slow"))
+            assert ended is not None
+            after = taken_in(model(name), ended)
+            assert after.last_run is not None
+            assert (after.last_run.duration_seconds, after.history[0].duration_seconds) == (seconds, seconds)
+            assert after.history[0].rows == (rows if word == "Success" else ended.rows)
+            assert (after.last_run.started_at, after.last_run.finished_at) == (NOW, NOW + MINUTE), "the run's"
+
+
+def test_the_run_tells_the_time_of_a_model_that_has_none_of_its_own() -> None:
+    after = taken_in(model("m"), own_run(known(model("m")), model("m"), intent("m")))
+    assert after.last_run is not None
+    assert (after.last_run.duration_seconds, after.duration_seconds) == (60, 60)
+
+
+def test_a_view_that_was_not_built_took_no_time() -> None:
+    view = model("view", upstreams=["a"])
+    passed = passed_run(known(model("a"), view, nodes={"a": "Success"}), view, intent("a", passed=("view",)))
+    assert passed is not None
+    assert taken_in(view, passed).duration_seconds is None
+
+
 def taken_in(asset: Asset, ended: Ended) -> AssetStatus:
     """The status after the run."""
     policy = effective(asset=asset, pipeline=None)

@@ -1,5 +1,6 @@
 """Which transitions are worth an Event, and how they read."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -67,6 +68,7 @@ def test_a_run_says_what_came_of_it_why_and_how_long_it_took() -> None:
     )
     assert sentence(run) == "20,025 rows (updated: raw; 3.2 s)"
     assert sentence(Ended(id="u", outcome="Failed", finished_at=AT)) == "run u failed"
+    assert sentence(replace(run, seconds=0.25)) == "20,025 rows (updated: raw; 0.2 s)", "a model's own time"
 
 
 def test_bad_rows_are_told_by_where_they_are() -> None:

@@ -87,6 +87,13 @@ def test_each_status_has_a_meaning(
     assert (found.outcome, found.built, found.considered, found.attempted) == (outcome, built, considered, attempted)
 
 
+@pytest.mark.parametrize("said", [None, -1.0])
+def test_where_the_time_that_it_took_is_not_said_its_timing_tells(said: float | None) -> None:
+    timing = [{"name": "execute", "started_at": "2026-11-24T00:23:40Z", "completed_at": "2026-11-24T00:23:42.5Z"}]
+    assert read(artifact(node(timing=timing, execution_time=said))).nodes[USERS].seconds == 2.5
+    assert read(artifact(node(execution_time=said))).nodes[USERS].seconds is None
+
+
 def test_dbt_v2_leaves_keys_out() -> None:
     found = read(artifact(node(), {"unique_id": TEST, "status": "pass"}))
     assert found.nodes[USERS].outcome == "Success"

@@ -36,6 +36,10 @@ class Model(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     tests: list[Test] = []
     code: str = "select 1"
     """Its checksum follows from it."""
+    execution_time: float = 0.01
+    """What its results say that it took; :attr:`Graph.seconds` is what a command really takes."""
+    rows_affected: int | None = None
+    """What the warehouse told dbt of the statement."""
 
 
 class Source(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from freshet.local.dbtcloud.executor import Checkout, Work
-from freshet.local.dbtcloud.graph import Graph
-from freshet.local.dbtcloud.manifest import DBT_VERSION, SCHEMAS, build_manifest
+from freshet.local.dbtcloud.graph import Graph, Model
+from freshet.local.dbtcloud.manifest import DBT_VERSION, SCHEMAS, build_manifest, unique_id
 from freshet.local.dbtcloud.model import Run
 from freshet.local.dbtcloud.selection import Command, SelectionError, parse_command, select
 from freshet.local.dbtcloud.times import Clock
@@ -82,7 +82,8 @@ class ScriptedExecutor:
         statuses = _statuses(graph, manifest, command, chosen)
         if command.which == "generate":
             self._dump(target / "catalog.json", _catalog(manifest, metadata), graph)
-        results = [self._result(manifest["nodes"][key], status) for key, status in statuses.items()]
+        models = {unique_id(graph, model): model for model in graph.models}
+        results = [self._result(manifest["nodes"][key], status, models.get(key)) for key, status in statuses.items()]
         kept = [result for result in results if _name(result["unique_id"]) not in graph.left_out]
         self._dump(target / "run_results.json", _run_results(kept, metadata, command), graph)
         return statuses
@@ -98,7 +99,7 @@ class ScriptedExecutor:
             "env": env,
         }
 
-    def _result(self, node: dict[str, Any], status: str) -> dict[str, Any]:
+    def _result(self, node: dict[str, Any], status: str, model: Model | None) -> dict[str, Any]:
         now = _iso(self.clock())
         ran = status not in {"skipped", "no-op", "reused"}
         timing = (
@@ -109,8 +110,8 @@ class ScriptedExecutor:
             "status": status,
             "timing": timing,
             "thread_id": "Thread-1",
-            "execution_time": 0.01 if ran else 0.0,
-            "adapter_response": {"_message": "OK"} if ran and node["resource_type"] != "test" else {},
+            "execution_time": (model.execution_time if model else 0.01) if ran else 0.0,
+            "adapter_response": _response(model) if ran and model else {},
             "message": {
                 "success": "OK",
                 "error": "Runtime Error: made up",
@@ -257,6 +258,11 @@ def _name(key: str) -> str:
     """What the graph calls a node: ``orders``, ``orders.v2``, or the test's name."""
     parts = key.split(".")
     return parts[2] if parts[0] == "test" else ".".join(parts[2:])
+
+
+def _response(model: Model) -> dict[str, Any]:
+    """Rows are there where the warehouse tells of them."""
+    return {"_message": "OK"} | ({} if model.rows_affected is None else {"rows_affected": model.rows_affected})
 
 
 def _run_results(results: list[dict[str, Any]], metadata: dict[str, Any], command: Command) -> dict[str, Any]:
