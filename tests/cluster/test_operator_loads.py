@@ -1,5 +1,6 @@
 """Loads come home through their pods: versions, rows and data time, and what is news to those below."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -145,3 +146,17 @@ def test_a_request_waits_for_the_load_that_runs(place: Place, everywhere: Operat
     place.finish(first, result=load_result(version="1.a", changed=True))
     place.build("orders", result=load_result(version="1.a", changed=False))
     place.wait_status("orders", lastHandledTrigger="now")
+
+
+def test_a_refusal_reaches_the_next_pods_but_not_one_that_a_person_asks_for(place: Place) -> None:
+    place.add_pipeline(sources=(ORDERS,))
+    refused = {"input": "sha256:1", "reason": "BadRows", "message": "1 of 2 rows is bad."}
+    left = {"kind": "ingest", "error": {"reason": "BadRows", "message": "1 of 2 rows is bad."}, "refused": refused}
+    place.build("orders", result=left, exit_code=3)
+    place.wait_status("orders", refused=refused)
+    assert json.loads(place.wait_env("orders", "FRESHET_LAST_RESULT")) == {"refused": refused}
+    place.request("orders", "1")
+    job = place.wait_job("orders")
+    assert "FRESHET_LAST_RESULT" not in json.dumps(job)
+    place.finish(job, result=load_result(version="1.a", changed=True))
+    place.wait_status("orders", lambda it: "refused" not in it, version="1.a")

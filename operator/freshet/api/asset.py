@@ -284,6 +284,7 @@ class AssetStatus(View, frozen=True, kw_only=True):
     retry_at: datetime | None = None
     last_tick: datetime | None = None
     level: dict[str, Any] | None = None
+    refused: dict[str, Any] | None = None
     dbt: DbtFacts | None = None
 
 

@@ -140,6 +140,8 @@ class Result(View, frozen=True, kw_only=True):
     samples: tuple[Sample, ...] = ()
     message: str = ""
     error: WorkloadError | None = None
+    refused: dict[str, Any] | None = None
+    """Of an input that was refused: what the next pod need know to refuse it again. Not read here."""
 
 
 def parse_result(message: str) -> Result | None:

@@ -76,9 +76,9 @@ class Launcher:
         )
         if asset.kind == "Job":
             return builds.user_job(asset=asset, policy=policy, name=name, annotations=notes)
-        return self._workload(asset=asset, policy=policy, name=name, notes=notes)
+        return self._workload(asset=asset, due=due, policy=policy, name=name, notes=notes)
 
-    def _workload(self, *, asset: Asset, policy: Policy, name: str, notes: dict[str, str]) -> dict[str, Any]:
+    def _workload(self, *, asset: Asset, due: Due, policy: Policy, name: str, notes: dict[str, str]) -> dict[str, Any]:
         pipeline = self._world.pipeline_of(asset)
         if pipeline is None or pipeline.spec.warehouse is None:
             message = "spec.pipeline must name a Pipeline with a warehouse: a count needs to know where to look"
@@ -86,7 +86,8 @@ class Launcher:
         image = self._world.settings.image
         source = source_of(asset, pipeline)
         if source is not None:
-            level = loads.hint(asset=asset, pipeline=pipeline, source=source, now=self._world.clock.now())
+            now, asked = self._world.clock.now(), due.trigger != asset.status.last_handled_trigger
+            level = loads.hint(asset=asset, pipeline=pipeline, source=source, now=now, asked=asked)
             return loads.load_job(
                 pipeline=pipeline, source=source, asset=asset, image=image, name=name, annotations=notes, level=level
             )

@@ -165,7 +165,8 @@ def _failure(run: Ended, job: Job, pod: Pod | None, exit: Terminated | None, res
         message = _exit_words(job, exit)
     else:
         message = f"{failed.reason}: {failed.message}" if failed else "the Job failed"
-    return _with(run, outcome=outcome, message=message)
+    refused = result.refused if result and outcome == "Failed" else None
+    return _with(run, outcome=outcome, message=message, refused=refused)
 
 
 def _disruption(pod: Pod | None) -> str | None:

@@ -59,6 +59,8 @@ class Ended:
     rejected: Rejected | None = None
     """Bad rows of the input; None: the run has not read any."""
     level: dict[str, Any] | None = None
+    refused: dict[str, Any] | None = None
+    """Of a load whose input was refused: what the next pods are told, so that they refuse it, too."""
     trigger: str | None = None
     tick: datetime | None = None
     definition: str | None = None
@@ -178,6 +180,7 @@ def _common(status: AssetStatus, run: Ended) -> dict[str, Any]:
         "last_tick": _unless_skipped(run, run.tick, status.last_tick),
         "checks": merged(status.checks, run),
         "rejected": _bad_rows(status, run),
+        "refused": status.refused if run.outcome in NOT_LOOKED else run.refused,
     }
 
 

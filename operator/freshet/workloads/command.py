@@ -78,6 +78,7 @@ def failure(error: WorkloadError) -> dict[str, Any]:
         "rowsIn": error.rows_in,
         "rowsRejected": error.rows_rejected,
         "samples": samples or None,
+        "refused": error.refused,
     }
 
 

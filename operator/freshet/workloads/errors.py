@@ -11,7 +11,7 @@ TableMoved and AnswerLost never reach people: a load answers them by looking aga
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any
 
 __all__ = [
     "AnswerLost",
@@ -54,13 +54,16 @@ class WorkloadError(Exception):
         self.samples = tuple(samples)
         self.rows_in = rows_in
         self.rows_rejected = rows_rejected
+        self.of_table = False
+        """The table had a say in it, though its reason does not tell: it gave a column its type."""
+        self.refused: Mapping[str, Any] | None = None
+        """What the next pod need know to refuse the same again (``refusal``)."""
 
-    def renamed(self, names: Mapping[str, str]) -> Self:
-        """The same, with files called as people know them."""
+    def renamed(self, names: Mapping[str, str]) -> None:
+        """From now on files are called as people know them."""
         for path, name in names.items():
             self.message = self.message.replace(path, name.partition("?")[0])
         self.args = (self.message,)
-        return self
 
 
 class ConfigError(WorkloadError):

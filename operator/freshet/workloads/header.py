@@ -3,6 +3,7 @@
 import codecs
 import csv as csvlib
 import io
+import zlib
 from typing import Any, Literal
 
 from freshet.workloads.errors import InputError
@@ -79,7 +80,7 @@ def read_header(path: str, csv: Csv) -> tuple[str, ...]:
     try:
         with open_text(path, csv) as stream:
             head = stream.read(_LONGEST)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise InputError(
             "FileUnreadable",
             f"The file {path} cannot be read or unpacked: see csv.compression, its permissions and whether it "

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from freshet.workloads import checks
+from freshet.workloads import checks, refusal
 from freshet.workloads.errors import AnswerLost, ConfigError, InputError, TableMoved, WorkloadError
 from freshet.workloads.growth import Part, part_of, wanted, with_content
 from freshet.workloads.inputs import InputFile, Stamp, find_files, fingerprint, hash_files, stamps
@@ -75,7 +75,12 @@ def _once(spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dict[
     found = _look(spec)
     if _same_as_last(last, found.fingerprint):
         return _repeated(spec, last, started, found)
-    warehouse = open_warehouse(spec)
+    refusal.expect_none(last, spec=spec, fingerprint=found.fingerprint, now=started)
+    with refusal.remembered(last, spec=spec, fingerprint=found.fingerprint, now=started):
+        return _into(open_warehouse(spec), spec, started, found)
+
+
+def _into(warehouse: Warehouse, spec: IngestSpec, started: datetime, found: _Input) -> dict[str, Any]:
     state = warehouse.inspect()
     if _holds(state, found.fingerprint):
         warehouse.tidy()
@@ -186,7 +191,8 @@ def _write(
                 files = [with_content(part, csv=spec.csv, is_open=part.path in left_open) for part in parts]
         except WorkloadError as error:
             _expect_still(found)
-            raise error.renamed({part.path: part.file.path for part in parts}) from error
+            error.renamed({part.path: part.file.path for part in parts})
+            raise
     _expect_still(found)
     parsed = ready.parsed
     names = {part.path: part.file.path for part in parts}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from freshet.workloads.columns import Column, column_types, declared_types, merge_types, resolve_key, table_names
+from freshet.workloads.columns import Column, column_types, declared_types, merge_types, resolve_key, snake, table_names
 from freshet.workloads.csvsql import TYPES
 from freshet.workloads.errors import ConfigError, DataRefused, InputError
 from freshet.workloads.growth import Part
@@ -48,6 +48,7 @@ def prepare(
     ``stored``: as what the warehouse holds a declared type.
     """
     con = engine(folder)
+    names: tuple[str, ...] = ()
     try:
         files = {part.path: _names(spec, part.header) for part in parts}
         names = tuple(dict.fromkeys(name for own in files.values() for name in own))
@@ -56,8 +57,17 @@ def prepare(
         parsed = _parse(con, spec, state, files, names, folder, stored, ahead)
         _judge(spec, parsed, grown=any(part.grown for part in parts))
         return _keyed(con, spec, parsed, key, folder)
+    except DataRefused as error:
+        error.of_table = _typed_by_table(spec, state, names)
+        raise
     finally:
         con.close()
+
+
+def _typed_by_table(spec: IngestSpec, state: TableState, names: Sequence[str]) -> bool:
+    """Whether rows are bad that another table, or none, might take."""
+    declared = {snake(name) for name in spec.csv.schema or {}}
+    return (state.columns is not None or spec.write.adopt) and not declared.issuperset(names)
 
 
 def _names(spec: IngestSpec, path: str) -> tuple[str, ...]:

@@ -120,6 +120,15 @@ def test_bad_rows_are_those_of_an_input_that_was_read(more: dict[str, Any], reje
     assert not (run.level or {}).get("samples")
 
 
+@pytest.mark.parametrize(("code", "refused"), [(3, {"input": "i", "since": STAMP}), (4, None)])
+def test_what_a_refusing_load_leaves_for_the_next_pod_is_taken_as_it_is(code: int, refused: Any) -> None:
+    """An outage leaves nothing."""
+    left = {**json.loads(ERROR), "refused": {"input": "i", "since": STAMP}}
+    run = ended(job=job(FAILED), pods=[pod("Failed", code=code, message=json.dumps(left))], kind="Source")
+    assert run is not None
+    assert run.refused == refused
+
+
 def test_the_newest_pod_and_the_container_that_is_read_count() -> None:
     old = pod("Failed", code=1, name="p0")
     new = pod("Succeeded", message=json.dumps(RESULT), name="p1")

@@ -137,6 +137,14 @@ def test_a_hint_is_true_only_until_another_load_may_have_run(outcome: Any, now: 
     assert found == (until and {"version": "L1", "trustedUntil": until})
 
 
+@pytest.mark.parametrize("outcome", ["Failed", "Interrupted"])
+def test_a_refusal_is_handed_on_until_a_person_asks(outcome: Any) -> None:
+    it, last, why = pipe(), LastRun(id="l", outcome=outcome, finished_at=NOW), {"input": "sha256:1"}
+    known = source("src", status=AssetStatus(level={"version": "L1"}, last_run=last, refused=why))
+    assert loads.hint(asset=known, pipeline=it, source=it.spec.sources[0]) == {"refused": why}
+    assert loads.hint(asset=known, pipeline=it, source=it.spec.sources[0], now=NOW, asked=True) is None
+
+
 def test_a_counts_spec_is_the_contract() -> None:
     env = variables(count(pipe(), checks={"rows": {"minimum": 1}})["spec"]["template"])
     spec = json.loads(env["FRESHET_SPEC"])

@@ -44,6 +44,17 @@ def test_what_each_outcome_uses_up(
     assert (it.last_run.outcome, it.run) == (outcome, None)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "kept"),
+    [("Succeeded", False), ("Unchanged", False), ("Failed", False), ("Cancelled", False), ("Interrupted", True)],
+)
+def test_a_refusal_stands_until_a_load_comes_to_look(outcome: str, kept: bool) -> None:
+    known, load = {"input": "i"}, source()
+    refused = after(ran("Failed", refused=known), it=load)
+    assert refused.refused == known
+    assert after(ran(outcome, id="r2"), status=refused, it=load).refused == (known if kept else None)
+
+
 def test_considered_is_not_consumed() -> None:
     it = after(ran("Unchanged", version="v9", looked_at={"a": "new"}))
     assert (it.consumed, it.last_updated_at, it.last_checked_at) == ({}, NOW - HOUR, NOW)

@@ -42,12 +42,17 @@ def load_spec(*, pipeline: Pipeline, source: SourceSpec) -> dict[str, Any]:
     }
 
 
-def hint(*, asset: Asset, pipeline: Pipeline, source: SourceSpec, now: datetime | None = None) -> dict[str, Any] | None:
+def hint(
+    *, asset: Asset, pipeline: Pipeline, source: SourceSpec, now: datetime | None = None, asked: bool = False
+) -> dict[str, Any] | None:
     """The newest result, for pods that are to leave the warehouse asleep where their input is still the same.
 
     It is true as long as no other load has run: for a Job that is started now until the schedule's next time, for the
-    CronJob's pods until the one after. A run that failed may have left the table changed: then nothing is handed on.
+    CronJob's pods until the one after. A run that failed may have left the table changed: then nothing is handed on,
+    but that its input was refused; a person who asks (``asked``) wants that to be tried again.
     """
+    if asset.status.refused is not None:
+        return None if asked else {"refused": asset.status.refused}
     last = asset.status.last_run
     if asset.status.level is None or last is None or last.outcome not in ("Succeeded", "Unchanged"):
         return None
