@@ -1,6 +1,5 @@
 """What a run says of each of its models: a time and rows of their own, whoever started it."""
 
-import pytest
 from tests.support.dbt_place import built, chain, discover
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place

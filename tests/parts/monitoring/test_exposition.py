@@ -121,7 +121,9 @@ async def test_durations_name_their_runs_in_openmetrics(url: str) -> None:
 async def test_a_model_of_a_longer_run_is_observed_with_its_own_time() -> None:
     def total() -> float:
         samples = next(iter(telemetry.run_duration.collect())).samples
-        return sum(each.value for each in samples if each.name.endswith("_sum") and each.labels["executor"] == "DbtCloud")
+        return sum(
+            each.value for each in samples if each.name.endswith("_sum") and each.labels["executor"] == "DbtCloud"
+        )
 
     before = total()
     observe_duration(asset("a"), ended(started_at=AT - timedelta(hours=1), seconds=0.5, executor="DbtCloud"))
