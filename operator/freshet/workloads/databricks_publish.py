@@ -43,13 +43,25 @@ def create(sql: Sql, incoming: Sequence[str], target: Sequence[str], *, names: S
 
 
 def overwrite(
-    sql: Sql, incoming: Sequence[str], target: Sequence[str], *, names: Sequence[str], load_id: str, same: bool
+    sql: Sql,
+    incoming: Sequence[str],
+    target: Sequence[str],
+    *,
+    names: Sequence[str],
+    load_id: str,
+    empty: Sequence[tuple[str, str]],
+    same: bool,
 ) -> None:
-    """All rows at once. ``same``: the columns stay as they are, and so do the table's comments and properties."""
+    """All rows at once. ``empty``: further columns of the table (name and Databricks type), which nothing fills.
+
+    ``same``: the columns stay as they are, and so do the table's comments and properties.
+    """
+    rows = _rows(incoming, names, load_id, empty=empty)
     if same:
-        sql.ask(f"INSERT OVERWRITE {_table(target)} ({_list([*names, LOAD_ID])}) {_rows(incoming, names, load_id)}")
+        all_names = [*names, *(name for name, _ in empty), LOAD_ID]
+        sql.ask(f"INSERT OVERWRITE {_table(target)} ({_list(all_names)}) {rows}")
     else:
-        sql.ask(f"CREATE OR REPLACE TABLE {_table(target)} AS {_rows(incoming, names, load_id)}")
+        sql.ask(f"CREATE OR REPLACE TABLE {_table(target)} AS {rows}")
 
 
 def append(
@@ -118,5 +130,6 @@ def _same(key: Sequence[str]) -> str:
     return " AND ".join(f"t.{_name(name)} = s.{_name(name)}" for name in key)
 
 
-def _rows(incoming: Sequence[str], names: Sequence[str], load_id: str) -> str:
-    return f"SELECT {_list(names)}, {literal(load_id)} AS {LOAD_ID} FROM {_table(incoming)}"
+def _rows(incoming: Sequence[str], names: Sequence[str], load_id: str, *, empty: Sequence[tuple[str, str]] = ()) -> str:
+    nulls = "".join(f", CAST(NULL AS {kind}) AS {_name(name)}" for name, kind in empty)
+    return f"SELECT {_list(names)}{nulls}, {literal(load_id)} AS {LOAD_ID} FROM {_table(incoming)}"

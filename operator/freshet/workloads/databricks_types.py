@@ -31,8 +31,8 @@ _BACK = {name: kind for kind, name in _NAMES.items() if kind not in ("UUID", "TI
 
 
 def to_databricks(kind: str) -> str:
-    """``kind`` in DuckDB's spelling → Databricks'. Raises KeyError for one that it lacks."""
-    return kind if kind.startswith("DECIMAL(") else _NAMES[kind]
+    """``kind`` in DuckDB's spelling → Databricks'; what no CSV can fill comes from a table, and is its word already."""
+    return _NAMES.get(kind, kind)
 
 
 def from_databricks(kind: str) -> str:

@@ -27,7 +27,7 @@ from freshet.workloads.log import LOG
 from freshet.workloads.moments import as_time
 from freshet.workloads.spec import Databricks, IngestSpec
 from freshet.workloads.sql import identifier, qualified
-from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, next_load_id
+from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, gone, next_load_id
 
 __all__ = ["DatabricksWarehouse"]
 
@@ -215,8 +215,9 @@ class DatabricksWarehouse:
         if before.columns is None:
             publish.create(sql, incoming.table, target, names=names, load_id=load_id)
         elif disposition == "replace":
+            empty = [(column.name, to_databricks(column.type)) for column in gone(before, batch)]
             same = _same_columns(before, batch.columns)
-            publish.overwrite(sql, incoming.table, target, names=names, load_id=load_id, same=same)
+            publish.overwrite(sql, incoming.table, target, names=names, load_id=load_id, empty=empty, same=same)
         else:
             publish.add_columns(sql, target, _new(before, batch.columns))
             if disposition == "append":
@@ -342,7 +343,7 @@ def _new(before: TableState, columns: tuple[Column, ...]) -> list[tuple[str, str
 
 def _same_columns(before: TableState, columns: tuple[Column, ...]) -> bool:
     held = {column.name: column.type for column in before.columns or ()}
-    return before.marked and held == {column.name: stored(column.type) for column in columns}
+    return before.marked and all(held.get(column.name) == stored(column.type) for column in columns)
 
 
 def _previous(level: Level | None) -> int | None:

@@ -19,7 +19,7 @@ from freshet.workloads.errors import ConfigError, InputError, TableMoved, Unavai
 from freshet.workloads.parse import Refused
 from freshet.workloads.spec import DuckDb, IngestSpec
 from freshet.workloads.sql import identifier, qualified
-from freshet.workloads.warehouse import Batch, Level, Outcome, TableState
+from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, gone
 
 __all__ = ["DuckDbWarehouse"]
 
@@ -145,7 +145,9 @@ class DuckDbWarehouse:
         disposition = self._spec.write.disposition
         if before.columns is None or disposition == "replace":
             ledger.forget(con, self._schema, self._spec.table)
-            return publish.rename_into(con, self._incoming, self._target)
+            written = publish.rename_into(con, self._incoming, self._target)
+            publish.add_columns(con, self._target, gone(before, batch))
+            return written
         held = {column.name for column in before.columns}
         publish.add_columns(con, self._target, [column for column in batch.columns if column.name not in held])
         if disposition == "append":
@@ -164,7 +166,7 @@ class DuckDbWarehouse:
             "version": kept.version if kept else load_id,
             "changed": kept is None,
             "updated_at": kept.updated_at if kept else now,
-            "data_time": self._data_time(con),
+            "data_time": self._data_time(con, gone(before, batch) if self._spec.write.disposition == "replace" else ()),
             "rows": publish.count_rows(con, self._target),
             "previous_rows": kept.previous_rows if kept else old and before.rows,
             "rows_in": batch.rows_in,
@@ -180,11 +182,12 @@ class DuckDbWarehouse:
         assert level is not None
         return level
 
-    def _data_time(self, con: Any) -> datetime | None:
+    def _data_time(self, con: Any, gone: Sequence[Column]) -> datetime | None:
+        """``gone``: columns that hold nothing any more."""
         column = self._spec.data_time_column
         if column is None:
             return None
-        names = [found.name for found in self._columns(con) or ()]
+        names = [found.name for found in self._columns(con) or () if found not in gone]
         if snake(column) not in names:
             raise ConfigError(
                 "DataTimeColumnMissing",

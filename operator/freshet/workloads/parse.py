@@ -74,6 +74,8 @@ class Parsed:
     skipped: dict[str, set[int]] = field(default_factory=dict)
     doubled: list[Refused] = field(default_factory=list)
     """Good rows that were set aside for a key that comes more than once."""
+    blamed: set[str] = field(default_factory=set)
+    """All columns for which a row was refused."""
     left_open: set[str] = field(default_factory=set)
     """Files whose last row ends within quotes."""
 
@@ -169,6 +171,7 @@ def _parse_file(
     if _left_open(con, path, csv):
         parsed.left_open.add(path)
     structural = _structural(con, path, csv, details)
+    parsed.blamed |= {one.column for one in structural[1] if one.column}
     lines = {one.line for one in structural[1]}
     parsed.skipped[path] = lines
     parsed.rejected += bad + structural[0]
@@ -198,7 +201,7 @@ def _stream(
         marks = batch.column(batch.num_columns - 1)
         rows = batch.select(range(batch.num_columns - 1))
         if marks.null_count != batch.num_rows:
-            _note(marks, good + bad, marked, parsed.columns, details)
+            _note(marks, good + bad, marked, parsed, details)
             bad += batch.num_rows - marks.null_count
             rows = rows.filter(marks.is_null())
         good += rows.num_rows
@@ -207,13 +210,14 @@ def _stream(
     return good, bad
 
 
-def _note(marks: Any, offset: int, marked: list[tuple[int, str]], columns: Sequence[Column], details: int) -> None:
-    inferred = {column.name for column in columns if column.inferred}
+def _note(marks: Any, offset: int, marked: list[tuple[int, str]], parsed: Parsed, details: int) -> None:
+    inferred = {column.name for column in parsed.columns if column.inferred}
     for index, name in enumerate(marks.to_pylist()):
         if name is None:
             continue
         if name in inferred:
             raise NotAsInferred(name)
+        parsed.blamed.add(name)
         if len(marked) < details:
             marked.append((offset + index, name))
 

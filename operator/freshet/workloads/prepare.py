@@ -55,6 +55,7 @@ def prepare(
         key = resolve_key(spec.write.primary_key, names=names, where=spec.csv.path)
         ahead = {part.path: part.ahead for part in parts}
         parsed = _parse(con, spec, state, files, names, folder, stored, ahead)
+        _expect_same_types(con, spec, state, files, parsed)
         _judge(spec, parsed, grown=any(part.grown for part in parts))
         return _keyed(con, spec, parsed, key, folder)
     except DataRefused as error:
@@ -106,6 +107,26 @@ def _parse(
         except NotAsInferred as error:
             LOG.info("Column %s is not what its first rows suggest: looking at all rows.", error)
             inferred = _corrected(con, spec, files, inferred, str(error))
+
+
+def _expect_same_types(con: Any, spec: IngestSpec, state: TableState, files: Files, parsed: Parsed) -> None:
+    """Raises InputError where a column, as the table has it, has become one of another type: all its values are of
+    that, so that what does not fit are no bad rows that might be left out, but a change that loses something.
+    """
+    held = {column.name: column.type for column in state.columns or ()}
+    declared = {snake(name) for name in spec.csv.schema or {}}
+    blamed = sorted(parsed.blamed.intersection(held) - declared)
+    if not blamed or spec.on_bad_rows == "fail":
+        return
+    kinds = _inferred(con, spec, files, blamed, whole=True)
+    name = next((name for name in blamed if kinds[name] != "VARCHAR"), None)
+    if name is not None:
+        raise InputError(
+            "SchemaConflict",
+            f"Column {name} is {held[name]} in the table, but {kinds[name]} in {spec.csv.path}: rows would be lost;"
+            f" mend the export, drop the table to load it anew, or let csv.schema say {held[name]}, so that rows"
+            " which do not fit count as bad ones.",
+        )
 
 
 def _expect_fillable(columns: Sequence[Column]) -> None:

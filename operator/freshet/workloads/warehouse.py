@@ -22,6 +22,7 @@ __all__ = [
     "Outcome",
     "TableState",
     "Warehouse",
+    "gone",
     "next_load_id",
 ]
 
@@ -100,6 +101,12 @@ class Warehouse(Protocol):
 
     @property
     def relation(self) -> str: ...
+
+
+def gone(before: TableState, batch: Batch) -> list[Column]:
+    """Columns of the table that the files lack: they stay, empty, since the table is the schema."""
+    names = {column.name for column in batch.columns}
+    return [column for column in before.columns or () if column.name.lower() not in names]
 
 
 def next_load_id(batch: Batch, before: TableState) -> str:

@@ -212,7 +212,7 @@ def test_a_changed_spec_loads_again(world: World) -> None:
     world.load()
     result = world.load(csv={"delimiter": ";"})
     assert result["changed"]
-    assert world.rows() == [(1, "a")]
+    assert world.rows("SELECT id, name FROM kw.raw") == [(1, "a")]
 
 
 def test_a_file_named_like_its_schema_is_loaded_and_counted(world: World) -> None:
@@ -245,14 +245,15 @@ def test_a_type_never_changes_by_itself(world: World) -> None:
     """Not even where the table is replaced; what does not fit it is a bad row."""
     world.write("id,v\n1,2\n")
     world.load()
-    world.write("id,v\n1,2.5\n2,3\n")
+    world.write("id,v\n1,x\n2,3\n")
     told = world.load(onBadRows="drop")
     assert (world.rows(), told["rowsRejected"]) == ([(2, 3)], 1)
+    world.write("id,v\n1,2.5\n2,3\n")
     world.load(csv={"schema": {"v": "DOUBLE"}})
     assert world.rows() == [(1, 2.5), (2, 3.0)]
 
 
-def test_replacing_leaves_no_column_that_the_file_lacks(world: World) -> None:
+def test_replacing_keeps_a_column_that_the_file_lacks_and_empties_it(world: World) -> None:
     world.write("id,v\n1,2\n")
     world.load()
     world.write("id,w\n1,x\n")
@@ -263,4 +264,8 @@ def test_replacing_leaves_no_column_that_the_file_lacks(world: World) -> None:
     assert world.rows("SELECT column_name FROM information_schema.columns WHERE table_name = 'raw'") == [
         ("id",),
         ("w",),
+        ("v",),
     ]
+    assert world.rows("SELECT id, v, w FROM kw.raw") == [(1, None, "x")]
+    with pytest.raises(ConfigError, match="dataTimeColumn v is not in"):
+        world.load(dataTimeColumn="v")

@@ -1,0 +1,118 @@
+"""The table is the schema, whatever the disposition and the warehouse: columns stay, types stay, nothing is lost."""
+
+from typing import Any
+
+import pytest
+from tests.parts.workloads.conftest import World
+from tests.parts.workloads.lake import Lake
+
+from freshet.workloads.errors import DataRefused, InputError
+
+WRITES = {
+    "append": {"disposition": "append", "onFileChange": "append"},
+    "merge": {"disposition": "merge", "primaryKey": ["id"]},
+    "replace": {"disposition": "replace"},
+}
+Place = World | Lake
+
+
+@pytest.fixture(params=["world", "lake"])
+def place(request: pytest.FixtureRequest) -> Any:
+    return request.getfixturevalue(request.param)
+
+
+def held(place: Place, columns: str) -> list[tuple[Any, ...]]:
+    table = "{raw}" if isinstance(place, Lake) else "kw.raw"
+    text = f"SELECT {columns} FROM {table} ORDER BY ALL"
+    return place.query(text) if isinstance(place, Lake) else place.rows(text)
+
+
+def types(place: Place) -> dict[str, str]:
+    return {name: kind for name, kind in _described(place) if not name.startswith("_freshet")}
+
+
+def _described(place: Place) -> list[tuple[Any, ...]]:
+    schema = place.schema if isinstance(place, Lake) else "kw"
+    text = f"SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = '{schema}' AND table_name = 'raw'"
+    return place.query(text) if isinstance(place, Lake) else place.rows(text)
+
+
+def follow(place: Place, write: dict[str, Any], rows: str) -> None:
+    """The export after the first; one that grows has the new rows behind the old ones."""
+    head = place.csv.read_text() if write["disposition"] == "append" else "id,v\n"
+    place.write(head + rows)
+
+
+WIDER = {"DOUBLE": ("1.5", "2"), "VARCHAR": ("a", "2"), "TIMESTAMP": ("2026-01-01 10:00:00", "2026-01-02")}
+
+
+@pytest.mark.parametrize("kind", WIDER)
+@pytest.mark.parametrize("name", WRITES)
+def test_values_that_would_fit_a_narrower_type_leave_the_table_s(place: Place, name: str, kind: str) -> None:
+    first, then = WIDER[kind]
+    place.write(f"id,v\n1,{first}\n")
+    place.load(write=WRITES[name])
+    before = types(place)
+    assert before["v"] == kind
+    follow(place, WRITES[name], f"2,{then}\n")
+    place.load(write=WRITES[name])
+    assert types(place) == before
+
+
+@pytest.mark.parametrize("bad", ["drop", "quarantine"])
+@pytest.mark.parametrize("name", WRITES)
+def test_a_column_that_has_become_another_type_is_no_bad_row_that_may_be_left_out(
+    place: Place, name: str, bad: str
+) -> None:
+    place.write("id,v\n1,1\n")
+    place.load(write=WRITES[name])
+    follow(place, WRITES[name], "2,2\n3,2.5\nx,4,5\n")
+    with pytest.raises(InputError, match="Column v is BIGINT in the table, but DOUBLE in") as caught:
+        place.load(write=WRITES[name], onBadRows=bad)
+    assert caught.value.reason == "SchemaConflict"
+    assert held(place, "id, v") == [(1, 1)]
+    told = place.load(write=WRITES[name], onBadRows=bad, csv={"schema": {"v": "BIGINT"}})
+    assert told["rowsRejected"] == 2, "the contract says what a bad row is"
+
+
+def test_a_time_of_day_in_a_column_of_dates_is_a_change_and_a_word_in_it_is_a_bad_row(place: Place) -> None:
+    place.write("id,v\n1,2026-01-01\n")
+    place.load()
+    place.write("id,v\n1,2026-01-01 10:00:00\n2,2026-01-02\n")
+    with pytest.raises(InputError, match="is DATE in the table, but TIMESTAMP in"):
+        place.load(onBadRows="drop")
+    place.write("id,v\n1,soon\n2,2026-01-02\n")
+    assert place.load(onBadRows="drop")["rowsRejected"] == 1
+    with pytest.raises(DataRefused, match="1 of 2 rows"):
+        place.load()
+
+
+def test_the_change_is_seen_behind_any_number_of_bad_rows(place: Place) -> None:
+    place.write("id,v\n1,1\n")
+    place.load()
+    place.write("id,v\n" + "x,1\n" * 500 + "7,2.5\n8,3\n")
+    with pytest.raises(InputError, match="Column v is BIGINT"):
+        place.load(onBadRows="drop")
+
+
+@pytest.mark.parametrize("more", ["", ",w"])
+def test_replacing_keeps_a_column_that_the_file_lacks_and_empties_it(place: Place, more: str) -> None:
+    place.write("id,v\n1,2.5\n")
+    place.load()
+    place.write(f"id{more}\n7{',new' if more else ''}\n")
+    place.load()
+    assert held(place, "id, v") == [(7, None)]
+    assert types(place) == {"id": "BIGINT", "v": "DOUBLE"} | ({"w": "VARCHAR"} if more else {})
+    place.write("id,v\n8,3\n")
+    place.load()
+    assert held(place, "id, v") == [(8, 3.0)]
+    assert types(place)["v"] == "DOUBLE"
+
+
+def test_replacing_with_a_declared_type_makes_the_column_anew_and_keeps_the_others(place: Place) -> None:
+    place.write("id,v,w\n1,2,3\n")
+    place.load()
+    place.write("id,v\n1,2.5\n")
+    place.load(csv={"schema": {"v": "DOUBLE"}})
+    assert held(place, "id, v, w") == [(1, 2.5, None)]
+    assert types(place) == {"id": "BIGINT", "v": "DOUBLE", "w": "BIGINT"}
