@@ -1,6 +1,9 @@
 """Days on which something is down: the operator, dbt Cloud, a token, a run that hangs. Afterwards one run, not many."""
 
 import re
+import signal
+import sys
+from pathlib import Path
 
 import pytest
 from tests.cluster.conftest import OperatorFactory
@@ -69,6 +72,43 @@ def test_an_outage_is_followed_by_one_run(place: Place, stand_in: DbtCloudStandI
     place.quiet(quick)
     assert len(runs_of(stand_in)) == 2, "one for all that moved meanwhile"
     wait_for(lambda: place.condition("shop", "DbtCloudReady", plural="pipelines")["status"] == "True")
+
+
+def test_three_hours_of_an_outage_by_the_clock(
+    place: Place, stand_in: DbtCloudStandIn, operator_factory: OperatorFactory, tmp_path: Path
+) -> None:
+    """The operator's clock goes five minutes ahead with each load; parts/dbtcloud/test_hours.py has each second."""
+    operator = operator_factory(env={**OFTEN, "AHEAD_FILE": str(tmp_path / "ahead")})
+    operator.program = [sys.executable, "-m", "tests.support.ahead"]
+    operator.start()
+    chain(place, stand_in, own={"retries": {"limit": 0}, "freshness": {"maximumLag": "15m"}})
+    stand_in.forget_requests()
+    stand_in.faults([{"action": "status", "status": 503, "path": "^/api/"}])
+    for number in range(1, 1 + LOADS):
+        _go_ahead(tmp_path / "ahead", stand_in, 300 * number)
+        move(place, f"v{number + 1}")
+    status = place.wait_status("stg", lambda it: "DbtCloudUnreachable" in it["reason"], timeout=90)
+    assert (place.condition("stg", "Fresh")["status"], status.get("failures")) == ("False", None)
+    assert place.condition("stg", "Fresh")["reason"] == "LagExceeded"
+    assert _ready(place) == ("False", "Unreachable")
+    assert len(stand_in.requests()) <= 4 * (LOADS + 10), "four attempts each time that the breaker tries"
+    assert not stand_in.requests(method="POST")
+    operator.signal(signal.SIGSTOP)  # it must not see dbt Cloud by another clock
+    stand_in.clear_faults()
+    _go_ahead(tmp_path / "ahead", stand_in, 300 * (LOADS + 1))
+    operator.signal(signal.SIGCONT)
+    chain_is_built_from(place, f"v{LOADS + 1}", timeout=90)
+    place.quiet(operator)
+    assert len(runs_of(stand_in)) == 2, "one, not thirty-six"
+    assert _ready(place)[0] == "True"
+
+
+def _go_ahead(file: Path, stand_in: DbtCloudStandIn, seconds: float) -> None:
+    """The clocks of the operator and of dbt Cloud are so far ahead of this machine's."""
+    stand_in.faults([{"action": "clock_skew", "seconds": seconds}])
+    written = file.with_suffix(".new")
+    written.write_text(str(seconds))
+    written.replace(file)
 
 
 def test_late_and_missing_results(place: Place, stand_in: DbtCloudStandIn, quick: OperatorProcess) -> None:

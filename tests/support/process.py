@@ -30,6 +30,7 @@ class FreshetProcess:
         self.arguments = list(arguments)
         self.log_file = log_file
         self.env = dict(env or {})
+        self.program: list[str | Path] = [FRESHET]
         self._process: subprocess.Popen[bytes] | None = None
 
     def launch(self, *extra: str) -> None:
@@ -37,7 +38,7 @@ class FreshetProcess:
         assert not self.running, f"{self.arguments} runs already"
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [FRESHET, *self.arguments, *extra],
+                [*self.program, *self.arguments, *extra],
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **self.env},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -110,13 +110,14 @@ class Clients:
             await self.drop(key)
 
     def _made(self, spec: DbtCloudSpec, token: str, now: datetime) -> Entry:
-        budget = self._budgets.setdefault((spec.host, spec.account_id), Budget())
+        budget = self._budgets.setdefault((spec.host, spec.account_id), Budget(clock=self._world.clock.monotonic))
         client = DbtCloud(
             host=spec.host,
             account_id=spec.account_id,
             token=token,
             budget=budget,
             on_request=lambda code: telemetry.dbt_cloud_requests_total.labels(code=str(code)).inc(),
+            now=self._world.clock.now,
         )
         return Entry(client=client, of=_identity(spec), token=token, read_at=now)
 

@@ -1,0 +1,95 @@
+"""A dbt Cloud of one job in memory, for :mod:`tests.support.virtual`: runs take a minute, build what they were told to
+build and always succeed. It says when it was asked, and can be away in every way that an outage has.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from tests.support.virtual import Clock
+
+__all__ = ["Cloud"]
+
+TAKES = timedelta(minutes=1)
+SELECTED = re.compile(r"file:(\w+)")
+
+
+class Cloud(httpx.AsyncBaseTransport):
+    """``away``: how it does not answer; None while it does. ``asked``: every request that came, and when."""
+
+    def __init__(self) -> None:
+        self.away: str | None = None
+        self.asked: list[tuple[datetime, str]] = []
+        self.runs: list[dict[str, Any]] = []
+        self._clock = Clock()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer, or not."""
+        self.asked.append((self._clock.now(), request.method))
+        if self.away == "no connection":
+            raise httpx.ConnectError("Connection refused")
+        if self.away == "no answer":
+            await asyncio.sleep(30)
+            raise httpx.ReadTimeout("")
+        if self.away == "503":
+            return httpx.Response(503, text="<html>down for maintenance</html>")
+        if self.away == "429":
+            return httpx.Response(429, headers={"Retry-After": "60"}, json={})
+        if self.away == "requests are lost" and request.method == "POST":
+            raise httpx.ReadError("connection reset")
+        answer = self._answer(request)
+        if self.away == "answers are lost" and request.method == "POST":
+            raise httpx.ReadError("connection reset")
+        return answer
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path.removeprefix("/api/v2/accounts/1")
+        routes: dict[str, Callable[..., Any]] = {
+            r"POST /jobs/1/run/": self._trigger,
+            r"GET /jobs/1/": lambda _: {"id": 1, "environment_id": 1, "execute_steps": ["dbt build"]},
+            r"GET /runs/": lambda request: [self._shown(run) for run in self.runs if self._listed(run, request)],
+            r"GET /runs/(\d+)/": lambda _, number: self._shown(self.runs[int(number) - 1]),
+        }
+        for route, answer in routes.items():
+            if found := re.fullmatch(route, f"{request.method} {path}"):
+                return httpx.Response(200, json={"status": {"code": 200}, "data": answer(request, *found.groups())})
+        if found := re.fullmatch(r"/runs/(\d+)/artifacts/run_results.json", path):
+            return httpx.Response(200, json=self._results(self.runs[int(found[1]) - 1]))
+        raise AssertionError(f"{request.method} {path} is not known here")
+
+    def _trigger(self, request: httpx.Request) -> dict[str, Any]:
+        body, now = json.loads(request.content), self._clock.now()
+        number = len(self.runs) + 1
+        self.runs.append({"id": number, "trigger": body, "at": now, "ends": now + TAKES})
+        return self._shown(self.runs[-1])
+
+    def _shown(self, run: dict[str, Any]) -> dict[str, Any]:
+        done = self._clock.now() >= run["ends"]
+        step = {"index": 4, "name": f"Invoke dbt with `{run['trigger']['steps_override'][0]}`", "status": 10}
+        return {
+            "id": run["id"],
+            "job_definition_id": 1,
+            "environment_id": 1,
+            "status": 10 if done else 3,
+            "created_at": run["at"].isoformat(),
+            "started_at": run["at"].isoformat(),
+            "finished_at": run["ends"].isoformat() if done else None,
+            "trigger": {**run["trigger"], "cause_category": "api"},
+            "run_steps": [step] if done else [],
+        }
+
+    def _listed(self, run: dict[str, Any], request: httpx.Request) -> bool:
+        since = request.url.params.get("finished_at__range")
+        if since is None:
+            return True
+        return bool(self._clock.now() >= run["ends"] >= datetime.fromisoformat(json.loads(since)[0]))
+
+    def _results(self, run: dict[str, Any]) -> dict[str, Any]:
+        names = SELECTED.findall(run["trigger"]["steps_override"][0])
+        nodes = [{"unique_id": f"model.p.{name}", "status": "success", "execution_time": 1.5} for name in names]
+        at = run["ends"].astimezone(UTC).isoformat()
+        return {"metadata": {"generated_at": at}, "args": {"which": "build"}, "results": nodes}
