@@ -1,7 +1,7 @@
 """Hours in a second: the whole operator's controllers on a loop whose time passes whenever nobody has anything to do.
 
-Everything is as in production but its two ends: the API server keeps objects in memory (:class:`Store`), and dbt Cloud is
-answered by a test's own httpx transport. So every pause, timeout and backoff takes its whole time, by a clock of our own.
+Everything is as in production but its two ends: the API server keeps objects in memory (:class:`Store`), and for dbt
+Cloud a test's own httpx transport answers. So every pause, timeout and backoff takes its whole time, by our own clock.
 """
 
 import asyncio
