@@ -33,13 +33,19 @@ def promtool(*arguments: str | Path, input: str | None = None) -> str:
 
 
 class PrometheusServer:
-    """``prometheus`` with a configuration, its data in ``folder``, until ``stop``."""
+    """``prometheus`` with a configuration, its data in ``folder``, until ``stop``.
 
-    def __init__(self, *, folder: Path, config: dict[str, Any]) -> None:
+    ``history``: samples with their times, in OpenMetrics, that it has as if it had run before.
+    """
+
+    def __init__(self, *, folder: Path, config: dict[str, Any], history: str = "") -> None:
         require_prometheus()
         folder.mkdir(parents=True)
         path, self._log = folder / "prometheus.yaml", folder / "log"
         path.write_text(yaml.safe_dump(config))
+        if history:
+            (folder / "history").write_text(f"{history}# EOF\n")
+            promtool("tsdb", "create-blocks-from", "openmetrics", folder / "history", folder / "data")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -55,9 +61,10 @@ class PrometheusServer:
         self._http = httpx.Client(base_url=f"http://{address}", trust_env=False, timeout=30)
         wait_for(self._ready, timeout=START_SECONDS, what="Prometheus is ready")
 
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        """The samples of an instant query: ``[{metric, value}]``."""
-        found: list[dict[str, Any]] = self.api("query", query=expression)["result"]
+    def query(self, expression: str, *, at: float | None = None) -> list[dict[str, Any]]:
+        """The samples of an instant query: ``[{metric, value}]``; ``at``: what its ``time()`` is, now by default."""
+        given = {"time": at} if at is not None else {}
+        found: list[dict[str, Any]] = self.api("query", query=expression, **given)["result"]
         return found
 
     def api(self, path: str, **query: Any) -> Any:
