@@ -35,7 +35,8 @@ MANAGED: Any = {LABEL_MANAGED_BY: MANAGED_BY}
 
 def metrics(cache: Cache, controllers: Controllers) -> MetricChunks:
     """What is known of assets and pipelines, for /metrics."""
-    assets, pipelines = AssetMetrics(cache=cache, graph=controllers.graph), PipelineMetrics(cache=cache)
+    assets = AssetMetrics(cache=cache, graph=controllers.graph, clock=SystemClock())
+    pipelines = PipelineMetrics(cache=cache)
     return lambda: chain(assets.chunks(), pipelines.chunks())
 
 

@@ -6,7 +6,8 @@ Most assets have a limit that does not come in this run: their deadlines wait in
 CPU is measured while nothing is due. The others are told a data time such that they become stale one after the other,
 ten a second; a watch of our own takes the time at which ``status.state`` says so. Then as many become stale while
 the operator is killed: lateness is counted from when the next one is ready, by when about a hundred have passed. Then
-the lineage page is measured with a thousand assets (tests/bench/page.py). The last line is one JSON object.
+all others become stale at one moment (tests/bench/crowd.py), and at last the lineage page is measured with a thousand
+assets (tests/bench/page.py). The last line is one JSON object.
 Bars (DESIGN §9): stale is noticed within 1 s of the deadline; a scrape of 10,000 assets ≤ 300 ms.
 """
 
@@ -20,16 +21,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.bench import page
+from tests.bench import crowd, page
 from tests.bench.scale import NAMESPACE, REST_SECONDS, cpu_seconds, scrapes, show
 from tests.bench.support import ASSETS, Api, Setup, api, many, percentile, prepared, settled
 from tests.support.operator import OperatorProcess
 
 Page = Callable[[Setup, OperatorProcess], dict[str, float]]
 LIMIT = timedelta(minutes=10)
+DAY = timedelta(hours=24)
 STEP, AHEAD = timedelta(milliseconds=100), timedelta(seconds=10)
 PATIENCE = 60.0
-BARS = {"late_max_ms": 1000, "restart_late_max_ms": 1000, "scrape_ms": 300, "page_update_ms": 200}
+BARS = {
+    "late_max_ms": 1000,
+    "restart_late_max_ms": 1000,
+    "crowd_seen_ms": 1000,
+    "scrape_ms": 300,
+    "page_update_ms": 200,
+}
 
 
 def main() -> None:
@@ -60,15 +68,23 @@ def measure(setup: Setup, *, assets: int, late: int, rest: int, page: Page) -> d
         tell("stale is noticed after its deadline", noticed)
         restarted = after_restart(kubeconfig, operator, names=[f"late-{n}" for n in range(late, 2 * late)])
         tell("the same, after a restart", restarted)
+        busy = scrapes(operator)[1]
+        show("scrape while it still starts, median (ms)", busy)
+        time.sleep(REST_SECONDS)
         size, scrape = scrapes(operator)
         show("scrape, median (ms)", scrape)
         show("scrape (MB)", size)
+        crowded = crowd.measure(kubeconfig, operator, names=[f"calm-{n}" for n in range(assets - 2 * late)], limit=DAY)
+        show("all stale at once, seen in metrics after (ms)", crowded["crowd_seen_ms"])
+        show("  and the last status written after (ms)", crowded["crowd_written_ms"])
         return {
             "late_p50_ms": round(percentile(noticed, 0.5), 1),
             "late_max_ms": round(max(noticed), 1),
             "restart_late_max_ms": round(max(restarted), 1),
             "scrape_assets": assets,
             "scrape_ms": scrape,
+            "scrape_starting_ms": busy,
+            **crowded,
             **page(setup, operator),
         }
     finally:
@@ -164,7 +180,7 @@ async def make_assets(kubeconfig: Path, *, calm: int, late: int) -> None:
 def manifests(*, calm: int, late: int) -> Iterator[dict[str, Any]]:
     for number in range(calm):
         notes = {"freshet.dev/materialized": "v1"}
-        yield _asset({"name": f"calm-{number}", "annotations": notes}, limit="24h")
+        yield _asset({"name": f"calm-{number}", "annotations": notes}, limit=f"{int(DAY.total_seconds())}s")
     for number in range(late):
         yield _asset({"name": f"late-{number}"}, limit=f"{int(LIMIT.total_seconds())}s")
 

@@ -21,6 +21,8 @@ def condition(type: str, status: str, reason: str) -> dict[str, Any]:
 
 ROOT = Path(__file__).parents[2]
 AT = datetime(2026, 11, 23, 23, 55, 0, 123456, tzinfo=UTC)
+CLOCK = ManualClock()
+CLOCK.wall = AT
 LABELS = {"namespace": "demo", "pipeline": "kaizen-wars", "asset": "a", "kind": "External"}
 FULL: dict[str, Any] = {
     "spec": {"pipeline": "kaizen-wars"},
@@ -40,10 +42,10 @@ class Graph:
     """The live data time of every asset."""
 
     def __init__(self, at: datetime | None) -> None:
-        self._at = at
+        self.at = at
 
-    def live(self, key: Key) -> datetime | None:
-        return self._at
+    def data_time(self, key: Key) -> datetime | None:
+        return self.at
 
 
 Samples = dict[tuple[str, str], tuple[float, dict[str, str]]]
@@ -51,7 +53,7 @@ Samples = dict[tuple[str, str], tuple[float, dict[str, str]]]
 
 def scrape(cache: Cache, *, live: datetime | None = AT) -> Samples:
     """(metric, state) → (value, labels) of one asset, as a Prometheus server reads them."""
-    text = "".join(AssetMetrics(cache=cache, graph=Graph(live)).chunks())
+    text = "".join(AssetMetrics(cache=cache, graph=Graph(live), clock=CLOCK).chunks())
     families = text_string_to_metric_families(text)
     samples = [sample for family in families for sample in family.samples]
     return {(s.name, s.labels.get("state", "")): (s.value, s.labels) for s in samples}
@@ -99,7 +101,7 @@ def test_text_that_needs_escaping_survives(cache: Cache) -> None:
 def test_chunks_are_small_and_every_asset_is_in_each_family(cache: Cache) -> None:
     for number in range(1201):
         cache.ingest(raw_asset(f"a{number}", **FULL), kind="Asset")
-    pieces = list(AssetMetrics(cache=cache, graph=Graph(AT)).chunks())
+    pieces = list(AssetMetrics(cache=cache, graph=Graph(AT), clock=CLOCK).chunks())
     assert max(piece.count("\n") for piece in pieces) <= 500 * len(STATES)
     lines = [line for piece in pieces for line in piece.splitlines() if not line.startswith("#")]
     assert (
@@ -115,11 +117,74 @@ def value(name: str, kind: str = "Asset", **raw: Any) -> float | None:
     for pipeline in raw.pop("pipelines", ()):
         cache.ingest(pipeline, kind="Pipeline")
     cache.ingest(raw_asset(**raw), kind="Asset")
-    pieces = [*AssetMetrics(cache=cache, graph=Graph(AT)).chunks(), *PipelineMetrics(cache=cache).chunks()]
+    pieces = [*AssetMetrics(cache=cache, graph=Graph(AT), clock=CLOCK).chunks(), *PipelineMetrics(cache=cache).chunks()]
     samples = [s for family in text_string_to_metric_families("".join(pieces)) for s in family.samples]
     found = [s.value for s in samples if s.name == f"freshet_{name}"]
     assert len(found) <= 1
     return found[0] if found else None
+
+
+LIMITED: dict[str, Any] = {
+    "spec": {},
+    "status": {
+        "state": "Fresh",
+        "version": "v1",
+        "policy": {"maximumLag": "10m", "warnLag": "6m"},
+        "conditions": [condition("Fresh", "True", "WithinLimit")],
+    },
+}
+
+
+def test_freshness_is_judged_by_the_clock_whatever_is_written(cache: Cache) -> None:
+    """Nothing but the clock moves: the API may be busy with other writes."""
+    cache.ingest(raw_asset(**LIMITED), kind="Asset")
+    clock = ManualClock()
+    clock.wall = AT
+    metrics = AssetMetrics(cache=cache, graph=Graph(AT), clock=clock)
+
+    def seen() -> tuple[float, str]:
+        families = text_string_to_metric_families("".join(metrics.chunks()))
+        samples = [sample for family in families for sample in family.samples]
+        (fresh,) = [s.value for s in samples if s.name == "freshet_asset_fresh"]
+        (state,) = [s.labels["state"] for s in samples if s.name == "freshet_asset_state" and s.value]
+        return fresh, state
+
+    assert seen() == (1.0, "Fresh")
+    clock.move(359)
+    assert seen() == (1.0, "Fresh")
+    clock.move(1)
+    assert seen() == (1.0, "Aging")
+    clock.move(240)
+    assert seen() == (0.0, "Stale")
+    clock.move(-300)
+    assert seen() == (1.0, "Fresh"), "the clock was set back"
+
+
+def test_a_scrape_repeats_nothing_that_has_changed(cache: Cache) -> None:
+    """Whatever is kept from the scrape before: an asset, its Pipeline, its data time, or its being there."""
+    graph = Graph(AT)
+    source = {"spec": SOURCE, "status": {**LIMITED["status"], "rows": 1, "lastCheckedAt": "2026-11-23T23:56:00Z"}}
+    made = pipeline(sources=[{"asset": "a", "csv": {"path": "/a.csv"}}], schedule="0 * * * *")
+    cache.ingest(made, kind="Pipeline")
+    cache.ingest(raw_asset(**source), kind="Asset")
+    metrics = AssetMetrics(cache=cache, graph=graph, clock=CLOCK)
+
+    def seen(name: str) -> float | None:
+        families = text_string_to_metric_families("".join(metrics.chunks()))
+        found = [s.value for family in families for s in family.samples if s.name == f"freshet_asset_{name}"]
+        return found[0] if found else None
+
+    due = datetime(2026, 11, 24, 0, 0, tzinfo=UTC).timestamp()
+    before = seen("rows"), seen("next_load_timestamp_seconds"), seen("data_timestamp_seconds")
+    assert before == (1, due, AT.timestamp())
+    cache.ingest(raw_asset(version=2, spec=SOURCE, status={**source["status"], "rows": 2}), kind="Asset")
+    later = {**made, "metadata": {**made["metadata"], "resourceVersion": "2"}}
+    cache.ingest({**later, "spec": {**made["spec"], "schedule": "30 * * * *"}}, kind="Pipeline")
+    graph.at = AT.replace(hour=22)
+    after = seen("rows"), seen("next_load_timestamp_seconds"), seen("data_timestamp_seconds")
+    assert after == (2, due + 1800, AT.timestamp() - 3600)
+    cache.ingest(raw_asset(version=3), kind="Asset", deleted=True)
+    assert seen("rows") is None
 
 
 def pipeline(**spec: Any) -> dict[str, Any]:
@@ -264,6 +329,6 @@ def test_a_pipeline_tells_of_its_job_and_whether_dbt_cloud_answers() -> None:
 
 def test_an_asset_names_what_it_is_built_from(cache: Cache) -> None:
     cache.ingest(raw_asset(spec={"upstreams": ["b", "c"]}), kind="Asset")
-    text = "".join(AssetMetrics(cache=cache, graph=Graph(AT)).chunks())
+    text = "".join(AssetMetrics(cache=cache, graph=Graph(AT), clock=CLOCK).chunks())
     lines = [line for line in text.splitlines() if line.startswith("freshet_asset_upstream_info")]
     assert [line.partition("upstream=")[2] for line in lines] == ['"b"} 1.0', '"c"} 1.0']

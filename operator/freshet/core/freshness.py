@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from freshet.api import conditions
 from freshet.api.asset import AssetStatus
 from freshet.api.conditions import find
 from freshet.api.durations import format_duration
 from freshet.core import cron
-from freshet.core.lineage import NEVER_OLD
-from freshet.core.policy import Deadline, Policy
+from freshet.core.lineage import NEVER_OLD, UNKNOWN
+from freshet.core.policy import Deadline
 
-__all__ = ["Bounds", "Facts", "Limits", "Verdict", "bounds", "holds_until", "judge"]
+__all__ = ["Bounds", "Facts", "Limits", "Turns", "Verdict", "bounds", "holds_until", "judge", "turns"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,10 +35,12 @@ class Verdict:
 
 
 class Limits(Protocol):
-    """The part of a policy that makes data stale."""
+    """The part of a policy that judges data."""
 
     @property
     def maximum_lag(self) -> timedelta | None: ...
+    @property
+    def warn_lag(self) -> timedelta | None: ...
     @property
     def deadline(self) -> Deadline | None: ...
     @property
@@ -77,6 +79,38 @@ def bounds(*, limits: Limits, facts: Facts) -> Bounds:
     )
 
 
+class Turns(NamedTuple):
+    """When data becomes aging, and when stale, if nothing newer comes; None: never."""
+
+    aging: datetime | None
+    stale: datetime | None
+
+    def word(self, now: datetime) -> Literal["Fresh", "Aging", "Stale"]:
+        """The word of ``judge``, without its sentences: for ten thousand at a time."""
+        if self.stale is not None and now >= self.stale:
+            return "Stale"
+        return "Aging" if self.aging is not None and now >= self.aging else "Fresh"
+
+    def next(self, now: datetime) -> datetime | None:
+        """When the word changes."""
+        aging, stale = self
+        if aging is not None and aging > now and (stale is None or aging < stale):
+            return aging
+        return stale if stale is not None and stale > now else None
+
+
+def turns(*, limits: Limits, facts: Facts) -> Turns:
+    """Of what was built. Raises what cron.next_tick does."""
+    since = _basis(limits, facts)
+    if since is None and not (limits.maximum_lag is None and limits.deadline is None):
+        return Turns(aging=None, stale=UNKNOWN)
+    if since == NEVER_OLD or limits.maximum_lag is None:
+        return Turns(aging=None, stale=bounds(limits=limits, facts=facts).first)
+    only = limits.deadline is None and limits.maximum_unchanged is None  # as most are
+    stale = _sum(since, limits.maximum_lag) if only else bounds(limits=limits, facts=facts).first
+    return Turns(aging=_sum(since, limits.warn_lag), stale=stale)
+
+
 def _sum(since: datetime | None, span: timedelta | None) -> datetime | None:
     return since + span if since is not None and span is not None else None
 
@@ -86,7 +120,7 @@ def _tick(due: Deadline, since: datetime) -> datetime:
     return cron.next_tick(schedule=due.schedule, time_zone=due.time_zone, after=since)
 
 
-def judge(*, policy: Policy, facts: Facts, now: datetime) -> Verdict:
+def judge(*, policy: Limits, facts: Facts, now: datetime) -> Verdict:
     """The verdict at that time; the worst of the policy's rules holds."""
     if facts.version is None:
         return Verdict(word="Missing", reason=conditions.MISSING, message="never built")
@@ -99,7 +133,7 @@ def judge(*, policy: Policy, facts: Facts, now: datetime) -> Verdict:
     return Verdict(word=worst.word, reason=worst.reason, message=worst.message, next_at=min(upcoming, default=None))
 
 
-def holds_until(status: AssetStatus, *, policy: Policy, data_time: datetime | None, now: datetime) -> datetime | None:
+def holds_until(status: AssetStatus, *, policy: Limits, data_time: datetime | None, now: datetime) -> datetime | None:
     """Until when what the status says of freshness is true if nothing else changes; ``now`` where it is not any more,
     since a limit has passed while nobody was there. None: no limit will make it untrue.
     """
@@ -116,7 +150,7 @@ def _basis(limits: Limits, facts: Facts) -> datetime | None:
     return facts.last_updated_at if limits.by_update else facts.data_time
 
 
-def _lag(policy: Policy, facts: Facts, now: datetime) -> Verdict | None:
+def _lag(policy: Limits, facts: Facts, now: datetime) -> Verdict | None:
     limit, since = policy.maximum_lag, _basis(policy, facts)
     if limit is None:
         return None
@@ -136,14 +170,14 @@ def _timeless() -> Verdict:
     return Verdict(word="Fresh", reason=conditions.WITHIN_LIMIT, message=message)
 
 
-def _warned(policy: Policy, since: datetime, now: datetime, what: str) -> Verdict | None:
+def _warned(policy: Limits, since: datetime, now: datetime, what: str) -> Verdict | None:
     if policy.warn_lag is None or policy.maximum_lag is None or now < since + policy.warn_lag:
         return None
     message = f"{what} of {_clock(since)} is older than {format_duration(policy.warn_lag)}"
     return Verdict(word="Aging", reason=conditions.AGING, message=message, next_at=since + policy.maximum_lag)
 
 
-def _within(policy: Policy, since: datetime, limit: timedelta) -> Verdict:
+def _within(policy: Limits, since: datetime, limit: timedelta) -> Verdict:
     boundary = min(since + limit, since + policy.warn_lag) if policy.warn_lag is not None else since + limit
     return Verdict(
         word="Fresh",
@@ -153,7 +187,7 @@ def _within(policy: Policy, since: datetime, limit: timedelta) -> Verdict:
     )
 
 
-def _overdue(policy: Policy, facts: Facts, now: datetime) -> Verdict | None:
+def _overdue(policy: Limits, facts: Facts, now: datetime) -> Verdict | None:
     """Stale once ``within`` has passed after the first tick that the data has not reached."""
     due, since = policy.deadline, _basis(policy, facts)
     if due is None:
@@ -170,7 +204,7 @@ def _overdue(policy: Policy, facts: Facts, now: datetime) -> Verdict | None:
     return Verdict(word="Fresh", reason=conditions.WITHIN_LIMIT, message=message, next_at=tick + due.within)
 
 
-def _frozen(policy: Policy, facts: Facts, now: datetime) -> Verdict | None:
+def _frozen(policy: Limits, facts: Facts, now: datetime) -> Verdict | None:
     """A source whose content has not moved for too long: the exporter may be dead."""
     limit, since = policy.maximum_unchanged, facts.last_updated_at
     if limit is None or since is None:

@@ -16,7 +16,7 @@ from freshet.api.view import Key
 from freshet.core.cycles import Cycles
 from freshet.core.order import Order
 
-__all__ = ["NEVER_OLD", "Graph", "inherits", "key_of"]
+__all__ = ["NEVER_OLD", "UNKNOWN", "Graph", "inherits", "key_of"]
 
 SHOWN = 8
 """Of the names on a cycle."""
@@ -107,6 +107,11 @@ class Graph:
         """How recent the data inside is, as of the newest checks; None where that is not known, or never old."""
         age = self._ages.get(key)
         return None if age is None or age.at == NEVER_OLD else age.at
+
+    def data_time(self, key: Key) -> datetime | None:
+        """The same, with NEVER_OLD as it is."""
+        age = self._ages.get(key)
+        return age.at if age is not None else None
 
     def preview(self, asset: Asset) -> datetime | None:
         """The live data time that this state of the asset would have, without taking it in; NEVER_OLD as it is."""

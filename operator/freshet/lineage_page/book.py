@@ -23,7 +23,7 @@ PIECE = 200
 class Graph(Protocol):
     """The part of the graph of assets that the page reads."""
 
-    def live(self, key: Key) -> datetime | None: ...
+    def data_time(self, key: Key) -> datetime | None: ...
 
     def downstreams(self, key: Key) -> frozenset[Key]: ...
 
@@ -66,6 +66,7 @@ class Book:
             find=self._cache.assets.get,
             graph=self._graph,
             pipeline=self._pipeline_of(asset),
+            now=self._clock.now(),
             downstreams=tuple(sorted(below.name for below in self._graph.downstreams(key))),
         )
         return msgspec.json.encode(shown)
@@ -89,8 +90,8 @@ class Book:
     def _renderer(self, obj: Asset | Pipeline) -> Callable[[], bytes]:
         if isinstance(obj, Pipeline):
             return lambda: msgspec.json.encode(view.pipeline(obj))
-        find, pipeline = self._cache.assets.get, self._pipeline_of(obj)
-        return lambda: msgspec.json.encode(view.node(obj, find=find, graph=self._graph, pipeline=pipeline))
+        find, pipeline, now = self._cache.assets.get, self._pipeline_of(obj), self._clock.now()
+        return lambda: msgspec.json.encode(view.node(obj, find=find, graph=self._graph, pipeline=pipeline, now=now))
 
     def _pipeline_of(self, asset: Asset) -> Pipeline | None:
         name = asset.spec.pipeline

@@ -21,7 +21,9 @@ from freshet.api.asset import (
 from freshet.api.conditions import Condition
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key, View
+from freshet.core import seen
 from freshet.core.freshness import Bounds, Facts, bounds
+from freshet.core.lineage import NEVER_OLD, key_of
 from freshet.core.policy import Policy, effective, in_force
 
 __all__ = [
@@ -47,8 +49,8 @@ Find = Callable[[Key], Asset | None]
 class LiveDataTime(Protocol):
     """The part of the graph of assets that the page reads."""
 
-    def live(self, key: Key) -> datetime | None:
-        """How recent the data inside is, as of the newest checks."""
+    def data_time(self, key: Key) -> datetime | None:
+        """How recent the data inside is, as of the newest checks; NEVER_OLD as it is."""
         ...
 
 
@@ -126,18 +128,19 @@ class AssetDetail(View, frozen=True, kw_only=True):
     downstreams: tuple[str, ...] = ()
 
 
-def node(asset: Asset, *, find: Find, graph: LiveDataTime, pipeline: Pipeline | None) -> AssetNode:
-    """The asset as it stands in the graph; ``find`` knows the others."""
-    status, policy = asset.status, _policy(asset, pipeline)
-    live = graph.live(Key("Asset", asset.namespace, asset.name))
+def node(asset: Asset, *, find: Find, graph: LiveDataTime, pipeline: Pipeline | None, now: datetime) -> AssetNode:
+    """The asset as it stands in the graph, by the clock; ``find`` knows the others."""
+    status, policy, limits = asset.status, _policy(asset, pipeline), seen.limits_in_force(asset)
+    data_time = graph.data_time(key_of(asset))
+    live = None if data_time == NEVER_OLD else data_time
     return AssetNode(
         namespace=asset.namespace,
         name=asset.name,
         key=asset.key,
         kind=asset.kind,
         pipeline=asset.spec.pipeline,
-        state=status.state,
-        reason=status.reason,
+        state=seen.state(asset, seen.turns_of(asset, limits, data_time=data_time), now=now),
+        reason=seen.reason(asset, limits, data_time=data_time, now=now),
         rows=status.rows,
         updated_at=status.last_updated_at,
         checked_at=status.last_checked_at,
@@ -169,12 +172,18 @@ def pipeline(found: Pipeline) -> PipelineNode:
 
 
 def detail(
-    asset: Asset, *, find: Find, graph: LiveDataTime, pipeline: Pipeline | None, downstreams: tuple[str, ...]
+    asset: Asset,
+    *,
+    find: Find,
+    graph: LiveDataTime,
+    pipeline: Pipeline | None,
+    now: datetime,
+    downstreams: tuple[str, ...],
 ) -> AssetDetail:
     """The asset as it stands in the panel."""
     status = asset.status
     return AssetDetail(
-        node=node(asset, find=find, graph=graph, pipeline=pipeline),
+        node=node(asset, find=find, graph=graph, pipeline=pipeline, now=now),
         relation=status.relation,
         version=status.version,
         duration_seconds=status.duration_seconds,

@@ -4,7 +4,7 @@ Ten thousand assets have 200,000 samples, for which it takes more than a second 
 same in the classic text format and in OpenMetrics (https://prometheus.io/docs/instrumenting/exposition_formats/).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ def head(name: str, help: str) -> str:
     return f"# HELP {name} {help}\n# TYPE {name} gauge\n"
 
 
-def parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+def parts(rows: list[T]) -> Iterator[list[T]]:
     """The rows in portions whose lines take a few milliseconds to write."""
     for start in range(0, len(rows), CHUNK):
         yield rows[start : start + CHUNK]

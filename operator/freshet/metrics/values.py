@@ -1,17 +1,17 @@
 """What each metric of an asset says: a number, or None where there is nothing to say."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 from freshet.api import conditions as c
-from freshet.api.asset import Asset, PolicyInForce
+from freshet.api.asset import Asset
 from freshet.api.durations import parse_duration
 from freshet.api.pipeline import Pipeline
-from freshet.core import cron
-from freshet.core.freshness import Facts, bounds
-from freshet.core.policy import DEFAULT_TIME_ZONE, Deadline, schedule_of, source_of, time_zone_of
+from freshet.core import cron, seen
+from freshet.core.freshness import bounds
+from freshet.core.policy import schedule_of, source_of, time_zone_of
+from freshet.core.seen import facts_of, limits_of
 from freshet.metrics.text import unix
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "deadline",
     "failed_checks",
     "failing",
-    "fresh",
     "load_refused",
     "max_lag",
     "max_unchanged",
@@ -35,22 +34,6 @@ __all__ = [
 DEFAULT_OBJECTIVE = 0.99
 REFUSED = ("BadRows:", "TooManyBadRows:", "DuplicateKeys:", "KeyMissing:", "BadCsv:", "BadEncoding:", "FileUnreadable:")
 """How the message of a load begins that refused its input's content (docs/loads.md)."""
-
-
-def fresh(asset: Asset) -> float | None:
-    """By the condition, which is true or false while a run is under way, too."""
-    found = c.find(asset.status.conditions, type=c.FRESH)
-    if found is None or found.status == "Unknown" or found.reason == c.NO_POLICY:
-        return None
-    if found.reason == c.MISSING and not _has_limit(asset):
-        return None
-    return 1.0 if found.status == "True" else 0.0
-
-
-def _has_limit(asset: Asset) -> bool:
-    policy = asset.status.policy
-    limits = (policy.maximum_lag, policy.schedule, policy.maximum_unchanged) if policy is not None else ()
-    return any(limit is not None for limit in limits)
 
 
 def failing(asset: Asset) -> float | None:
@@ -84,44 +67,19 @@ def max_unchanged(asset: Asset) -> float | None:
 
 def deadline(asset: Asset, data_time: datetime | None) -> float | None:
     """When the first of its limits is or was passed if nothing newer comes, whatever kind of limit that is."""
-    status, policy = asset.status, asset.status.policy
-    if policy is None or status.version is None:
+    policy = asset.status.policy
+    if policy is None or asset.status.version is None:
         return None
-    if policy.schedule is None and policy.maximum_unchanged is None:  # as most are: ten thousand are told in a scrape
-        since = status.last_updated_at if policy.basis == "Update" else data_time
-        lag = _seconds(policy.maximum_lag)
-        return since.timestamp() + lag if since is not None and lag is not None else None
-    facts = Facts(version=status.version, data_time=data_time, last_updated_at=status.last_updated_at)
     try:
-        return unix(bounds(limits=_limits(policy), facts=facts).first)
+        return unix(bounds(limits=limits_of(policy), facts=facts_of(asset, data_time)).first)
     except ValueError:
         return None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class InForce:
-    """``status.policy``, parsed: what freshness.Limits asks for."""
-
-    maximum_lag: timedelta | None
-    deadline: Deadline | None
-    maximum_unchanged: timedelta | None
-    by_update: bool
-
-
-@lru_cache(maxsize=1024)
-def _limits(policy: PolicyInForce) -> InForce:
-    lag, within, unchanged = (
-        parse_duration(text) if text else None for text in (policy.maximum_lag, policy.within, policy.maximum_unchanged)
-    )
-    zone = policy.time_zone or DEFAULT_TIME_ZONE
-    due = Deadline(schedule=policy.schedule, time_zone=zone, within=within or timedelta(0)) if policy.schedule else None
-    return InForce(maximum_lag=lag, deadline=due, maximum_unchanged=unchanged, by_update=policy.basis == "Update")
 
 
 def objective(asset: Asset) -> float | None:
     """The share of time that it shall be fresh, from 0 to 1; what has no limit has none."""
     policy = asset.status.policy
-    if policy is None or fresh(asset) is None:
+    if policy is None or seen.told(asset) is None:
         return None
     return _share(policy.objective) if policy.objective is not None else DEFAULT_OBJECTIVE
 

@@ -42,6 +42,8 @@ class Controllers(Protocol):
 
     def look_at_all(self) -> None: ...
 
+    def woken(self, keys: Sequence[Key]) -> None: ...
+
     async def reconcile(self, key: Key) -> None: ...
 
     async def close(self) -> None: ...
@@ -181,7 +183,10 @@ class Machine:
         self._looked.set()
         self._spawn(self._settle(), SETTLE)
         await self.queue.run(
-            workers=self.options.workers, reconcile=controllers.reconcile, set_back=controllers.look_at_all
+            workers=self.options.workers,
+            reconcile=controllers.reconcile,
+            set_back=controllers.look_at_all,
+            woken=controllers.woken,
         )
 
     async def _stand_by(self) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -156,13 +156,21 @@ class WorkQueue:
         ready = self._ready_apart if key.kind in self._apart else self._ready
         ready.put_nowait((lane, next(self._arrivals), key))
 
-    async def run(self, *, workers: int, reconcile: Reconcile, set_back: Callable[[], None] = lambda: None) -> None:
+    async def run(
+        self,
+        *,
+        workers: int,
+        reconcile: Reconcile,
+        set_back: Callable[[], None] = lambda: None,
+        woken: Callable[[Sequence[Key]], None] = lambda keys: None,
+    ) -> None:
         """Visit keys until cancelled, with so many workers each. A visit that raises is told of and tried again.
 
         ``set_back`` is called when the wall clock was: what passed by the wrong time wakes nobody by itself any more.
+        ``woken`` is told at once of those whose time has come: when they are many, their visits take a while.
         """
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch_the_clock(set_back), name="wake-ups")
+            tasks.create_task(self._watch_the_clock(set_back, woken), name="wake-ups")
             for number in range(workers):
                 tasks.create_task(self._work(reconcile), name=f"worker {number}")
                 if self._apart:
@@ -202,12 +210,14 @@ class WorkQueue:
         if sooner:
             self._sooner.set()
 
-    async def _watch_the_clock(self, set_back: Callable[[], None]) -> None:
+    async def _watch_the_clock(self, set_back: Callable[[], None], woken: Callable[[Sequence[Key]], None]) -> None:
         self._lead = None
         while True:
             self._sooner.clear()
             self._compare_the_clocks(set_back)
-            for key in self._deadlines.pop_due(self._clock.now()):
+            due = self._deadlines.pop_due(self._clock.now())
+            woken(due)
+            for key in due:
                 self.add(key, urgent=key not in self._calm)
                 self._calm.discard(key)
             for key in self._backoffs.pop_due(self._clock.monotonic()):

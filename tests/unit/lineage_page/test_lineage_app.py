@@ -24,7 +24,7 @@ from freshet.runtime.http import HttpServer
 class Graph:
     """Everything hangs below ``a``."""
 
-    def live(self, key: Key) -> datetime | None:
+    def data_time(self, key: Key) -> datetime | None:
         return None
 
     def downstreams(self, key: Key) -> frozenset[Key]:

@@ -20,7 +20,7 @@ TEXT = "2026-11-24T12:00:00Z"
 class Graph:
     """The same live data time for every asset."""
 
-    def live(self, key: Key) -> datetime | None:
+    def data_time(self, key: Key) -> datetime | None:
         return AT
 
 
@@ -33,9 +33,9 @@ def pipeline(**spec: Any) -> Pipeline:
     return parse(raw, type=Pipeline)
 
 
-def node(one: Asset, *others: Asset, of: Pipeline | None = None) -> view.AssetNode:
+def node(one: Asset, *others: Asset, of: Pipeline | None = None, now: datetime = AT) -> view.AssetNode:
     known = {Key("Asset", other.namespace, other.name): other for other in others}
-    return view.node(one, find=known.get, graph=Graph(), pipeline=of)
+    return view.node(one, find=known.get, graph=Graph(), pipeline=of, now=now)
 
 
 def edge(status: dict[str, Any], *, newest: str | None = "v2", kind: str = "count") -> str:
@@ -102,7 +102,7 @@ def test_limits_of_every_kind_have_what_an_age_is_held_against() -> None:
 def test_the_panel_has_the_bad_rows() -> None:
     rejected = {"rows": 3, "samples": [{"line": 7, "column": "amount", "reason": "not a number"}], "at": TEXT}
     one = asset(status={"rejected": rejected})
-    made = view.detail(one, find={}.get, graph=Graph(), pipeline=None, downstreams=())
+    made = view.detail(one, find={}.get, graph=Graph(), pipeline=None, now=AT, downstreams=())
     assert msgspec.json.decode(msgspec.json.encode(made))["rejected"] == rejected
 
 
@@ -117,7 +117,7 @@ def test_the_panel_has_versions_runs_and_neighbours() -> None:
     one = asset(spec={"upstreams": ["u"], "materialize": {"count": {}}}, status={**OLD, "history": history})
     upstream = asset("u", status={"version": "v2"})
     known = {Key("Asset", "demo", "u"): upstream}
-    made = view.detail(one, find=known.get, graph=Graph(), pipeline=None, downstreams=("below",))
+    made = view.detail(one, find=known.get, graph=Graph(), pipeline=None, now=AT, downstreams=("below",))
     found = msgspec.json.decode(msgspec.json.encode(made))
     assert found["upstreams"] == [
         {"name": "u", "state": "Waiting", "newest": "v2", "considered": "v1", "consumed": {"version": "v1"}}

@@ -1,5 +1,7 @@
 """Probes and metrics on one port, in both text formats."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_classic
 
 from freshet.runtime.errors import CannotStart
-from freshet.runtime.http import HttpServer
+from freshet.runtime.http import TURN_SECONDS, HttpServer
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
@@ -72,6 +74,34 @@ async def test_openmetrics_has_its_end_at_the_end(server: str) -> None:
     assert text.endswith("# EOF\n")
     names = {family.name for family in parse_openmetrics(text)}
     assert {"freshet_asset_rows", "freshet_runs", "freshet_trigger_latency_seconds"} <= names
+
+
+async def test_others_have_their_turn_while_metrics_are_written() -> None:
+    """By time, not by chunk: each of ten that takes longer than a turn leaves room for others once or more."""
+
+    def slow() -> Iterator[str]:
+        for number in range(10):
+            time.sleep(1.1 * TURN_SECONDS)
+            yield f"freshet_slow_{number} 1.0\n"
+
+    http, rounds = HttpServer(unhealthy=lambda: None, unready=lambda: None), 0
+    http.add_metrics(slow)
+    port = await http.start(port=0, host="127.0.0.1")
+
+    async def turn() -> None:
+        nonlocal rounds
+        while True:
+            await asyncio.sleep(0)
+            rounds += 1
+
+    async with aiohttp.ClientSession() as session:
+        answer = await session.get(f"http://127.0.0.1:{port}/metrics")
+        before, turning = rounds, asyncio.create_task(turn())
+        text = await answer.text()
+    turning.cancel()
+    assert text.endswith("freshet_slow_9 1.0\n")
+    assert rounds - before >= 10
+    await http.close()
 
 
 async def test_a_port_that_is_taken_is_one_sentence(server: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -41,6 +41,9 @@ class Recorder:
     def look_at_all(self) -> None:
         for asset in self._cache.assets:
             self._queue.add(Key("Asset", asset.namespace, asset.name))
+
+    def woken(self, keys: Sequence[Key]) -> None:
+        self.story += [f"woken: {key.name}" for key in keys]
 
     async def reconcile(self, key: Key) -> None:
         self.story.append(key.name)
