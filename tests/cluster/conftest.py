@@ -113,7 +113,7 @@ def operator_factory(operator_kubeconfig: Path, namespace: str, tmp_path: Path) 
     yield make
     for process in made:
         process.kill()
-        assert_hidden(process.log(), where="the operator's log")
+        process.assert_nothing_shows()
 
 
 @pytest.fixture

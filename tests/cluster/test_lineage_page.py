@@ -53,6 +53,7 @@ def operator(
     )
     yield process.start()
     process.kill()
+    process.assert_nothing_shows()
 
 
 @pytest.fixture(scope="module")

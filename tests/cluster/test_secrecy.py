@@ -5,6 +5,7 @@ from tests.cluster.conftest import assert_nothing_shows
 from tests.cluster.test_node_support import Pods, container
 from tests.support import secrecy
 from tests.support.freshet_objects import Place
+from tests.support.operator import OperatorProcess
 from tests.support.secrecy import Secrets
 
 SPOKEN = "spoken-by-the-tests"
@@ -26,6 +27,21 @@ def test_what_a_pod_prints_or_leaves_is_seen(
         known.setattr(secrecy, "KNOWN", Secrets({"it": SPOKEN}))
         with pytest.raises(AssertionError, match=where):
             assert_nothing_shows(place.cluster, place.namespace)
+
+
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_what_the_metrics_of_an_operator_say_is_seen_however_it_ends(
+    place: Place, operator: OperatorProcess, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    place.add_asset(SPOKEN)
+    place.wait_status(SPOKEN, state="Missing")
+    getattr(operator, end)()
+    operator.log_file.unlink()
+    operator.assert_nothing_shows()
+    with monkeypatch.context() as known:
+        known.setattr(secrecy, "KNOWN", Secrets({"it": SPOKEN}))
+        with pytest.raises(AssertionError, match="the operator's metrics shows"):
+            operator.assert_nothing_shows()
 
 
 def test_what_an_object_says_is_seen(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

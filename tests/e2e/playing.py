@@ -6,10 +6,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 from tests.support.process import die_with_parent
 from tests.support.secrecy import assert_hidden, left_by_pods, remember
 from tests.support.waiting import wait_for
@@ -22,6 +25,7 @@ FRESHET = Path(sys.executable).with_name("freshet")
 MARK = "FRESHET_E2E_MARK"
 END_SECONDS = 60
 KUBECTL_SECONDS = 240
+LOOK_SECONDS = 0.5
 
 
 class Demo:
@@ -41,6 +45,17 @@ class Demo:
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
+        self.exposed = ""
+        """What the operator's metrics said last: a demo may end by itself."""
+        threading.Thread(target=self._keep_looking, name="metrics", daemon=True).start()
+
+    def _keep_looking(self) -> None:
+        while self._process.poll() is None:
+            with suppress(OSError, ValueError, httpx.HTTPError):
+                url = f"http://127.0.0.1:{int((self.folder / 'operator.port').read_text())}/metrics"
+                accept = {"Accept": "application/openmetrics-text"}
+                self.exposed = httpx.get(url, trust_env=False, headers=accept).raise_for_status().text
+            time.sleep(LOOK_SECONDS)
 
     def output(self) -> str:
         """All that it printed so far."""
@@ -96,8 +111,11 @@ class Demo:
         return found
 
     def assert_nothing_shows(self) -> None:
-        """No secret in what it printed and logged, nor in what the pods printed and left; the stand-ins know theirs."""
+        """No secret in what it printed and logged, in the operator's metrics, nor in what the pods printed and left.
+        The stand-ins know theirs.
+        """
         self._remember()
+        assert_hidden(self.exposed, where="the operator's metrics")
         logs = [self.folder / "logs" / f"{name}.log" for name in ("operator", "node")]
         left = [path for node in self.folder.glob("cluster/node-*") for path in left_by_pods(node)]
         for path in (self._output, *(path for path in (*logs, *left) if path.exists())):

@@ -31,6 +31,7 @@ def test_three_assets_become_fresh_each_from_the_one_before(demo: DemoFactory, o
     rows = len(shown.folder.joinpath("data/raw_fact_virtual.csv").read_text().splitlines()) - 1
     assert f"the count of {rows:,} rows equals the CSV's" in shown.output()
     assert "was killed" not in shown.output()
+    assert f'asset="{COUNT}"' in shown.exposed, "its metrics are searched for secrets in the end"
     shown.assert_nothing_runs()
 
 

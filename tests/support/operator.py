@@ -1,7 +1,7 @@
 """The operator as its own process, under the ServiceAccount of manifests/base, so that tests may kill -9 it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from tests.support.waiting import wait_for
 __all__ = ["OperatorProcess", "running"]
 
 READY_SECONDS = 60
+LOOK_SECONDS = 2
+OPENMETRICS = "application/openmetrics-text"
 
 
 class OperatorProcess(FreshetProcess):
@@ -29,6 +31,8 @@ class OperatorProcess(FreshetProcess):
         arguments: Sequence[str] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.exposed: list[str] = []
+        self._was_ready = False
         self.port_file = folder / "port"
         watched = [f"--namespace={namespace}" for namespace in namespaces]
         command = ["operator", f"--kubeconfig={kubeconfig}"]
@@ -46,6 +50,7 @@ class OperatorProcess(FreshetProcess):
     def wait_ready(self, *, timeout: float = READY_SECONDS) -> None:
         """Wait for /readyz; AssertionError with the log when the process ends instead."""
         wait_for(self.ready, timeout=timeout, what=f"the operator is ready\n{self.log()[-4000:]}")
+        self._was_ready = True
 
     def ready(self) -> bool:
         """Whether /readyz answers 200 now."""
@@ -54,6 +59,35 @@ class OperatorProcess(FreshetProcess):
             return self.get("/readyz").status_code == 200
         except (OSError, ValueError, httpx.TransportError):
             return False
+
+    def kill(self) -> int | None:
+        """SIGKILL, after a last look at its metrics."""
+        self._look()
+        return super().kill()
+
+    def stop(self) -> int | None:
+        """SIGTERM, after a last look at its metrics."""
+        self._look()
+        return super().stop()
+
+    def _look(self) -> None:
+        """Keep what its metrics say, with the exemplars that only OpenMetrics shows; one that hangs cannot say it."""
+        if self.running:
+            with suppress(OSError, ValueError, httpx.HTTPError):
+                self.exposed.append(self._scrape(accept=OPENMETRICS, timeout=LOOK_SECONDS))
+
+    def _scrape(self, *, accept: str = "text/plain", timeout: float = 30) -> str:
+        answer = httpx.get(self.url("/metrics"), timeout=timeout, trust_env=False, headers={"Accept": accept})
+        return answer.raise_for_status().text
+
+    def assert_nothing_shows(self) -> None:
+        """No secret in its log, nor in its metrics at the end of each of its lives. AssertionError also when it was
+        ready and nobody has ever seen them.
+        """
+        assert_hidden(self.log(), where="the operator's log")
+        assert self.exposed or not self._was_ready, "an operator ended and nobody had looked at its metrics"
+        for text in self.exposed:
+            assert_hidden(text, where="the operator's metrics")
 
     def url(self, path: str) -> str:
         """Of the operator's own port. OSError or ValueError while that is not known yet."""
@@ -65,7 +99,9 @@ class OperatorProcess(FreshetProcess):
 
     def metrics(self) -> str:
         """The whole exposition."""
-        return self.get("/metrics").raise_for_status().text
+        text = self._scrape()
+        assert_hidden(text, where="the operator's metrics")
+        return text
 
     def sample(self, name: str, **labels: str) -> float | None:
         """The sum of the samples of that name which have these labels, None when there is none."""
@@ -81,7 +117,6 @@ def running(*, kubeconfig: Path, folder: Path, **options: Any) -> Iterator[Opera
     process = OperatorProcess(kubeconfig=kubeconfig, folder=folder, **options)
     try:
         yield process.start()
-        assert_hidden(process.metrics(), where="metrics")
     finally:
         process.kill()
-    assert_hidden(process.log(), where="the operator's log")
+    process.assert_nothing_shows()

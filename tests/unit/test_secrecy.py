@@ -5,8 +5,11 @@ from base64 import b64encode
 from urllib.parse import quote
 
 import pytest
+from tests.conftest import pytest_runtest_makereport
 from tests.support import secrecy
 from tests.support.secrecy import Secrets, assert_hidden
+
+from freshet.runtime import telemetry
 
 VALUE = "k3y/of+a=unit-test"
 SECRETS = Secrets({"the key": VALUE})
@@ -53,3 +56,15 @@ def test_every_secret_of_the_suite_is_looked_for(name: str) -> None:
     with pytest.raises(AssertionError, match="the operator's log shows") as caught:
         assert_hidden(f"sent {getattr(secrecy, name)}", where="the operator's log")
     assert getattr(secrecy, name) not in str(caught.value)
+
+
+def test_a_secret_in_a_metric_of_this_process_fails_its_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    telemetry.dbt_cloud_requests_total.labels(code="said-by-this-test").inc()
+    monkeypatch.setattr(secrecy, "KNOWN", Secrets({"it": "said-by-this-test"}))
+    report = pytest.TestReport("t", ("t", 0, "t"), {}, "passed", None, "teardown")
+    looking = pytest_runtest_makereport()
+    next(looking)
+    with pytest.raises(StopIteration):
+        looking.send(report)
+    telemetry.dbt_cloud_requests_total.remove("said-by-this-test")
+    assert (report.outcome, "a metric of this process" in str(report.longrepr)) == ("failed", True)
