@@ -42,9 +42,13 @@ class Incoming:
         return (*self._place, self._mine)
 
     def fence(self, sql: Sql) -> None:
-        """What killed or slower loads of this source left is gone after this."""
+        """What killed or slower loads of this source left is gone after this.
+
+        But for a table that was renamed meanwhile: so each load does it once more when its own table has its name for
+        good, and notes after that what it is about to publish. Of two that overlap at least one sees the other.
+        """
         for name in tables_of(sql, self._place):
-            if self._any.fullmatch(name):
+            if self._any.fullmatch(name) and name != self._mine:
                 sql.ask(f"DROP TABLE IF EXISTS {self._named(name)}")
 
     def tidy(self, sql: Sql) -> None:
@@ -80,12 +84,18 @@ class Incoming:
                 folder=folder,
             )
         self._rename(sql)
+        self._forget_versions(sql)
         return int(sql.ask(f"SELECT count(*) FROM {qualified(self.table, mark='`')}")[0][0])
 
     def drop(self, sql: Sql) -> None:
         """Tidy, and not worth a failure: what stays is dropped by the next load's fence."""
         with suppress(Exception):
             sql.ask(f"DROP TABLE IF EXISTS {qualified(self.table, mark='`')}")
+
+    def _forget_versions(self, sql: Sql) -> None:
+        """dlt keeps each version of its schema, which here is another for each load, since the table has a new name."""
+        with suppress(Exception):
+            sql.ask(f"DELETE FROM {self._named('_dlt_version')} WHERE schema_name = :name", name=self._pipeline)
 
     def _rename(self, sql: Sql) -> None:
         try:

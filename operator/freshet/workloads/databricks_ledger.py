@@ -6,6 +6,7 @@ that it takes. A note whose load is not recorded is pending: its rows came and w
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from freshet.workloads.databricks_sql import Sql
@@ -17,6 +18,7 @@ from freshet.workloads.warehouse import Level
 __all__ = [
     "came",
     "forget",
+    "forget_lost",
     "forget_older",
     "level_of",
     "make_ledger",
@@ -55,6 +57,7 @@ _FILES = {
     "load_id": "STRING",
     "content_bytes": "BIGINT",
     "content_sha256": "STRING",
+    "noted_at": "TIMESTAMP",
 }
 
 
@@ -111,15 +114,29 @@ def came(sql: Sql, schema: Sequence[str], table: str) -> frozenset[str]:
 
 
 def forget_older(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, paths: Sequence[str]) -> None:
-    """What was noted of files before the load ``load_id``, which is recorded, says nothing any more."""
+    """What recorded loads noted of files before the load ``load_id``, which is recorded, says nothing any more."""
+    recorded = _RECORDED.format(loads=_named(schema, LOADS))
     for start in range(0, len(paths), _MARKS):
         marks = {f"path{at}": path for at, path in enumerate(paths[start : start + _MARKS])}
         sql.ask(
-            f"DELETE FROM {_named(schema, FILES)} WHERE table_name = :name AND load_id <> :id"
+            f"DELETE FROM {_named(schema, FILES)} WHERE {recorded} AND load_id <> :id"
             f" AND path IN ({', '.join(f':{mark}' for mark in marks)})",
             name=table,
             id=load_id,
             **marks,
+        )
+
+
+def forget_lost(sql: Sql, schema: Sequence[str], table: str, *, load_ids: Sequence[str], before: datetime) -> None:
+    """Of pending loads, noted before that moment, those whose rows never came: no statement of theirs lives so long."""
+    here = came(sql, schema, table)
+    lost = [literal(load_id) for load_id in load_ids if load_id not in here]
+    if lost:
+        sql.ask(
+            f"DELETE FROM {_named(schema, FILES)} WHERE table_name = :name AND noted_at < :before"
+            f" AND load_id IN ({', '.join(lost)})",
+            name=table,
+            before=before,
         )
 
 
@@ -137,8 +154,9 @@ def settle(sql: Sql, schema: Sequence[str], table: str) -> None:
 def note(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, files: Sequence[InputFile]) -> None:
     """``files``: what ``append`` takes for good. Else one note without a path says that the load is under way."""
     for file in files or (_NO_FILE,):
-        values = {"table_name": table, "load_id": load_id, **file_values(file)}
-        _once(sql, [*schema, FILES], values, key=("table_name", "path", "load_id"), kinds=_FILES)
+        values = {"table_name": table, "load_id": load_id, **file_values(file), "noted_at": datetime.now(UTC)}
+        key = ("table_name", "path", "load_id")
+        _once(sql, [*schema, FILES], values, key=key, kinds=_FILES, renewed="noted_at")
 
 
 def record(sql: Sql, schema: Sequence[str], *, table: str, values: Mapping[str, Any]) -> None:
@@ -166,14 +184,16 @@ def _once(
     key: Sequence[str],
     kinds: Mapping[str, str],
     more: Mapping[str, str] | None = None,
+    renewed: str = "",
 ) -> None:
-    """Insert a row unless its key is there: repeated by whomever, it stays one."""
+    """Insert a row unless its key is there: repeated by whomever, it stays one. ``renewed``: what is set anew then."""
+    matched = f" WHEN MATCHED THEN UPDATE SET `{renewed}` = s.`{renewed}`" if renewed else ""
     made = {name: f"CAST(:{name} AS {kinds[name]})" for name in values} | dict(more or {})
     source = ", ".join(f"{value} AS `{name}`" for name, value in made.items())
     same = " AND ".join(f"t.`{name}` = s.`{name}`" for name in key)
     names = ", ".join(f"`{name}`" for name in made)
     sql.ask(
-        f"MERGE INTO {qualified(target, mark='`')} AS t USING (SELECT {source}) AS s ON {same}"
+        f"MERGE INTO {qualified(target, mark='`')} AS t USING (SELECT {source}) AS s ON {same}{matched}"
         f" WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({', '.join(f's.`{name}`' for name in made)})",
         **values,
     )

@@ -57,8 +57,6 @@ def quarantine(
 
 def discard(sql: Sql, target: Sequence[str], *, load_ids: Sequence[str]) -> None:
     """Bad rows of loads that never came."""
-    if not load_ids:
-        return
     try:
         sql.ask(f"DELETE FROM {_table(target)} WHERE load_id IN ({', '.join(map(literal, load_ids))})")
     except Exception as error:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from freshet.workloads import databricks_ledger as ledger
@@ -47,6 +47,10 @@ _MOVED = (
 
 Spark 4 renamed FIELDS_ALREADY_EXISTS (SPARK-48176).
 """
+
+
+_LIFE = timedelta(days=1)
+"""So long, and twice its Job's deadline, a load may still publish, for all that is known."""
 
 
 class DatabricksWarehouse:
@@ -88,6 +92,7 @@ class DatabricksWarehouse:
             self._expect_time(before, batch)
             try:
                 self._bring(sql, incoming, batch, folder)
+                incoming.fence(sql)
                 return self._publish(sql, place, incoming, batch, before, folder)
             finally:
                 incoming.drop(sql)
@@ -227,11 +232,18 @@ class DatabricksWarehouse:
         rows, written = publish.rows_of(sql, target, load_id)
         self._prove(sql, incoming, target, batch, written=written, rows=rows)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
-        discard(sql, self._rejected(place), load_ids=[one for one in others if one != load_id])
+        self._forget_lost(sql, place, [one for one in others if one != load_id])
         ledger.settle(sql, place, self._table)
         grown = [file.path for file in batch.files if file.path in before.taken]
         ledger.forget_older(sql, place, self._table, load_id=load_id, paths=grown)
         return Outcome(level=level, changed=level.version == load_id, written=written)
+
+    def _forget_lost(self, sql: Sql, place: tuple[str, str], others: Sequence[str]) -> None:
+        """What was said of loads that never published: bad rows at once, notes when nothing of theirs can come."""
+        if others:
+            discard(sql, self._rejected(place), load_ids=others)
+            life = _LIFE + timedelta(seconds=2 * (self._spec.timeout or 0))
+            ledger.forget_lost(sql, place, self._table, load_ids=others, before=datetime.now(UTC) - life)
 
     def _named(self, sql: Sql, place: tuple[str, str], batch: Batch, before: TableState) -> tuple[TableState, str]:
         """The state to load onto, and the load's id. The same load, cut off, is done again; others are recorded."""
@@ -252,9 +264,9 @@ class DatabricksWarehouse:
         """Raises AnswerLost where the table does not hold what was published."""
         if self._spec.write.disposition == "merge":
             names = [column.name for column in batch.columns]
-            gone = publish.missing(sql, incoming.table, target, names=names, key=batch.key)
-            if gone or written > batch.rows:
-                raise AnswerLost(self._incomplete(f"{self.relation} lacks {gone:,} of {batch.rows:,} rows"))
+            lost = publish.missing(sql, incoming.table, target, names=names, key=batch.key)
+            if lost or written > batch.rows:
+                raise AnswerLost(self._incomplete(f"{self.relation} lacks {lost:,} of {batch.rows:,} rows"))
         elif written != batch.rows or (self._spec.write.disposition == "replace" and rows != batch.rows):
             raise AnswerLost(self._incomplete(f"{self.relation} holds {written:,} of {batch.rows:,} rows"))
 

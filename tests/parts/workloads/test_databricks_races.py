@@ -1,0 +1,67 @@
+"""Two pods load into one table at once, each with another input, and stand in each other's way at the worst moments."""
+
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.parts.workloads.exports import OPERATIONS, put, rows_of
+from tests.parts.workloads.lake import Lake
+
+LIMIT_SECONDS = 60
+
+
+class Gates:
+    """The first statement of each kind waits until it is let through."""
+
+    def __init__(self, lake: Lake, monkeypatch: pytest.MonkeyPatch, kinds: dict[str, str]) -> None:
+        self._run = lake.server.faults.run
+        self._waiting = dict(kinds)
+        self._came = {name: threading.Event() for name in kinds}
+        self._open = {name: threading.Event() for name in kinds}
+        monkeypatch.setattr(lake.server.faults, "run", self._held)
+
+    def _held(self, statement: str, work: Callable[[], Any]) -> Any:
+        for name, pattern in list(self._waiting.items()):
+            if re.match(pattern, statement) and self._waiting.pop(name, None):
+                self._came[name].set()
+                self._open[name].wait(LIMIT_SECONDS)
+        return self._run(statement, work)
+
+    def reached(self, name: str) -> None:
+        assert self._came[name].wait(LIMIT_SECONDS), name
+
+    def let(self, name: str) -> None:
+        self._open[name].set()
+
+
+def test_a_table_that_is_renamed_while_it_is_about_to_be_dropped_doubles_nothing(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The later pod drops the earlier one's incoming table under the name that it had a moment ago: in vain."""
+    append = OPERATIONS["append"]
+    lake.load(**put(lake, append, rows_of(0), 0))
+    spec = put(lake, append, rows_of(1), 1)
+    kinds = {
+        "rename": r"ALTER TABLE .* RENAME",
+        "drop": r"DROP TABLE IF EXISTS \S+_arriving",
+        "note": r"MERGE INTO \S+_freshet_files",
+        "publish": r"INSERT INTO \S+`raw`",
+    }
+    gates = Gates(lake, monkeypatch, kinds)
+    pods = [threading.Thread(target=lake.load, kwargs=spec) for _ in range(2)]
+    pods[0].start()
+    gates.reached("rename")
+    put(lake, append, rows_of(2), 2)
+    pods[1].start()
+    gates.reached("drop")
+    gates.let("rename")
+    gates.reached("note")
+    gates.let("drop")
+    gates.reached("publish")
+    gates.let("note")
+    pods[0].join(LIMIT_SECONDS)
+    gates.let("publish")
+    pods[1].join(LIMIT_SECONDS)
+    assert lake.rows() == sorted(rows_of(0) + rows_of(1) + rows_of(2))
