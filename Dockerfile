@@ -29,6 +29,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
         --disable-pip-version-check --no-deps --no-compile --only-binary :all: --require-hashes -r requirements.lock
 COPY operator/freshet /src/freshet
 COPY --from=page /ui/dist /src/freshet/lineage_page/dist
+COPY docs /src/freshet/manual/pages
 # Python's own compiled files go along, since a read-only root file system could not keep them. unchecked-hash: no
 # look at the source on import, and the same bytes whenever the image is built.
 RUN site=$(/opt/freshet/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \

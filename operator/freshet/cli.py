@@ -1,4 +1,4 @@
-"""The command line: ``freshet operator | doctor | ingest | count | local …``.
+"""The command line: ``freshet operator | doctor | runbook | ingest | count | local …``.
 
 Each command is imported when it is asked for, so that a load in a pod never pays for kopf, nor the operator for dlt.
 """
@@ -31,6 +31,7 @@ class Commands(LazyGroup):
             name="waiting",
             help="Say what the load or count beside this waits for (a readiness probe).",
         ),
+        "runbook": Lazy(module="freshet.manual.command", name="runbook", help="Print what to do about an alert."),
         "operator": Lazy(module="freshet.lean", name="operator", help="Keep the assets of a cluster fresh."),
     }
 

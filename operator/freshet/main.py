@@ -17,6 +17,7 @@ from kopf._core.engines.activities import ActivityError
 from freshet.api.names import API_VERSION, LABEL_MANAGED_BY, MANAGED_BY
 from freshet.controllers import APART, Controllers
 from freshet.lineage_page import lineage_page
+from freshet.manual import manual
 from freshet.metrics import AssetMetrics, PipelineMetrics
 from freshet.runtime import kopfing, logs
 from freshet.runtime.cache import Cache
@@ -44,7 +45,7 @@ def pages(cache: Cache, kube: Kube, controllers: Controllers, options: Options) 
     """What is served beside the metrics."""
     app, book = lineage_page(cache=cache, kube=kube, graph=controllers.graph, clock=SystemClock(), folder=options.ui)
     controllers.watch(book.feed.mark)
-    return {"/lineage": app, **controllers.webhooks()}
+    return {"/lineage": app, "/docs": manual(), **controllers.webhooks()}
 
 
 def machine(options: Options) -> Machine:

@@ -146,6 +146,16 @@ def test_promtool_finds_no_fault_and_both_formats_say_the_same(watched: Watched)
     assert (target["health"], target["lastError"]) == ("up", "")
 
 
+def test_each_alert_s_runbook_is_served_by_the_operator(watched: Watched) -> None:
+    """Below the address that a port-forward gives it; here it has another port."""
+    served = watched.metrics.removesuffix("/metrics")
+    for rule in shipped():
+        if "alert" in rule:
+            url = rule["annotations"]["runbook_url"].replace("http://127.0.0.1:8080", served)
+            assert url.startswith(served)
+            assert rule["alert"] in watched.shown.shell(f"curl -sf --noproxy '*' {url}")
+
+
 def test_the_dbt_cloud_run_is_found(watched: Watched) -> None:
     """The link of the table is the very address in the status."""
     asset = ("kaizen-wars", EXAMPLE[1])

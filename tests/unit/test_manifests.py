@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from freshet.manual.folder import PACKED
+
 ROOT = Path(__file__).parents[2]
 DEFINITIONS = sorted((ROOT / "crds").glob("*.yaml"))
 
@@ -141,3 +143,9 @@ def test_the_image_runs_as_the_user_of_the_manifest() -> None:
     (deployment,) = load("manifests/base/deployment.yaml")
     user = deployment["spec"]["template"]["spec"]["securityContext"]["runAsUser"]
     assert f"\nUSER {user}:{user}\n" in (ROOT / "Dockerfile").read_text()
+
+
+def test_the_image_has_the_documents_where_the_operator_looks_for_them() -> None:
+    place = PACKED.relative_to(ROOT / "operator")
+    assert f"\nCOPY docs /src/{place}\n" in (ROOT / "Dockerfile").read_text()
+    assert "\n!docs\n" in (ROOT / ".dockerignore").read_text()

@@ -136,7 +136,9 @@ def _outside(made: build.Dashboard) -> build.Dashboard:
         made.with_row(build.Row("dbt Cloud and warehouse"))
         .with_panel(readiness("dbt Cloud", "dbt Cloud ready", "Whether it answers and has the job."))
         .with_panel(readiness("Warehouse", "warehouse", "Whether the newest load or count reached it."))
-        .with_panel(graph("Requests to dbt Cloud", codes, "By HTTP status; error or timeout: no answer.", unit="reqps", span=6))
+        .with_panel(
+            graph("Requests to dbt Cloud", codes, "By HTTP status; error or timeout: no answer.", unit="reqps", span=6)
+        )
         .with_panel(
             graph("Rows set aside by loads", {"rejected rows": ASSET}, "Of the newest input.", unit="locale", span=6)
         )

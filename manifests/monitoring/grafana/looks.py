@@ -40,6 +40,7 @@ LINKS = {
     "Lineage": LINEAGE,
     "Only this asset": DRILL_DOWN,
     "dbt Cloud run": DBT_CLOUD,
+    "Runbooks": "${freshet}/docs/",
     "Lineage of this asset": "${freshet}/lineage/?asset=${__data.fields.id}",
 }
 

@@ -131,7 +131,7 @@ def alerts() -> table.Panel:
     return (
         table.Panel()
         .title("Alerts that fire")
-        .description("Each has a runbook: docs/runbooks.")
+        .description("Each has a runbook: the link of its name.")
         .datasource(DATASOURCE)
         .height(6)
         .span(24)
@@ -153,6 +153,7 @@ def alerts() -> table.Panel:
             ]
         )
         .override_by_name("asset", [looks.link("Lineage", "Only this asset")])
+        .override_by_name("alertname", [looks.link("Runbooks"), *looks.cell(displayName="alert")])
     )
 
 

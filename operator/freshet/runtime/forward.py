@@ -1,6 +1,6 @@
 """A replica that stands by passes on what it is asked to the one that acts: behind a Service any may be asked.
 
-Only what a replica says of itself (metrics, health) is answered by it.
+Only what a replica says of itself (metrics, health) and what all have alike (documents) is answered by it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,6 +11,7 @@ from aiohttp import web
 __all__ = ["Forwarder"]
 
 OWN = frozenset({"/metrics", "/healthz", "/readyz"})
+ALIKE = "/docs"
 PASSED_ON = "X-Freshet-Passed-On"
 HOP = frozenset({"connection", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"})
 """Headers of one connection (RFC 9110, 7.6.1); lengths are those of the stream."""
@@ -37,7 +38,7 @@ class Forwarder:
         @web.middleware
         async def pass_on(request: web.Request, handler: Handler) -> web.StreamResponse:
             address = self._address()
-            if address is None or request.path in OWN:
+            if address is None or request.path in OWN or request.path.startswith(ALIKE):
                 return await handler(request)
             if not address or PASSED_ON in request.headers:
                 return _nobody()

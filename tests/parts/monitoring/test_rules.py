@@ -260,7 +260,7 @@ def test_an_asset_that_was_just_applied_wakes_nobody_until_it_has_been_built(tmp
 def test_the_objective_is_told_in_words(tmp_path: Path) -> None:
     alert, summary = "FreshetFreshnessBudgetBurnsFast", "shop/orders is stale much of the time"
     words = "Stale for 100% of the last hour, which is more than fourteen times what its objective allows."
-    runbook = "https://freshet.dev/docs/runbooks/freshness-budget.md"
+    runbook = "http://127.0.0.1:8080/docs/runbooks/freshness-budget.md"
     told = {"summary": summary, "description": words, "runbook_url": runbook}
     expected = [{"exp_labels": {**LABELS, "severity": "critical"}, "exp_annotations": told}]
     series = {f"freshet_asset_fresh{{{ASSET}}}": "1x60 0x180", OBJECTIVE: "0.99x240"}
@@ -318,7 +318,7 @@ def test_an_alert_helps_whom_it_wakes(rule: dict[str, Any]) -> None:
     assert notes["summary"]
     assert notes["description"].endswith(".")
     page = ROOT / "docs" / "runbooks" / notes["runbook_url"].rpartition("/")[2]
-    assert notes["runbook_url"] == f"https://freshet.dev/docs/runbooks/{page.name}"
+    assert notes["runbook_url"] == f"http://127.0.0.1:8080/docs/runbooks/{page.name}"
     text = page.read_text()
     assert f"`{rule['alert']}`" in text
     for heading in ("## What it means", "## What to look at", "## What to do"):

@@ -80,3 +80,11 @@ async def test_nobody_who_acts_is_said(serve: Serve) -> None:
             async with session.get(f"http://{await serve(address)}/there/echo/") as answer:
                 assert answer.status == 503
                 assert "stands by" in await answer.text()
+
+
+async def test_documents_are_read_at_the_one_that_was_asked_also_when_nobody_acts(serve: Serve) -> None:
+    standby = await serve("")
+    async with aiohttp.ClientSession() as session:
+        for path, status in (("/docs/runbooks/not-leader.md", 404), ("/there/echo/a", 503)):
+            async with session.get(f"http://{standby}{path}") as answer:
+                assert answer.status == status, "404: it looked itself; this test mounts none"
