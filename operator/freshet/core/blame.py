@@ -4,7 +4,7 @@ The first ancestor at fault is found by the graph, which carries it along with d
 follows from its status alone and holds no ages, so that the line changes, and is written, only when something happens.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,14 +14,19 @@ from freshet.api.conditions import find
 from freshet.api.view import Key
 from freshet.core import cron
 from freshet.core.lineage import Graph, key_of
+from freshet.core.waits import waits_for_others
 
-__all__ = ["Ancestor", "ancestor", "clock", "next_time", "outlook", "why"]
+__all__ = ["AGAIN", "UNTIL", "Ancestor", "again", "ancestor", "clock", "next_time", "outlook", "under_way", "why"]
 
 Find = Callable[[Key], Asset | None]
 APART = timedelta(minutes=5)
 """Data that is older than the look at it by so much is worth a word."""
 MOVING = (c.IDLE, c.RUN_IN_FLIGHT)
-WHY = 300
+UNTIL = "until "
+"""How the message of what waits begins where it is known for how long."""
+AGAIN = "tried again when an upstream moves, or when asked for"
+PART, WHY = 200, 400
+"""Characters: a long message leaves room for the time that follows it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,9 +49,9 @@ def ancestor(asset: Asset, *, graph: Graph, find: Find) -> Ancestor | None:
 
 
 def why(asset: Asset) -> str:
-    """When it last delivered, and what keeps it from doing so again or when it will."""
-    parts = [_last(asset), _stop(asset) or outlook(asset)]
-    return ", ".join(" ".join(part.split()) for part in parts if part)[:WHY]
+    """When it last delivered, what keeps it from doing so again, and what will happen by itself."""
+    parts = [_last(asset), *_story(asset)]
+    return ", ".join(" ".join(part.split())[:PART] for part in parts if part)[:WHY]
 
 
 def _last(asset: Asset) -> str:
@@ -59,25 +64,60 @@ def _last(asset: Asset) -> str:
     return f"last {verb} {clock(at)}" + (f", data of {clock(status.data_time)}" if old and status.data_time else "")
 
 
-def _stop(asset: Asset) -> str | None:
-    """What keeps it: what a person must act on comes first."""
+def _story(asset: Asset) -> Iterator[str | None]:
+    """What a person must act on comes first; a time comes last."""
     status = asset.status
     updating = find(status.conditions, type=c.UPDATING)
     ready, failing = find(status.conditions, type=c.READY), find(status.conditions, type=c.FAILING)
-    fresh, last = find(status.conditions, type=c.FRESH), status.last_run
     if status.state == "Suspended":
-        return (updating.message if updating else "") or "suspended"
+        yield (updating.message if updating else "") or "suspended"
+        return
     if ready is not None and ready.status == "False":
-        return f"{ready.reason}: {ready.message}"
+        yield f"{ready.reason}: {ready.message}"
+        return
     if failing is not None and failing.status == "True":
-        return f"{c.PRODUCER_FAILING}: {failing.message}"
-    if last is not None and last.outcome == "Interrupted":
-        return f"{c.RUN_INTERRUPTED}: {last.message}"
+        yield f"{c.PRODUCER_FAILING}: {failing.message}"
+        yield under_way(asset) or again(asset)
+        return
+    yield from _in_between(asset)
+
+
+def _in_between(asset: Asset) -> Iterator[str | None]:
+    """What goes on, or what it waits for."""
+    status, last = asset.status, asset.status.last_run
+    updating, fresh = find(status.conditions, type=c.UPDATING), find(status.conditions, type=c.FRESH)
     if fresh is not None and fresh.reason == c.INPUT_UNCHANGED:
-        return f"{fresh.reason}: {fresh.message}"
-    if updating is not None and updating.reason not in MOVING:
-        return f"{updating.reason}: {updating.message}"
-    return None
+        yield f"{fresh.reason}: {fresh.message}"
+    if status.run is not None:
+        yield under_way(asset)
+    elif last is not None and last.outcome == "Interrupted":
+        yield f"{c.RUN_INTERRUPTED}: {last.message}"
+        yield f"next try {clock(status.retry_at)}" if status.retry_at is not None else outlook(asset)
+    elif updating is not None and updating.reason not in MOVING:
+        yield f"{updating.reason}: {updating.message}"
+    else:
+        yield outlook(asset) or (updating.message if updating is not None else None)
+
+
+def under_way(asset: Asset) -> str | None:
+    """The run in flight, and since when; where it has not begun, why not."""
+    run = asset.status.run
+    if run is None or waits_for_others(run):
+        return run.message if run is not None else None
+    if run.message:
+        return f"{c.POD_NOT_STARTED if run.executor == 'Job' else c.QUEUED}: {run.message}"
+    verb = "load" if asset.kind == "Source" else "build"
+    return f"{verb} running since {clock(run.started_at)}" if run.started_at is not None else f"{verb} started"
+
+
+def again(asset: Asset) -> str:
+    """When one whose retries are used up is tried again."""
+    updating = find(asset.status.conditions, type=c.UPDATING)
+    if updating is None or updating.reason in MOVING:
+        return outlook(asset) or AGAIN
+    if updating.message.startswith(UNTIL):
+        return f"next try {updating.message.removeprefix(UNTIL).partition(',')[0]}"
+    return f"{updating.reason}: {updating.message}"
 
 
 def outlook(asset: Asset) -> str | None:

@@ -22,6 +22,7 @@ from freshet.core.freshness import Facts, Verdict, judge
 from freshet.core.lineage import NEVER_OLD, inherits
 from freshet.core.outcome import Ended, is_recorded, order, record
 from freshet.core.policy import Policy, conflict, effective, in_force
+from freshet.core.rest import at_rest
 from freshet.core.situation import Due, Situation, Waiting
 from freshet.core.state import Case, Trouble, describe
 
@@ -94,7 +95,8 @@ def decide(observed: Observed) -> Decision:
         Case(
             asset=asset, policy=policy, verdict=verdict, waiting=waiting, trouble=trouble, pipeline=observed.pipeline,
             ancestor=observed.blame(asset) if others else None,
-            outlook=outlook(asset), conflict=conflict(policy), now=observed.now,
+            outlook=outlook(asset), rest=_rest(observed, asset, policy, verdict) if idle else None,
+            conflict=conflict(policy), now=observed.now,
         )
     )  # fmt: skip
     return Decision(
@@ -124,6 +126,13 @@ def _by_data(policy: Policy, verdict: Verdict) -> bool:
 def _for_want_of_news(policy: Policy, verdict: Verdict, asset: Asset) -> bool:
     """Is it too long since it was built, and would it be, had only an ancestor something new?"""
     return policy.by_update and _is_late(verdict) and outlook(asset) is None
+
+
+def _rest(observed: Observed, asset: Asset, policy: Policy, verdict: Verdict) -> str | None:
+    """Why nothing will happen, where that is not said already."""
+    if verdict.word == "Fresh" or outlook(asset) is not None:
+        return None
+    return at_rest(situation(observed, asset, policy))
 
 
 def _is_late(verdict: Verdict) -> bool:

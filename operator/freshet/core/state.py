@@ -10,7 +10,7 @@ from freshet.api import conditions as c
 from freshet.api.asset import Asset, AssetStatus, RunInFlight, State
 from freshet.api.conditions import Condition, Status, find
 from freshet.api.pipeline import Pipeline
-from freshet.core.blame import Ancestor, clock
+from freshet.core.blame import AGAIN, UNTIL, Ancestor, clock
 from freshet.core.freshness import Verdict
 from freshet.core.policy import Policy
 from freshet.core.situation import Waiting
@@ -72,7 +72,7 @@ def settle(
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
     """All that is to be said about an asset. ``ancestor`` is at fault for its age, or for its not being there;
-    ``outlook`` what will happen by itself; ``conflict`` why its limit cannot be held.
+    ``outlook`` what will happen by itself, ``rest`` why nothing will; ``conflict`` why its limit cannot be held.
     """
 
     asset: Asset
@@ -84,6 +84,7 @@ class Case:
     trouble: Trouble | None = None
     ancestor: Ancestor | None = None
     outlook: str | None = None
+    rest: str | None = None
     conflict: str | None = None
 
     @property
@@ -139,9 +140,9 @@ def _reason(case: Case) -> str:
     if case.policy.suspended:
         return f"{c.PRODUCER_SUSPENDED if case.late else c.SUSPENDED}: {_suspended(case)}"
     if case.status.run is not None:
-        return _running(case.status)
+        return _running(case)
     if case.failing:
-        return _and_then(case, f"{c.PRODUCER_FAILING}: {_told(case.status)}")
+        return f"{c.PRODUCER_FAILING}: {_told(case.status)}; {_again(case)}"
     if case.waiting is not None and not _is_ancestors(case):
         return _waits(case, case.waiting)
     if case.ancestor is not None:
@@ -176,7 +177,16 @@ def _at_fault(case: Case) -> str | None:
 
 
 def _and_then(case: Case, line: str) -> str:
-    return f"{line}; {case.outlook}" if case.outlook else line
+    then = case.outlook or case.rest
+    return f"{line}; {then}" if then else line
+
+
+def _again(case: Case) -> str:
+    """When one whose retries are used up is tried again."""
+    waiting = case.waiting
+    if waiting is not None:
+        return f"next try {clock(waiting.until)}" if waiting.until else _waits(case, waiting)
+    return case.outlook or AGAIN
 
 
 def _waits(case: Case, waiting: Waiting) -> str:
@@ -196,14 +206,15 @@ def _told(status: AssetStatus) -> str:
     return status.last_run.message if status.last_run is not None else ""
 
 
-def _running(status: AssetStatus) -> str:
-    run = status.run
+def _running(case: Case) -> str:
+    run = case.status.run
     assert run is not None
     if waits_for_others(run):
         return run.message or ""
     if run.message:
         return f"{c.POD_NOT_STARTED if run.executor == 'Job' else c.QUEUED}: {run.message}"
-    return f"{c.RUN_IN_FLIGHT}: {run.cause or 'started elsewhere'}"
+    since = f" (since {clock(run.started_at)})" if case.late and run.started_at is not None else ""
+    return f"{c.RUN_IN_FLIGHT}{since}: {run.cause or 'started elsewhere'}"
 
 
 def _ready(case: Case) -> Draft:
@@ -234,9 +245,9 @@ def _updating(case: Case) -> Draft:
         return Draft(type=c.UPDATING, status="False", reason=c.SUSPENDED, message=_suspended(case))
     if waiting is not None:
         reason = WORDS.get(waiting.reason, waiting.reason)
-        message = f"until {clock(waiting.until)}, {waiting.message}" if waiting.until else waiting.message
+        message = f"{UNTIL}{clock(waiting.until)}, {waiting.message}" if waiting.until else waiting.message
         return Draft(type=c.UPDATING, status="False", reason=reason, message=message)
-    return Draft(type=c.UPDATING, status="False", reason=c.IDLE)
+    return Draft(type=c.UPDATING, status="False", reason=c.IDLE, message=case.rest or "")
 
 
 def _under_way(run: RunInFlight) -> Draft:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.core.making import HOUR, MINUTE, NOW, asset, pipeline, ran, source
+from tests.unit.core.making import HOUR, MINUTE, NOW, SECOND, asset, pipeline, ran, source
 
 from freshet.api.asset import Asset, AssetStatus, Check, RunInFlight
 from freshet.api.pipeline import Pipeline
@@ -110,9 +110,10 @@ def test_a_suspended_pipeline_is_named_at_the_far_end() -> None:
 
 def test_a_failing_load_is_named_with_its_own_words() -> None:
     world = chain().at(FIVE, orders=ran("Failed", id="l2", at=FIVE, message="FileNotFound: /d.csv does not exist"))
-    world.at(FIVE + 6 * MINUTE)
+    world.at(FIVE + 5 * MINUTE)
     assert world.reason("orders").startswith("ProducerFailing: FileNotFound: /d.csv does not exist; next load 2026-")
-    told = "last load 2026-11-27 16:50:00Z, ProducerFailing: FileNotFound: /d.csv does not exist"
+    failing = "ProducerFailing: FileNotFound: /d.csv does not exist"
+    told = f"last load 2026-11-27 16:50:00Z, {failing}, next load 2026-11-27 17:05:00Z"
     assert world.reason("report") == f"UpstreamStale (orders: {told})"
 
 
@@ -121,8 +122,10 @@ def test_one_in_the_middle_that_did_not_follow_is_the_one_to_blame() -> None:
     world.at(FIVE, orders=ran(id="l2", at=FIVE, version="v2", data_time=FIVE, updated_at=FIVE))
     world.at(FIVE + MINUTE, copy=ran("Failed", id="c2", at=FIVE + MINUTE, looked_at={"orders": "v2"}, message="no"))
     world.at(FIVE + 6 * MINUTE)
-    assert world.reason("copy") == "ProducerFailing: no"
-    assert world.reason("report") == "UpstreamStale (copy: last built 2026-11-27 16:50:00Z, ProducerFailing: no)"
+    then = "tried again when an upstream moves, or when asked for"
+    assert world.reason("copy") == f"ProducerFailing: no; {then}"
+    told = f"last built 2026-11-27 16:50:00Z, ProducerFailing: no, {then}"
+    assert world.reason("report") == f"UpstreamStale (copy: {told})"
     assert (world.assets["report"].status.blame, world.assets["copy"].status.blame) == ("copy", None)
 
 
@@ -164,7 +167,8 @@ def test_what_was_never_built_names_the_first_that_was_not() -> None:
     chain = [asset(name, upstreams=[up]) for name, up in (("a", "orders"), ("b", "a"), ("c", "b"))]
     world = World(source("orders"), *chain)
     world.at(NOW, orders=ran("Failed", id="l", message="DuplicateKeys: line 3"))
-    assert world.reason("c") == "NeverUpdated (orders: never loaded, ProducerFailing: DuplicateKeys: line 3)"
+    told = "never loaded, ProducerFailing: DuplicateKeys: line 3, next load 2026-11-24 12:05:00Z"
+    assert world.reason("c") == f"NeverUpdated (orders: {told})"
     assert {world.assets[name].status.blame for name in "abc"} == {"orders"}
     alone = World(asset("x", materialize={"external": {}}), asset("y", upstreams=["x"])).at(NOW)
     assert alone.reason("y") == "NeverUpdated (x: never announced, what builds it must announce a new version)"
@@ -190,6 +194,96 @@ def test_an_input_that_never_changes_is_named_below() -> None:
     world.at(NOW, orders=load)
     world.at(NOW, copy=ran(id="c", version="c1", looked_at={"orders": "v1"})).at(NOW + 4 * HOUR)
     assert "InputUnchanged: its content has not changed since" in world.reason("copy")
+
+
+def test_a_root_that_is_being_built_says_since_when_and_not_when_its_next_run_was_due() -> None:
+    world, late = chain(), FIVE + 6 * MINUTE
+    world.active["orders"] = RunInFlight(id="l2", cause="schedule", started_at=FIVE)
+    world.at(late)
+    line = "UpstreamStale (orders: last load 2026-11-27 16:50:00Z, load running since 2026-11-27 17:00:00Z)"
+    assert world.reason("report") == world.reason("copy") == line
+    world.active["orders"] = RunInFlight(id="l2", cause="schedule", message="no node fits")
+    world.at(late)
+    assert world.reason("copy") == "UpstreamStale (orders: last load 2026-11-27 16:50:00Z, PodNotStarted: no node fits)"
+    del world.active["orders"]
+    world.at(late, orders=ran("Failed", id="l2", at=late, message="no"))
+    world.active["orders"] = RunInFlight(id="l3", cause="schedule", started_at=late + MINUTE)
+    world.at(late + MINUTE)
+    assert world.reason("copy").endswith("ProducerFailing: no, load running since 2026-11-27 17:07:00Z)")
+
+
+def test_one_that_was_never_loaded_is_being_loaded() -> None:
+    world = World(source("orders"), asset("copy", upstreams=["orders"]))
+    world.active["orders"] = RunInFlight(id="l", cause="never loaded", started_at=NOW)
+    world.at(NOW)
+    assert world.reason("copy") == "NeverUpdated (orders: never loaded, load running since 2026-11-24 12:00:00Z)"
+
+
+def test_a_run_that_left_the_table_as_it_was_is_the_reason_also_below() -> None:
+    world, late = chain(), FIVE + 6 * MINUTE
+    world.at(FIVE, orders=ran(id="l2", at=FIVE, version="v2", data_time=FIVE, updated_at=FIVE))
+    reused = ran("Unchanged", id="c2", at=FIVE + MINUTE, looked_at={"orders": "v2"}, message="reused")
+    world.at(FIVE + MINUTE, copy=reused).at(late)
+    told = "its run of 2026-11-27 17:01:00Z looked at orders and left the table as it was (reused)"
+    why = f"{told}; it is built again when an upstream moves"
+    assert world.reason("copy") == f"LagExceeded: data of 2026-11-27 16:50:00Z is older than 15m; {why}"
+    assert world.reason("report") == f"UpstreamStale (copy: last built 2026-11-27 16:50:00Z, {why})"
+
+
+def test_one_that_waits_for_all_names_those_that_have_not_moved() -> None:
+    both = {"upstreams": ["orders", "rates"], "freshness": LIMIT, "automation": {"when": "AllUpstreamsUpdated"}}
+    world, early = World(source("orders"), source("rates"), asset("both", **both)), FIVE - 10 * MINUTE
+    for name in ("orders", "rates"):
+        world.at(early, **{name: ran(id=name, at=early, version="v1", data_time=early, updated_at=early)})
+    built = ran(id="b", at=early + MINUTE, version="b1", looked_at={"orders": "v1", "rates": "v1"})
+    world.at(early + MINUTE, both=built)
+    world.at(FIVE, orders=ran(id="l2", at=FIVE, version="v2", data_time=FIVE, updated_at=FIVE))
+    world.at(FIVE + 6 * MINUTE)
+    assert "rates" in world.reason("both")
+    world.at(FIVE + 7 * MINUTE, rates=ran("Unchanged", id="r2", at=early + 30 * SECOND, data_time=FIVE))
+    assert "waits until rates is updated, too (automation.when is AllUpstreamsUpdated)" in world.reason("both")
+
+
+def test_one_whose_input_is_not_known_says_so() -> None:
+    world = chain()
+    status = msgspec.structs.replace(world.assets["copy"].status, consumed={})
+    world.assets["copy"] = msgspec.structs.replace(world.assets["copy"], status=status)
+    world.at(FIVE + 6 * MINUTE)
+    assert "; what it has of orders is not known, so its data counts as of its build; " in world.reason("copy")
+
+
+def test_one_that_nothing_starts_says_so() -> None:
+    world = World(asset("x", materialize={"job": {"template": {}}}, freshness=LIMIT))
+    world.at(NOW, x=ran(id="r", version="v1", data_time=NOW)).at(NOW + HOUR)
+    assert world.reason("x").endswith(
+        "; it has no upstreams that could start it: built only when asked, or set automation.when to Cron"
+    )
+
+
+def test_data_that_is_old_by_its_own_column_says_so() -> None:
+    count = {"materialize": {"count": {"dataTimeColumn": "at"}}}
+    world = chain(**count)
+    built = ran(id="c2", at=FIVE, version="c2", looked_at={"orders": "v1"}, data_time=FIVE - HOUR)
+    world.at(FIVE, copy=built)
+    assert "; its newest row is that old by at, though" in world.reason("copy")
+
+
+def test_an_attempt_that_is_earned_says_when_it_comes() -> None:
+    """Used up, and then an upstream has moved: no more often than maxBackoff."""
+    world = chain(retries={"limit": 0, "maxBackoff": "1h"})
+    world.at(FIVE, orders=ran(id="l2", at=FIVE, version="v2", data_time=FIVE, updated_at=FIVE))
+    world.at(FIVE + MINUTE, copy=ran("Failed", id="c2", at=FIVE + MINUTE, looked_at={"orders": "v2"}, message="no"))
+    at = FIVE + 5 * MINUTE
+    world.at(at, orders=ran(id="l3", at=at, version="v3", data_time=at, updated_at=at)).at(at + MINUTE)
+    assert world.reason("copy") == "ProducerFailing: no; next try 2026-11-27 18:00:50Z"
+    assert world.reason("report").endswith("ProducerFailing: no, next try 2026-11-27 18:00:50Z)")
+
+
+def test_an_interrupted_root_says_when_it_is_tried_again() -> None:
+    world, late = chain(), FIVE + 10 * MINUTE
+    world.at(FIVE, orders=ran(id="l2", at=FIVE, version="v2", data_time=FIVE, updated_at=FIVE))
+    world.at(late, copy=ran("Interrupted", id="c2", at=late, message="the node went"))
+    assert world.reason("report").endswith("RunInterrupted: the node went, next try 2026-11-27 17:10:30Z)")
 
 
 def test_where_builds_are_judged_the_one_that_brings_nothing_new_is_named() -> None:
@@ -271,6 +365,8 @@ def test_a_run_that_nobody_can_ask_about_does_not_just_go_on() -> None:
     run = RunInFlight(id="7", executor="DbtCloud", cause="updated: orders", started_at=FIVE)
     world.active["copy"] = run
     assert world.at(FIVE + MINUTE).reason("copy") == "RunInFlight: updated: orders"
+    said = "RunInFlight (since 2026-11-27 17:00:00Z): updated: orders"
+    assert world.at(FIVE + 6 * MINUTE).reason("copy") == said, "it is late"
     world.active["copy"] = msgspec.structs.replace(run, message=f"DbtCloudUnreachable: {AWAY}")
     world.at(FIVE + 6 * MINUTE)
     assert (world.assets["copy"].status.state, world.reason("copy")) == ("Updating", f"DbtCloudUnreachable: {AWAY}")
@@ -322,10 +418,11 @@ def test_lines_hold_no_ages_so_that_time_alone_writes_nothing() -> None:
 def test_the_line_is_one_and_is_short() -> None:
     said = blame.why(source("s", status=AssetStatus(**_failed("x\ny " * 500))))
     assert "\n" not in said
-    assert len(said) <= 300
+    assert len(said) <= 400
+    assert said.endswith(", next load 2026-11-24 12:05:00Z"), "however long the message is"
 
 
 def _failed(message: str) -> dict[str, Any]:
     world = World(source("orders")).at(NOW, orders=ran("Failed", id="l", message=message))
     status = world.assets["orders"].status
-    return {"conditions": status.conditions, "last_run": status.last_run}
+    return {"conditions": status.conditions, "last_run": status.last_run, "policy": status.policy}

@@ -55,7 +55,7 @@ V1 = {"version": "v1", "data_time": NOW, "definition": "same", "considered": {"a
         (x("a", pipeline="p"), [up("a")], {"pipeline": pipeline()}, "Missing", "Missing", True),
         (x("a", suspend=True), [up("a")], {}, "Suspended", "ProducerSuspended: suspended (spec.suspend)", False),
         (x("a", suspend=True), [up("a")], {"active": RUN}, "Suspended", "ProducerSuspended", False),
-        (x("a"), [up("a")], {"active": RUN}, "Updating", "RunInFlight: updated: a", False),
+        (x("a"), [up("a")], {"active": RUN}, "Updating", "RunInFlight (since ", False),
         (x("a"), [up("a")], {"active": WAITS}, "Updating", "WaitingForWarehouse: it starts, since 12:00", False),
         (x("a"), [up("a")], {"cycle": ("a", "x", "a")}, "Missing", "CycleDetected: a → x → a", False),
         (x("a"), [up("a")], {"trouble": REFUSED}, "Missing", "WriteRefused", False),
@@ -176,7 +176,7 @@ def test_a_reason_is_one_line() -> None:
     it = x("a", retries={"limit": 0})
     decision = look(it, up("a"), ended=[ran("Failed", message="first\nsecond\t third", looked_at={"a": "v1"})])
     assert decision.status.state == "Failed"
-    assert decision.status.reason == "ProducerFailing: first second third"
+    assert decision.status.reason == "ProducerFailing: first second third; next try 2026-11-24 12:59:50Z"
 
 
 def test_transition_times_move_only_with_the_status() -> None:
