@@ -2,11 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from tests.parts.workloads.lake import Lake
 
 __all__ = ["OPERATIONS", "Operation", "Rows", "put", "rejected", "rows_of"]
+
+
+class Place(Protocol):
+    """Where input files lie."""
+
+    folder: Path
+    csv: Path
+
+    def write(self, content: str | bytes, name: str = "in.csv") -> Path: ...
+
 
 Rows = list[tuple[int, str]]
 _TYPES = {"id": "BIGINT"}
@@ -32,7 +43,7 @@ OPERATIONS = {
 }
 
 
-def put(lake: Lake, operation: Operation, rows: Rows, number: int, *, bad: bool = False) -> dict[str, Any]:
+def put(place: Place, operation: Operation, rows: Rows, number: int, *, bad: bool = False) -> dict[str, Any]:
     """The spec that loads it. Appending, each export is a file of its own, or goes on in the same; else one follows
     the other.
 
@@ -41,13 +52,13 @@ def put(lake: Lake, operation: Operation, rows: Rows, number: int, *, bad: bool 
     text = "id,v\n" + "".join(f"{id_},{v}\n" for id_, v in rows) + (f"x,bad{number}\n" if bad else "")
     more = {"write": operation.write, "onBadRows": "quarantine"}
     if operation.write == _GROW:
-        held = lake.csv.read_text() if lake.csv.exists() else ""
-        lake.write(held + (text.removeprefix("id,v\n") if held else text))
+        held = place.csv.read_text() if place.csv.exists() else ""
+        place.write(held + (text.removeprefix("id,v\n") if held else text))
     elif operation.write["disposition"] == "append":
-        lake.write(text, f"{number:03}.csv")
-        return {"csv": {"path": str(lake.folder / "*.csv"), "schema": _TYPES}, **more}
+        place.write(text, f"{number:03}.csv")
+        return {"csv": {"path": str(place.folder / "*.csv"), "schema": _TYPES}, **more}
     else:
-        lake.write(text)
+        place.write(text)
     return {"csv": {"schema": _TYPES}, **more}
 
 

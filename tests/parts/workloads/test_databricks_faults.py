@@ -1,11 +1,11 @@
 """Every step of a load into Databricks goes wrong: the rows are right afterwards, whatever was lost.
 
-``lost``: the statement is done, its answer is not heard (the connector asks again). ``cut``: the statement is done, and
-nothing after it ever is, as when a pod is killed. ``conflict``: another writer was faster, nothing is done.
-``FRESHET_FULL_MATRIX=1`` (``make matrix``) takes every step; without it those that differ.
+``FRESHET_FULL_MATRIX=1`` (``make matrix``) takes every step with every kind of fault; without it those that differ most
+and a few more, which are others for each operation.
 """
 
 import os
+import random
 import re
 import threading
 from collections.abc import Callable
@@ -21,46 +21,66 @@ from freshet.workloads.errors import WorkloadError
 from freshet.workloads.ledger import LOAD_ID
 
 GONE = {"action": "refuse", "error": "[INSUFFICIENT_PERMISSIONS] gone", "times": None, "after": True}
+KINDS: dict[str, list[dict[str, Any]]] = {
+    "before": [{"action": "refuse", "error": "[INTERNAL_ERROR] not done"}],
+    "dropped": [{"action": "drop"}],
+    "conflict": [{"action": "refuse"}],
+    "lost": [{"action": "lose"}],
+    "cut": [{"action": "lose"}, GONE],
+}
+"""before: the statement fails and is not done. dropped: the connection breaks, and it is not done. conflict: another
+writer was faster, and it is not done. lost: it is done, and its answer is not heard, so that the connector asks again.
+cut: it is done, and nothing after it ever is, as when a pod is killed.
+"""
 POINTS = {
+    "make ledger": r"^CREATE TABLE IF NOT EXISTS \S+_freshet_(loads|files)",
     "make incoming": r"^CREATE OR REPLACE TABLE",
+    "clear volume": r"^DROP VOLUME",
     "make volume": r"^CREATE VOLUME",
+    "dlt's schema": r"^INSERT INTO \S+_dlt_version",
+    "staging": r"^PUT",
     "upload": r"^UPLOAD",
     "copy": r"^COPY INTO",
     "dlt's record": r"^INSERT INTO \S+_dlt_loads",
     "drop volume": r"^DROP VOLUME",
     "rename": r"^ALTER TABLE .* RENAME",
+    "forget schema": r"^DELETE FROM \S+_dlt_version",
+    "note": r"^MERGE INTO \S+_freshet_files",
+    "make aside": r"^CREATE TABLE IF NOT EXISTS \S+`raw__rejected`",
     "quarantine": r"^MERGE INTO \S+`raw__rejected`",
     "publish": r"^(INSERT|MERGE) (INTO|OVERWRITE) \S+`raw`",
     "read back": r"^SELECT count\(\*\), coalesce",
     "record": r"^MERGE INTO \S+_freshet_loads",
+    "settle": r"^DELETE FROM \S+_freshet_files` WHERE path",
+    "drop incoming": r"^DROP TABLE",
 }
-QUICK = {
-    "copy": ("lost", "cut"),
-    "rename": ("lost",),
-    "quarantine": ("cut",),
-    "publish": ("lost", "cut", "conflict"),
-    "record": ("lost", "cut"),
-}
-FULL = {point: ("lost", "cut", "conflict") if point in ("publish", "record") else ("lost", "cut") for point in POINTS}
+OF_SOME = {"forget files": (("grow", "replace"), r"^DELETE FROM \S+_freshet_files` WHERE table_name")}
+"""Steps that not every operation has."""
+SECOND = ("drop volume",)
+WITH_BAD_ROWS = ("make aside", "quarantine")
+QUICK = [
+    *(("copy", "cut"), ("rename", "lost"), ("quarantine", "cut"), ("record", "lost"), ("record", "cut")),
+    *(("publish", "lost"), ("publish", "cut"), ("publish", "conflict")),
+]
+FURTHER = 1
 WHOLE = bool(os.environ.get("FRESHET_FULL_MATRIX"))
-NOTES = {"note": r"^MERGE INTO \S+_freshet_files", "forget older": r"^DELETE FROM \S+_freshet_files"}
-"""Steps of ``append`` alone; nothing older is forgotten unless a file grew."""
 
 
-NOTED: dict[str, tuple[str, ...]] = {"append": ("note",), "grow": tuple(NOTES)}
+def points_of(name: str) -> dict[str, str]:
+    return POINTS | {point: pattern for point, (names, pattern) in OF_SOME.items() if name in names}
 
 
-def cells_of(name: str) -> list[tuple[str, str]]:
-    """Each point of an operation with each kind of fault."""
-    chosen = FULL | dict.fromkeys(NOTED.get(name, ()), ("lost", "cut")) if WHOLE else QUICK
-    return [(point, kind) for point, kinds in chosen.items() for kind in kinds]
+def cells_of(name: str, kinds: str) -> list[tuple[str, str]]:
+    """Each point of an operation with each kind of fault that is to be tried there."""
+    every = [(point, kind) for point in points_of(name) for kind in KINDS]
+    if WHOLE:
+        return [(point, kind) for point, kind in every if kind == kinds]
+    return QUICK + random.Random(name).sample([cell for cell in every if cell not in QUICK], FURTHER)
 
 
-def break_at(lake: Lake, statement: str, kind: str) -> None:
-    if kind == "conflict":
-        lake.faults({"action": "refuse", "statement": statement})
-    else:
-        lake.faults({"action": "lose", "statement": statement}, *([GONE] if kind == "cut" else []))
+def break_at(lake: Lake, statement: str, kind: str, *, skip: int = 0) -> None:
+    first, *more = KINDS[kind]
+    lake.faults({**first, "statement": statement, "skip": skip}, *more)
 
 
 def broken(lake: Lake, spec: dict[str, Any]) -> dict[str, Any] | None:
@@ -72,17 +92,18 @@ def broken(lake: Lake, spec: dict[str, Any]) -> dict[str, Any] | None:
         return None
 
 
+@pytest.mark.parametrize("kinds", KINDS if WHOLE else ["some"])
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_rows_are_exact_after_any_fault(lake: Lake, name: str) -> None:
+def test_rows_are_exact_after_any_fault(lake: Lake, name: str, kinds: str) -> None:
     """Nor is a bad row lost or doubled."""
     operation, held, aside = OPERATIONS[name], rows_of(0), ["x,bad0"]
     lake.load(**put(lake, operation, held, 0, bad=True))
-    for number, (point, kind) in enumerate(cells_of(name), start=1):
-        bad = kind == "cut" or point == "quarantine"
+    for number, (point, kind) in enumerate(cells_of(name, kinds), start=1):
+        bad = kind == "cut" or point in WITH_BAD_ROWS
         spec = put(lake, operation, rows_of(number), number, bad=bad)
         held = operation.after(held, rows_of(number))
         aside += [f"x,bad{number}"] if bad else []
-        break_at(lake, (POINTS | NOTES)[point], kind)
+        break_at(lake, points_of(name)[point], kind, skip=int(point in SECOND))
         told = broken(lake, spec)
         assert any(entry["outcome"] != "done" for entry in lake.server.faults.log()), (point, kind)
         lake.faults()
@@ -97,6 +118,18 @@ def test_rows_are_exact_after_any_fault(lake: Lake, name: str) -> None:
     lake.load(**put(lake, operation, rows_of(99), 99))
     assert not {table for table in lake.tables() if "incoming" in table}
     assert lake.server.store.volumes("main", lake.schema) == []
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_no_step_is_left_out_of_that(lake: Lake, name: str) -> None:
+    """What a load asks for, but for looks, is one of the points; each point is asked for."""
+    lake.load(**put(lake, OPERATIONS[name], rows_of(0), 0, bad=True))
+    lake.faults()
+    lake.load(**put(lake, OPERATIONS[name], rows_of(1), 1, bad=True))
+    doing = [text for text in lake.asked() if not text.lstrip().startswith(("SELECT", "OPEN SESSION"))]
+    points = {point: pattern for point, pattern in points_of(name).items() if point != "read back"}
+    assert [text for text in doing if not any(re.match(pattern, text) for pattern in points.values())] == []
+    assert [point for point, pattern in points.items() if not any(re.match(pattern, text) for text in doing)] == []
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

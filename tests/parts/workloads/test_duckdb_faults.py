@@ -1,4 +1,7 @@
-"""Every step of a load into DuckDB fails, before it was done or after: the rows are right afterwards."""
+"""Every step of a load into DuckDB fails: the rows are right afterwards, good and bad ones.
+
+There is no conflict between writers: one process has the file. (``test_processes`` kills real ones.)
+"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,32 +12,39 @@ from typing import Any
 import duckdb
 import pytest
 from tests.parts.workloads.conftest import World
+from tests.parts.workloads.exports import OPERATIONS, put, rows_of
 
 from freshet.workloads import duckdb_warehouse
 from freshet.workloads.errors import WorkloadError
 
-Rows = list[tuple[int, str]]
+KINDS = ("before", "lost", "cut")
+"""before: the statement fails and is not done. lost: it is done, and fails all the same. cut: it is done, and nothing
+after it ever is.
+"""
 POINTS = {
+    "make schema": r"^CREATE SCHEMA",
+    "make ledger": r"^CREATE TABLE IF NOT EXISTS \S+_freshet_loads",
     "make incoming": r"^CREATE OR REPLACE TABLE",
     "begin": r"^BEGIN",
     "publish": r"^(INSERT INTO \S+ BY NAME|MERGE INTO|ALTER TABLE .* RENAME)",
     "record": r"^INSERT INTO \S+_freshet_loads",
+    "make aside": r"^CREATE TABLE IF NOT EXISTS \S+raw__rejected",
+    "quarantine": r"^INSERT INTO \S+raw__rejected",
     "commit": r"^COMMIT",
 }
-OPERATIONS: dict[str, tuple[dict[str, Any], Callable[[Rows, Rows], Rows]]] = {
-    "append": ({"disposition": "append"}, lambda held, new: sorted(held + new)),
-    "grow": ({"disposition": "append", "onFileChange": "append"}, lambda held, new: sorted(held + new)),
-    "merge": (
-        {"disposition": "merge", "primaryKey": ["id"]},
-        lambda held, new: sorted((dict(held) | dict(new)).items()),
-    ),
-    "replace": ({"disposition": "replace"}, lambda held, new: new),
+OF_APPEND = {"forget file": r"^DELETE FROM \S+_freshet_files", "note": r"^INSERT INTO \S+_freshet_files"}
+OF_ALL = {
+    "append": OF_APPEND,
+    "grow": OF_APPEND,
+    "replace": {"drop old": r"^DROP TABLE IF EXISTS", "forget files": r"^DELETE FROM \S+_freshet_files"},
+    "merge": {},
 }
+QUERY = "SELECT id, v FROM kw.raw ORDER BY ALL"
 
 
 @dataclass
 class Breaking:
-    """A connection one of whose statements fails. ``kind``: before, or lost (it is done all the same)."""
+    """A connection one of whose statements fails, in the manner of ``kind``."""
 
     con: Any
     pattern: str
@@ -42,11 +52,19 @@ class Breaking:
     struck: list[str] = field(default_factory=list)
 
     def execute(self, statement: str, *values: Any) -> Any:
+        return self._do(self.con.execute, statement, values)
+
+    def executemany(self, statement: str, *values: Any) -> Any:
+        return self._do(self.con.executemany, statement, values)
+
+    def _do(self, execute: Callable[..., Any], statement: str, values: tuple[Any, ...]) -> Any:
+        if self.struck and self.kind == "cut":
+            raise duckdb.IOException("nobody is there any more")
         if self.struck or re.search(self.pattern, statement.strip()) is None:
-            return self.con.execute(statement, *values)
+            return execute(statement, *values)
         self.struck.append(statement)
-        if self.kind == "lost":
-            self.con.execute(statement, *values)
+        if self.kind != "before":
+            execute(statement, *values)
         raise duckdb.IOException("the disk went away")
 
     def __getattr__(self, name: str) -> Any:
@@ -69,42 +87,28 @@ def broken(monkeypatch: pytest.MonkeyPatch, pattern: str, kind: str) -> Iterator
         yield struck
 
 
-def put(world: World, write: dict[str, Any], rows: Rows, number: int) -> dict[str, Any]:
-    """Appending, each export is a file of its own, or goes on in the same; else one follows the other."""
-    text = "id,v\n" + "".join(f"{id_},{v}\n" for id_, v in rows)
-    if "onFileChange" in write:
-        held = world.csv.read_text() if world.csv.exists() else ""
-        world.write(held + (text.removeprefix("id,v\n") if held else text))
-    elif write["disposition"] == "append":
-        world.write(text, f"{number:03}.csv")
-        return {"csv": {"path": str(world.folder / "*.csv")}, "write": write}
-    else:
-        world.write(text)
-    return {"write": write}
-
-
-def rows_of(number: int) -> Rows:
-    return [(0, f"v{number}"), (number + 1, f"w{number}")]
+def rejected(world: World) -> list[str]:
+    return [raw for (raw,) in world.rows("SELECT raw FROM kw.raw__rejected ORDER BY length(raw), raw")]
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_rows_are_exact_after_any_fault(world: World, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    write, after = OPERATIONS[name]
-    held, number = rows_of(0), 0
-    world.load(**put(world, write, held, 0))
-    for point, pattern in POINTS.items():
-        for kind in ("before", "lost"):
+    operation, held, aside, number = OPERATIONS[name], rows_of(0), ["x,bad0"], 0
+    world.load(**put(world, operation, held, 0, bad=True))
+    for point, pattern in (POINTS | OF_ALL[name]).items():
+        for kind in KINDS:
             number += 1
-            spec = put(world, write, rows_of(number), number)
+            spec = put(world, operation, rows_of(number), number, bad=True)
             with broken(monkeypatch, pattern, kind) as struck, pytest.raises(WorkloadError):
                 world.load(**spec)
             assert struck, point
-            committed = (point, kind) == ("commit", "lost")
-            assert world.rows("SELECT id, v FROM kw.raw ORDER BY ALL") == (
-                after(held, rows_of(number)) if committed else held
-            ), (point, kind)
-            held = after(held, rows_of(number))
+            committed = point == "commit" and kind != "before"
+            after = operation.after(held, rows_of(number))
+            assert world.rows(QUERY) == (after if committed else held), (point, kind)
+            held = after
+            aside.append(f"x,bad{number}")
             told = world.load(**spec)
-            found = world.rows("SELECT id, v FROM kw.raw ORDER BY ALL")
+            found = world.rows(QUERY)
             print(f"duckdb      {name:<9}{point:<15}{kind:<10}rows expected {len(held):>3}, found {len(found):>3}")
             assert (found, told["rows"], told["changed"]) == (held, len(held), not committed), (point, kind)
+            assert rejected(world) == aside, (point, kind)
