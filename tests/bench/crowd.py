@@ -29,7 +29,7 @@ async def _measure(
     kubeconfig: Path, operator: OperatorProcess, *, names: list[str], limit: timedelta
 ) -> dict[str, float]:
     deadline = datetime.now(UTC) + AT_LEAST + len(names) * EACH
-    notes = {"freshet.dev/data-time": (deadline - limit).isoformat()}
+    notes = {"freshet.dev/materialized": "crowd", "freshet.dev/data-time": (deadline - limit).isoformat()}
     path = f"{ASSETS}/namespaces/{NAMESPACE}/assets"
     async with api(kubeconfig) as client:
         await many(names, lambda name: client.merge_patch(f"{path}/{name}", {"metadata": {"annotations": notes}}))
@@ -38,8 +38,7 @@ async def _measure(
         writing = asyncio.create_task(_written(kubeconfig, names=set(names)))
         await asyncio.sleep((deadline - datetime.now(UTC)).total_seconds())
         seen = await asyncio.to_thread(_scraped, operator, count=len(names))
-        async with asyncio.timeout(PATIENCE):
-            written = await writing
+        written = await asyncio.wait_for(writing, PATIENCE)
     return {
         "crowd_assets": len(names),
         "crowd_seen_ms": round(1000 * (seen - deadline.timestamp()), 1),
@@ -49,12 +48,14 @@ async def _measure(
 
 def _calm(operator: OperatorProcess) -> None:
     """Every data time is taken in, and nothing waits any more."""
-    wait_for(lambda: operator.sample("freshet_queue_depth") == 0, timeout=PATIENCE, what="the queue is empty")
+    idle = "\nfreshet_queue_depth 0.0\n"
+    wait_for(lambda: idle in operator.metrics(), timeout=PATIENCE, what="the queue is empty")
 
 
 def _scraped(operator: OperatorProcess, *, count: int) -> float:
     """When (Unix time) a scrape had arrived that calls so many assets stale."""
-    while True:
+    end = time.time() + PATIENCE
+    while time.time() < end:
         text = operator.metrics()
         at = time.time()
         stale = [
@@ -63,6 +64,7 @@ def _scraped(operator: OperatorProcess, *, count: int) -> float:
         if len(stale) >= count:
             return at
         time.sleep(PAUSE_SECONDS)
+    raise AssertionError(f"never were {count} assets stale by the metrics")
 
 
 async def _written(kubeconfig: Path, *, names: set[str]) -> float:

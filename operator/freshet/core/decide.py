@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from freshet.api import conditions
-from freshet.api.asset import Asset, AssetStatus, PolicyInForce, RunInFlight
+from freshet.api.asset import Asset, AssetStatus, Consumed, PolicyInForce, RunInFlight
 from freshet.api.names import ANNOTATION_DATA_TIME, ANNOTATION_MATERIALIZED
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import instant
@@ -79,7 +79,7 @@ def decide(observed: Observed) -> Decision:
     """The decision for one asset at one moment."""
     policy, trouble = _policy(observed)
     status, recorded = _take_in(observed, policy)
-    status = nodes.describe(status, observed.described)
+    status = nodes.describe(_remembering(observed, status), observed.described)
     status = msgspec.structs.replace(status, run=observed.active, policy=_in_force(observed, policy))
     asset = msgspec.structs.replace(observed.asset, status=status)
     free = not (trouble or policy.suspended or observed.active)
@@ -220,6 +220,20 @@ def _recorded(observed: Observed, before: AssetStatus, run: Ended, policy: Polic
         for item in after.history
     )
     return msgspec.structs.replace(after, history=history)
+
+
+def _remembering(observed: Observed, status: AssetStatus) -> AssetStatus:
+    """Where an upstream has moved on from what was consumed: how recent that was at last, before its history forgets."""
+    consumed = {name: _confirmed(observed.upstreams.get(name), seen) for name, seen in status.consumed.items()}
+    return msgspec.structs.replace(status, consumed=consumed) if consumed != status.consumed else status
+
+
+def _confirmed(upstream: Asset | None, seen: Consumed) -> Consumed:
+    if upstream is None or upstream.status.version == seen.version:
+        return seen
+    known = (item.data_time for item in upstream.status.history if item.version == seen.version)
+    at = next((at for at in known if at is not None), None)
+    return msgspec.structs.replace(seen, data_time=at) if at is not None else seen
 
 
 def _announced(asset: Asset, now: datetime) -> Ended | None:

@@ -246,6 +246,6 @@ def _node(asset: Asset) -> Node:
         built=status.last_updated_at,
         own=own,
         consumed=status.consumed,
-        known={item.version: item.data_time for item in status.history if item.version},
+        known={item.version: item.data_time for item in reversed(status.history) if item.version and item.data_time},
         static=asset.spec.data_time == "Static",
     )

@@ -284,4 +284,15 @@ def _history(after: AssetStatus, run: Ended, *, moved: bool) -> tuple[HistoryIte
         data_time=run.data_time,
         rows=run.rows,
     )
-    return (item, *after.history)[:HISTORY]
+    return _newest((item, *after.history))
+
+
+def _newest(items: tuple[HistoryItem, ...]) -> tuple[HistoryItem, ...]:
+    """Ten of them. However many runs have failed since, the newest version and the one before it stay: what was built
+    from that is as fresh as its last check, which stands nowhere else.
+    """
+    if len(items) <= HISTORY:
+        return items
+    kept = [place for place, item in enumerate(items) if item.version][:2]
+    others = [place for place in range(len(items)) if place not in kept][: HISTORY - len(kept)]
+    return tuple(items[place] for place in sorted(kept + others))

@@ -286,6 +286,23 @@ def test_an_interrupted_root_says_when_it_is_tried_again() -> None:
     assert world.reason("report").endswith("RunInterrupted: the node went, next try 2026-11-27 17:10:30Z)")
 
 
+def test_what_was_consumed_stays_as_recent_as_its_last_check_however_many_versions_follow() -> None:
+    """Unchanged and checked over a weekend, then changed every minute, while the copy is built once an hour."""
+    world = chain(automation={"minInterval": "30m"})
+    monday = FIVE + 63 * HOUR
+    world.at(monday, orders=ran("Unchanged", id="l2", at=monday, version="v1", data_time=monday))
+    for n in range(12):
+        at = monday + n * SECOND
+        world.active["copy"] = RunInFlight(id="c2", started_at=monday)
+        world.at(at, orders=ran(id=f"n{n}", at=at, version=f"w{n}", data_time=at, updated_at=at))
+    assert all(item.version != "v1" for item in world.assets["orders"].status.history)
+    del world.active["copy"]
+    world.at(monday + MINUTE, copy=ran("Failed", id="c2", at=monday + MINUTE, looked_at={"orders": "w0"}))
+    fresh = next(k for k in world.assets["copy"].status.conditions if k.type == "Fresh")
+    assert (fresh.status, fresh.reason) == ("True", "WithinLimit")
+    assert world.assets["copy"].status.consumed["orders"].data_time == monday
+
+
 def test_where_builds_are_judged_the_one_that_brings_nothing_new_is_named() -> None:
     """Checked and found unchanged, its data is fresh; built it is not, and for that only the source could be blamed."""
     judged = {**LIMIT, "basis": "Update"}

@@ -129,6 +129,25 @@ def test_history_keeps_the_newest_ten_that_built_or_failed() -> None:
     assert [item.id for item in status.history] == ["r99", *kept[:9]]
 
 
+def test_failures_push_neither_the_newest_version_nor_the_one_before_it_out_of_history() -> None:
+    """How recent a version was at last stands nowhere else, and what was built from it is judged by that."""
+    it = source()
+    first = ran(id="l1", at=NOW, version="v1", data_time=NOW, updated_at=NOW)
+    status = after(
+        ran(id="l2", at=NOW + MINUTE, version="v2", data_time=NOW + MINUTE), status=after(first, it=it), it=it
+    )
+    for n in range(12):
+        status = after(ran("Failed", id=f"f{n}", at=NOW + HOUR + n * MINUTE), status=status, it=it)
+    late = NOW + 3 * HOUR
+    status = after(ran("Unchanged", id="l3", at=late, version="v2", data_time=late), status=status, it=it)
+    assert [item.id for item in status.history] == [*(f"f{n}" for n in range(11, 3, -1)), "l2", "l1"]
+    status = after(ran(id="l4", at=late + MINUTE, version="v3", data_time=late + MINUTE), status=status, it=it)
+    assert [(item.version, item.data_time) for item in status.history if item.version] == [
+        ("v3", late + MINUTE),
+        ("v2", late),
+    ]
+
+
 def test_checks_that_are_no_longer_declared_go_but_a_dbt_run_without_tests_says_nothing() -> None:
     old = msgspec.structs.replace(BEFORE, checks=(Check(name="rows", passed=False, severity="error"),))
     assert after(ran(), status=old).checks == ()
