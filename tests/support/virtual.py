@@ -69,7 +69,7 @@ class Store:
 
     def __init__(self, *, secrets: dict[str, dict[str, bytes]]) -> None:
         self.events: list[tuple[str, str, str]] = []
-        self._secrets, self._versions = secrets, itertools.count(1)
+        self.secrets, self._versions = secrets, itertools.count(1)
         self._objects: dict[tuple[str, str], dict[str, Any]] = {}
         self.cache: Cache | None = None
 
@@ -78,6 +78,13 @@ class Store:
         metadata = {"name": name, "namespace": "team", "uid": f"uid-{name}", "generation": 1, "annotations": {}}
         stamped = {**metadata, "creationTimestamp": START.isoformat()}
         self._keep(kind, {"metadata": stamped, "spec": spec, "status": {}})
+
+    def respecify(self, kind: str, name: str, **spec: Any) -> None:
+        """Change fields of an object's spec."""
+        found = copy.deepcopy(self._objects[kind, name])
+        found["spec"] |= spec
+        found["metadata"]["generation"] += 1
+        self._keep(kind, found)
 
     def annotate(self, name: str, **notes: str) -> None:
         """Annotate an Asset."""
@@ -107,7 +114,7 @@ class Store:
 
     async def read_secret(self, *, namespace: str, name: str) -> dict[str, bytes] | None:
         """As the real one."""
-        return self._secrets.get(name)
+        return self.secrets.get(name)
 
     def emit(self, obj: Any, *, type: str, reason: str, message: str) -> None:
         """Keep the Event."""

@@ -10,11 +10,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-from tests.support.virtual import Clock
+from tests.support.virtual import Clock, Store
 
-__all__ = ["Cloud"]
+__all__ = ["SPEC", "Cloud", "current", "load", "shop"]
 
 TAKES = timedelta(minutes=1)
+SPEC: dict[str, Any] = {
+    "host": "https://cloud.test",
+    "accountId": 1,
+    "jobId": 1,
+    "tokenSecretRef": {"name": "dbt-cloud", "key": "token"},
+    "discovery": {"enabled": False},
+}
+"""``dbtCloud`` of the Pipeline of :func:`shop`."""
 SELECTED = re.compile(r"file:(\w+)")
 
 
@@ -25,6 +33,9 @@ class Cloud(httpx.AsyncBaseTransport):
         self.away: str | None = None
         self.asked: list[tuple[datetime, str]] = []
         self.runs: list[dict[str, Any]] = []
+        self.job: dict[str, Any] = {"id": 1, "environment_id": 1, "execute_steps": ["dbt build"]}
+        self.refuses = False
+        """It answers a trigger by 400, as where steps may not be overridden."""
         self._clock = Clock()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -48,9 +59,11 @@ class Cloud(httpx.AsyncBaseTransport):
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/api/v2/accounts/1")
+        if self.refuses and request.method == "POST":
+            return httpx.Response(400, json={"status": {"code": 400, "user_message": "no overrides here"}})
         routes: dict[str, Callable[..., Any]] = {
             r"POST /jobs/1/run/": self._trigger,
-            r"GET /jobs/1/": lambda _: {"id": 1, "environment_id": 1, "execute_steps": ["dbt build"]},
+            r"GET /jobs/1/": lambda _: self.job,
             r"GET /runs/": lambda request: [self._shown(run) for run in self.runs if self._listed(run, request)],
             r"GET /runs/(\d+)/": lambda _, number: self._shown(self.runs[int(number) - 1]),
         }
@@ -93,3 +106,26 @@ class Cloud(httpx.AsyncBaseTransport):
         nodes = [{"unique_id": f"model.p.{name}", "status": "success", "execution_time": 1.5} for name in names]
         at = run["ends"].astimezone(UTC).isoformat()
         return {"metadata": {"generated_at": at}, "args": {"which": "build"}, "results": nodes}
+
+
+def shop() -> Store:
+    """``mart`` on ``stg`` on ``raw``, of a job in dbt Cloud; a single failure would be the last one."""
+    store = Store(secrets={"dbt-cloud": {"token": b"token-of-the-test"}})
+    store.put("Pipeline", "shop", {"warehouse": {"duckdb": {"path": "/warehouse/w.duckdb"}}, "dbtCloud": SPEC})
+    store.put("Asset", "raw", {"materialize": {"external": {}}})
+    for name, upstream in (("stg", "raw"), ("mart", "stg")):
+        own = {"retries": {"limit": 0}, "freshness": {"maximumLag": "15m"}, "pipeline": "shop"}
+        materialize = {"dbtCloud": {"uniqueId": f"model.p.{name}"}}
+        store.put("Asset", name, {"materialize": materialize, "upstreams": [upstream], **own})
+    return store
+
+
+def load(store: Store, version: str) -> None:
+    """``raw`` has that version."""
+    store.annotate("raw", materialized=version)
+
+
+def current(store: Store, version: str) -> bool:
+    """Are both models built from that load?"""
+    stg, mart = store.status("Asset", "stg"), store.status("Asset", "mart")
+    return bool(stg["considered"] == {"raw": version} and mart["considered"] == {"stg": stg["version"]})

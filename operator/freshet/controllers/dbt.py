@@ -9,7 +9,7 @@ import random
 from datetime import datetime, timedelta
 
 from freshet.api import conditions
-from freshet.api.pipeline import DbtCloudSpec
+from freshet.api.pipeline import DbtCloudSpec, Pipeline
 from freshet.api.view import Key
 from freshet.controllers.dbt_batch import Batch, Batcher
 from freshet.controllers.dbt_clients import Clients, NoToken
@@ -137,8 +137,7 @@ class DbtReconciler:
         if refusal is not None and not refusal.sends_only:
             visit.wake(refusal.until)
             return True
-        by_token = refusal is not None and refusal.trouble.reason == conditions.AUTHENTICATION_FAILED
-        if by_token and await self._token_changed(visit, now):
+        if refusal is not None and await self._is_said_to_another_token(visit, refusal, now):
             drive.refusal = None
         blocked = drive.pace.blocked_until
         if blocked is None or now >= blocked:
@@ -147,6 +146,9 @@ class DbtReconciler:
             drive.pace = drive.pace.wake()
             return False
         return True
+
+    async def _is_said_to_another_token(self, visit: Visit, refusal: Refusal, now: datetime) -> bool:
+        return await self._token_changed(visit, now) or self._clients.mark(visit.pipeline) != refusal.mark
 
     async def _token_changed(self, visit: Visit, now: datetime) -> bool:
         """A rotated token is taken up without a restart; the Secret is read at most once a minute."""
@@ -193,13 +195,14 @@ class DbtReconciler:
         if spent:
             visit.wake(_tomorrow(now))
         if not batch:
+            visit.drive.refusal = visit.drive.refused(pipeline, now)  # nobody needs to know an answer that is over
             self._line.leave(key)
             self._line.hold(key, spent)
             return None
-        later = self._later(visit, now)
-        if later is not None:
-            visit.wake(later)
-        if later is not None or visit.drive.refused(pipeline, now) is not None or _is_off(visit):
+        later, refusal = self._later(visit, now), visit.drive.refused(pipeline, now)
+        visit.wake(later or (refusal.until if refusal is not None else None))
+        refused = refusal is not None and not self._is_asked_anew(pipeline, batch, refusal)
+        if later is not None or refused or _is_off(visit):
             self._line.leave(key)
             self._line.hold(key, spent)
             return None
@@ -209,6 +212,12 @@ class DbtReconciler:
             return None
         self._line.hold(key, spent)
         return batch
+
+    def _is_asked_anew(self, pipeline: Pipeline, batch: Batch, refusal: Refusal) -> bool:
+        """Has a person asked for one of its models since it was refused?"""
+        asked = {(name, due.trigger) for name, due in batch.build.items() if due.trigger} - refusal.asked
+        found = ((self._world.cache.assets.get(Key("Asset", pipeline.namespace, name)), it) for name, it in asked)
+        return any(asset is not None and asset.status.last_handled_trigger != it for asset, it in found)
 
     def _later(self, visit: Visit, now: datetime) -> datetime | None:
         """A job that keeps failing is run rarely."""

@@ -3,8 +3,10 @@
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+import msgspec
 
 from freshet.api.pipeline import DbtCloudSpec, DbtRun, Pipeline
 from freshet.api.view import Key
@@ -25,10 +27,22 @@ class Refusal:
     """dbt Cloud (or a Secret that cannot be read) said no: left alone until then, or until the spec changes."""
 
     trouble: Trouble
-    until: datetime
+    until: datetime | None
+    """None: time changes nothing."""
     generation: int
     sends_only: bool = False
     """Only runs are not sent; what is under way is still followed."""
+    mark: str = ""
+    """Of the token that it was said to."""
+    asked: frozenset[tuple[str, str]] = frozenset()
+    """Models and what a person has asked of each by then."""
+    job: model.Job | None = None
+    """The job as it was then."""
+
+    def of(self, job: model.Job) -> "Refusal | None":
+        """The same, for the job as it is now; None where that has been changed since: the answer may be another."""
+        job = msgspec.structs.replace(job, run_failure_count=None)
+        return None if self.job not in (None, job) else replace(self, job=job)
 
 
 @dataclass(kw_only=True)
@@ -67,10 +81,14 @@ class Drive:
 
     def refused(self, pipeline: Pipeline, now: datetime) -> Refusal | None:
         """The refusal that holds now; a spec that has changed is looked at anew."""
+        refusal = self.said(pipeline)
+        over = refusal is not None and refusal.until is not None and now >= refusal.until
+        return None if over else refusal
+
+    def said(self, pipeline: Pipeline) -> Refusal | None:
+        """The newest answer, until there is another."""
         refusal = self.refusal
-        if refusal is None or now >= refusal.until or refusal.generation != pipeline.metadata.generation:
-            return None
-        return refusal
+        return refusal if refusal is not None and refusal.generation == pipeline.metadata.generation else None
 
     def knows_job(self, pipeline: Pipeline, now: datetime) -> bool:
         """Is what is known of the job recent, and of this spec?"""

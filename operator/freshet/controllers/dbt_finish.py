@@ -13,6 +13,7 @@ from freshet.controllers.dbt_line import Line
 from freshet.controllers.dbt_places import job_of_run, which
 from freshet.controllers.dbt_record import Recorder
 from freshet.controllers.dbt_results import Rewards
+from freshet.controllers.parses import Refused
 from freshet.controllers.world import World, discovery_key, pipeline_key
 from freshet.dbtcloud import actions, foreign, model
 from freshet.runtime import telemetry
@@ -21,6 +22,7 @@ __all__ = ["Finisher"]
 
 DELIVERY = timedelta(seconds=5)
 REFUSED = timedelta(hours=1)
+HELPS = "it is sent again when the Pipeline, the token or the job is changed, or when a person asks for a run"
 
 
 class Finisher:
@@ -96,16 +98,29 @@ class Finisher:
             )
             self._world.tell(visit.pipeline, type="Warning", reason="RunGivenUp", message=message)
         elif action.reason != "NotNeeded":
-            self._refuse(visit, action, parse=run.parse)
+            self._refuse(visit, action, run)
         return True
 
-    def _refuse(self, visit: Visit, action: actions.Abandon, *, parse: bool) -> None:
-        """Said once, and not asked again until the spec changes, or for an hour."""
-        trouble, until = trouble_of(action.reason, action.message), self._world.clock.now() + REFUSED
-        if parse:
-            self._world.parses.refuse(pipeline_key(visit.pipeline, visit.pipeline.name), trouble, until=until)
+    def _refuse(self, visit: Visit, action: actions.Abandon, run: DbtRun) -> None:
+        """Said once. An override that is refused is not sent again until something has changed that could change the
+        answer; anything else may be mended in dbt Cloud alone, and is asked again in an hour.
+        """
+        overridden = run.parse or visit.spec.mode == "Select"
+        final = action.reason == "OverrideRefused" and overridden
+        until = None if final else self._world.clock.now() + REFUSED
+        message = f"{action.message}; {HELPS}" if final and not run.parse else action.message
+        trouble, mark = trouble_of(action.reason, message), self._clients.mark(visit.pipeline)
+        if run.parse:
+            key = pipeline_key(visit.pipeline, visit.pipeline.name)
+            self._world.parses.refuse(key, Refused(trouble=trouble, until=until, mark=mark))
             self._world.queue.add(discovery_key(visit.key.namespace, visit.key.name))
             return
-        generation = visit.pipeline.metadata.generation
-        visit.drive.refusal = Refusal(trouble=trouble, until=until, generation=generation, sends_only=True)
+        visit.drive.refusal = Refusal(
+            trouble=trouble,
+            until=until,
+            generation=visit.pipeline.metadata.generation,
+            sends_only=True,
+            mark=mark,
+            asked=frozenset(run.triggers.items()),
+        )
         visit.drive.job = None  # was it deactivated?

@@ -61,6 +61,7 @@ class Health:
         client = await self._clients.of(visit.pipeline, fresh=True)
         with drive.asking("job"):
             drive.job = await client.get_job(job_id=visit.spec.job_id)
+        drive.refusal = drive.refusal.of(drive.job) if drive.refusal is not None else None
         drive.job_read_at, drive.job_generation = now, visit.pipeline.metadata.generation
 
     async def settle(self, visit: Visit) -> None:
@@ -90,8 +91,8 @@ class Health:
         if drive.job is not None and drive.job.deactivated:
             message = f"dbt Cloud has deactivated job {visit.spec.job_id}: mend what fails and activate it there"
             return Trouble(reason=c.JOB_FAILING, message=message)
-        refusal = drive.refused(visit.pipeline, now)
-        if refusal is not None:
+        refusal = drive.said(visit.pipeline)
+        if refusal is not None and (refusal.sends_only or drive.refused(visit.pipeline, now)):
             return refusal.trouble
         run = visit.pipeline.status.dbt_cloud.run
         if run is not None and run.left_at is not None:

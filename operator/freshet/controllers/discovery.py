@@ -99,6 +99,7 @@ class DiscoveryReconciler:
         spec = pipeline.spec.dbt_cloud
         assert spec is not None
         client = await self._clients.of(pipeline, fresh=True)
+        self._world.parses.said_to(Key("Pipeline", key.namespace, key.name), mark=self._clients.mark(pipeline))
         if memory.environment is None:
             memory.environment = (await client.get_job(job_id=spec.job_id)).environment_id
         patient = memory.pace.failures < TRIES
@@ -113,9 +114,11 @@ class DiscoveryReconciler:
 
 
 def _is_reachable(pipeline: Pipeline) -> bool:
-    """dbt Cloud is left alone while DbtCloudReady says that it does not answer, or has not been asked."""
+    """dbt Cloud is left alone while DbtCloudReady says that it does not answer, or has not been asked. That it takes no
+    run of ours, or that runs fail, says nothing of what others leave there.
+    """
     ready = c.find(pipeline.status.conditions, type=c.DBT_CLOUD_READY)
-    return ready is not None and ready.status == "True"
+    return ready is not None and (ready.status == "True" or ready.reason in (c.OVERRIDE_REFUSED, c.JOB_FAILING))
 
 
 def _trouble_of(error: Exception) -> Trouble:

@@ -68,8 +68,8 @@ class Parser:
     def _vain(self, pipeline: Pipeline, newest: Run | None, now: datetime) -> Parsed | None:
         """What was refused, or a project that cannot be parsed, is not tried again at once: a person must mend it."""
         refused = self._world.parses.refused.get(pipeline_key(pipeline, pipeline.name))
-        if refused is not None and now < refused[1]:
-            return Parsed(look_at=refused[1], trouble=refused[0])
+        if refused is not None and refused.holds(now):
+            return Parsed(look_at=refused.until or now + FAILED_AGAIN, trouble=refused.trouble)
         if newest is None or PARSE not in (newest.cause or ""):
             return None
         again = (newest.finished_at or now) + FAILED_AGAIN

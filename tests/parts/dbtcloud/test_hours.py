@@ -8,15 +8,11 @@ import asyncio
 import re
 from collections import Counter
 from datetime import timedelta
-from functools import partial
 from itertools import pairwise
 
 import pytest
 from tests.support.virtual import Operator, Store, run
-from tests.support.virtual_cloud import Cloud
-
-from freshet.controllers import dbt_clients
-from freshet.dbtcloud.client import DbtCloud
+from tests.support.virtual_cloud import Cloud, current, load, shop
 
 LOAD_EVERY = 300.0
 LOADS = 36
@@ -26,44 +22,11 @@ LONGEST = timedelta(minutes=5)
 """Between two tries of the circuit breaker."""
 
 
-@pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    """What every client of the operator talks to."""
-    made = Cloud()
-    monkeypatch.setattr(dbt_clients, "DbtCloud", partial(DbtCloud, transport=made))
-    return made
-
-
-def shop() -> Store:
-    """``mart`` on ``stg`` on ``raw``, of a job in dbt Cloud; a single failure would be the last one."""
-    store = Store(secrets={"dbt-cloud": {"token": b"token-of-the-test"}})
-    reference = {"name": "dbt-cloud", "key": "token"}
-    job = {"host": "https://cloud.test", "accountId": 1, "jobId": 1, "tokenSecretRef": reference}
-    warehouse = {"duckdb": {"path": "/warehouse/w.duckdb"}}
-    store.put("Pipeline", "shop", {"warehouse": warehouse, "dbtCloud": {**job, "discovery": {"enabled": False}}})
-    store.put("Asset", "raw", {"materialize": {"external": {}}})
-    for name, upstream in (("stg", "raw"), ("mart", "stg")):
-        own = {"retries": {"limit": 0}, "freshness": {"maximumLag": "15m"}, "pipeline": "shop"}
-        materialize = {"dbtCloud": {"uniqueId": f"model.p.{name}"}}
-        store.put("Asset", name, {"materialize": materialize, "upstreams": [upstream], **own})
-    return store
-
-
-def load(store: Store, version: str) -> None:
-    store.annotate("raw", materialized=version)
-
-
 async def loaded(store: Store, *, begin: int = 1) -> None:
     """Three hours of loads, five minutes apart."""
     for number in range(begin, begin + LOADS):
         load(store, f"load {number}")
         await asyncio.sleep(LOAD_EVERY)
-
-
-def current(store: Store, version: str) -> bool:
-    """Are both models built from that load?"""
-    stg, mart = store.status("Asset", "stg"), store.status("Asset", "mart")
-    return bool(stg["considered"] == {"raw": version} and mart["considered"] == {"stg": stg["version"]})
 
 
 async def began(store: Store) -> None:

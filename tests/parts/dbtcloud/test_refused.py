@@ -1,0 +1,92 @@
+"""A refused override is said and sent once, for hours, until something has changed that could change the answer."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from tests.support.virtual import Operator, Store, run
+from tests.support.virtual_cloud import SPEC, Cloud, current, load, shop
+
+HOURS = 6
+TOKEN = {"token": b"another-token-of-the-test"}
+
+
+def sent(cloud: Cloud) -> int:
+    return [method for _, method in cloud.asked].count("POST")
+
+
+def told(store: Store) -> list[str]:
+    return [message for name, reason, message in store.events if (name, reason) == ("shop", "OverrideRefused")]
+
+
+async def refused(store: Store, cloud: Cloud) -> None:
+    """Hours in which it is refused, and loads go on."""
+    cloud.refuses = True
+    for hour in range(HOURS):
+        load(store, f"load {hour}")
+        await asyncio.sleep(3600)
+
+
+CHANGES: dict[str, Callable[[Store, Cloud], object]] = {
+    "the spec": lambda store, _: store.respecify(
+        "Pipeline", "shop", dbtCloud={**SPEC, "command": "dbt build --fail-fast {select}"}
+    ),
+    "the token": lambda store, _: store.secrets.update({"dbt-cloud": TOKEN}),
+    "the job in dbt Cloud": lambda _, cloud: cloud.job.update(execute_steps=["dbt build --exclude x"]),
+    "a person asks": lambda store, _: store.annotate("stg", requestedAt="now"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_it_is_sent_once_and_again_when_the_answer_may_be_another(cloud: Cloud, change: str) -> None:
+    async def story() -> None:
+        store = shop()
+        async with Operator(store=store):
+            await refused(store, cloud)
+            assert (sent(cloud), len(told(store)), cloud.runs) == (1, 1, [])
+            ready = store.condition("Pipeline", "shop", "DbtCloudReady")
+            assert (ready["status"], ready["reason"]) == ("False", "OverrideRefused")
+            assert store.status("Asset", "stg")["reason"].startswith("OverrideRefused: ")
+            assert not store.status("Asset", "stg").get("failures")
+            CHANGES[change](store, cloud)
+            await asyncio.sleep(3 * 3600)
+            assert sent(cloud) == 2, "refused once more"
+            cloud.refuses = False
+            load(store, "after")
+            await asyncio.sleep(3 * 3600)
+            assert sent(cloud) == 2
+            store.annotate("mart", requestedAt="now it may")
+            await asyncio.sleep(600)
+            assert sent(cloud) == 3
+            assert current(store, "after")
+
+    run(story())
+
+
+def test_what_is_not_about_an_override_is_tried_again_each_hour(cloud: Cloud) -> None:
+    """With mode WholeJob nothing is overridden: what is refused there may be mended in dbt Cloud alone."""
+
+    async def story() -> None:
+        store = shop()
+        store.respecify("Pipeline", "shop", dbtCloud={**SPEC, "mode": "WholeJob"})
+        async with Operator(store=store):
+            await refused(store, cloud)
+            assert sent(cloud) == HOURS
+            assert len(told(store)) == 1
+
+    run(story())
+
+
+def test_what_was_refused_and_is_not_needed_any_more_is_not_said_for_ever(cloud: Cloud) -> None:
+    async def story() -> None:
+        store = shop()
+        store.respecify("Pipeline", "shop", dbtCloud={**SPEC, "mode": "WholeJob"})
+        async with Operator(store=store):
+            await refused(store, cloud)
+            for name in ("stg", "mart"):
+                store.respecify("Asset", name, suspend=True)
+            await asyncio.sleep(2 * 3600)
+            assert store.condition("Pipeline", "shop", "DbtCloudReady")["status"] == "True"
+            assert sent(cloud) == HOURS
+
+    run(story())
