@@ -1,6 +1,6 @@
 """What a run says of each of its models: a time and rows of their own, whoever started it."""
 
-from tests.support.dbt_place import built, chain, discover
+from tests.support.dbt_place import built, chain, discover, move, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
@@ -50,3 +50,42 @@ def test_adopted_tables_have_the_times_of_their_models(
     run = built(stand_in)
     discover(place, stand_in)
     assert_own_times(place, watcher, str(run["id"]))
+
+
+def rerun(stand_in: DbtCloudStandIn, run: int) -> str:
+    """Rerun from failure, as the button in dbt Cloud does; the id of the new run."""
+    return str(stand_in.wait(stand_in.api("POST", f"/runs/{run}/retry/")["id"])["id"])
+
+
+def test_a_rerun_from_failure_counts_for_what_it_builds(
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
+) -> None:
+    chain(place, stand_in)
+    place.patch("assets", "mart", {"spec": {"automation": {"when": "Manual"}}})
+    first = stand_in.wait(stand_in.start_foreign(override={"outcomes": {"mart": ["error", "success"]}})["id"])
+    status = place.wait_status("mart", lambda it: it["lastRun"]["id"] == str(first["id"]))
+    assert status["lastRun"]["outcome"] == "Failed"
+    place.wait_status("stg", version=str(first["id"]))
+    second = rerun(stand_in, first["id"])
+    mart = place.wait_status("mart", version=second, state="Fresh")
+    assert mart["considered"] == {"stg": str(first["id"])}
+    assert mart["lastRun"]["cause"] == f"Retry of run {first['id']}"
+    place.quiet(watcher)
+    assert place.status("stg")["version"] == str(first["id"]), "what had succeeded was not built again"
+    assert len(runs_of(stand_in)) == 3
+
+
+def test_a_person_reruns_what_failed_of_a_run_of_ours(
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
+) -> None:
+    chain(place, stand_in, own={"retries": {"limit": 0}})
+    stand_in.graph({**GRAPH, "outcomes": {"stg": ["error", "success"]}})
+    move(place, "v2")
+    status = place.wait_status("stg", state="Failed", failures=1)
+    assert place.wait_status("mart", lambda it: it["lastRun"]["outcome"] == "Skipped")
+    second = rerun(stand_in, int(status["lastRun"]["id"]))
+    stg = place.wait_status("stg", version=second, state="Fresh", considered={"raw": "v2"})
+    assert not stg.get("failures")
+    place.wait_status("mart", version=second, state="Fresh", considered={"stg": second})
+    place.quiet(watcher)
+    assert len(runs_of(stand_in)) == 3, "and freshet runs none of it again"

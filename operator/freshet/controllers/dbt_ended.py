@@ -18,7 +18,7 @@ from freshet.core.outcome import Ended
 from freshet.core.situation import definition_of
 from freshet.dbtcloud import foreign, model
 from freshet.dbtcloud.outcomes import NodeResult, same_relation
-from freshet.dbtcloud.results import BUILDS, StepResults, TestNode, command_of, settle, test_name
+from freshet.dbtcloud.results import BUILDS, RETRY, StepResults, TestNode, command_of, settle, test_name
 
 __all__ = ["SUSPENDED", "TIMEOUT", "Known", "foreign_run", "own_run", "passed_run"]
 
@@ -183,7 +183,7 @@ def _never_began(run: model.Run) -> bool:
     """Did it fail before a command that builds could run to its end (a clone, a profile, an earlier step)?"""
     if run.run_steps is None:
         return False
-    builds = [step for step in run.run_steps if command_of(step.name) in BUILDS]
+    builds = [step for step in run.run_steps if command_of(step.name) in BUILDS | {RETRY}]
     return not builds or any(not step.ran for step in builds)
 
 

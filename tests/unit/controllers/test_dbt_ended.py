@@ -16,7 +16,7 @@ from freshet.dbtcloud.model import Run, RunStatus, RunStep
 from freshet.dbtcloud.outcomes import CheckResult, NodeResult
 from freshet.dbtcloud.results import StepResults, TestNode
 
-BUILD = "Invoke dbt with `dbt build --select x`"
+BUILD, AGAIN = "Invoke dbt with `dbt build --select x`", "Invoke dbt with `dbt retry`"
 
 
 def run(status: int = RunStatus.SUCCESS, *, steps: Any = ((BUILD, RunStatus.SUCCESS),), **more: Any) -> Run:
@@ -78,11 +78,19 @@ def test_what_results_do_not_name_follows_the_run() -> None:
     [
         (("Clone git repository", RunStatus.ERROR),),
         (("Invoke dbt with `dbt seed`", RunStatus.ERROR), (BUILD, RunStatus.CANCELLED)),
+        (("Invoke dbt with `dbt deps`", RunStatus.ERROR), (AGAIN, RunStatus.CANCELLED)),
     ],
 )
 def test_a_run_that_never_began_to_build_is_no_attempt(steps: Any) -> None:
     ended = own_run(known(model("m"), of=run(RunStatus.ERROR, steps=steps)), model("m"), intent("m"))
     assert ended.outcome == "Interrupted"
+
+
+def test_a_retry_that_ran_to_its_end_did_begin() -> None:
+    """With mode WholeJob a job's own commands may be dbt's retry alone."""
+    steps = (("Clone git repository", RunStatus.SUCCESS), (AGAIN, RunStatus.ERROR))
+    ended = own_run(known(model("m"), of=run(RunStatus.ERROR, steps=steps)), model("m"), intent("m"))
+    assert ended.outcome == "Failed"
 
 
 @pytest.mark.parametrize(("why", "outcome"), [("Timeout: 1s", "Failed"), ("Suspended: so", "Interrupted")])
