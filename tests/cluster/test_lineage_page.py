@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from tests.support.chromium import browsing
 from tests.support.freshet_objects import Place, user_job
+from tests.support.kube import list_objects
 from tests.support.operator import OperatorProcess
 from tests.support.waiting import wait_for
 
@@ -21,6 +22,7 @@ RAW, MODEL, COUNT = "raw-orders", "stg-orders", "orders-count"
 PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
 EVIL = "<img src=x onerror=alert(1)>"
+EVIL_URL = "javascript:alert(1)"
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +172,47 @@ def test_a_deadline_counts_down_and_bad_rows_are_shown(page: Page, place: Place)
     expect(page.get_by_test_id("panel")).to_contain_text(re.compile(r"unchanged \d+s of 375d"))
     place.delete("assets", "yearly")
     expect(page.locator(".card")).to_have_count(3)
+
+
+def test_a_run_s_page_is_opened_apart_and_knows_nothing_of_this_one(page: Page, place: Place) -> None:
+    """A script's address is no link."""
+    url = "https://cloud.example/deploy/1/runs/77"
+    at = "2026-11-24T12:00:00Z"
+    runs = [{"id": str(n), "url": it, "outcome": "Failed", "finishedAt": at} for n, it in ((77, url), (78, EVIL_URL))]
+    place.add_asset("modelled")
+    place.wait_status("modelled", state="Missing")
+    place.patch("assets", "modelled", {"status": {"history": runs, "lastRun": runs[0]}}, subresource="status")
+    page.context.route(
+        "https://cloud.example/**", lambda route: route.fulfill(body="the run", content_type="text/html")
+    )
+    card(page, place, "modelled").click()
+    panel = page.get_by_test_id("panel")
+    link = panel.get_by_role("link", name="Open the run")
+    expect(link).to_have_attribute("rel", "noopener noreferrer")
+    assert [each.get_attribute("href") for each in panel.get_by_role("link").all()] == [url]
+    with page.expect_popup() as opened:
+        link.click()
+    expect(opened.value.locator("body")).to_have_text("the run")
+    assert opened.value.url == url
+    assert opened.value.evaluate("[window.opener, document.referrer]") == [None, ""]
+    opened.value.close()
+    place.delete("assets", "modelled")
+    expect(page.locator(".card")).to_have_count(3)
+
+
+def test_a_run_that_is_a_job_is_followed_by_its_pods_log(page: Page, place: Place) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    card(page, place, MODEL).click()
+    panel = page.get_by_test_id("panel")
+    panel.get_by_text("Its log").first.click()
+    newest = place.status(MODEL)["history"][0]["id"]
+    selector = f"batch.kubernetes.io/controller-uid={newest}"
+    command = panel.locator(".log .command").first
+    expect(command).to_contain_text(f"kubectl logs -n {place.namespace} -l {selector} --tail=-1")
+    command.get_by_role("button", name="Copy").click()
+    expect(command.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == command.locator("code").inner_text()
+    assert list_objects(place.cluster, "pods", namespace=place.namespace, selector=selector), "that selects its pod"
 
 
 def test_search_and_filters_let_some_stand_out(page: Page, place: Place) -> None:

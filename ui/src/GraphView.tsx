@@ -17,7 +17,7 @@ import type { Address } from "./address.ts";
 import { AssetCard, type CardData } from "./AssetCard.tsx";
 import { Edges } from "./Edges.tsx";
 import { useFar, zoomed } from "./far.ts";
-import { EMPTY, HEIGHT, neighbour, WIDTH, type Layout } from "./geometry.ts";
+import { EMPTY, HEIGHT, neighbour, stopInSight, WIDTH, type Layout, type Sight } from "./geometry.ts";
 import { layOut } from "./layout.ts";
 import { Legend } from "./Legend.tsx";
 import { idOf, type AssetNode, type Id } from "./model.ts";
@@ -72,11 +72,15 @@ function Graph({ address, go, shown, matched }: Props) {
     if (start.current || !pane.current) return;
     start.current = firstSight(made, address.asset, pane.current);
     seen(start.current.zoom);
+    setSight(sightOf(start.current, pane.current));
   });
+  const [sight, setSight] = useState<Sight>();
+  const look = useCallback(() => pane.current && setSight(sightOf(flow.getViewport(), pane.current)), [flow]);
   const [active, setActive] = useState<Id>(address.asset);
   const selected = address.asset;
   const entry = useMemo(() => first(layout, matched), [layout, matched]);
-  const stop = layout.places.has(active) ? active : entry;
+  const wanted = layout.places.has(active) ? active : entry;
+  const stop = useMemo(() => stopInSight(layout, sight, wanted), [layout, sight, wanted]);
   const nodes = useNodes(layout, { selected, stop, matched });
   const lit = useSteady(matched);
   const far = useFar();
@@ -101,10 +105,10 @@ function Graph({ address, go, shown, matched }: Props) {
     else void flow.fitView({ padding: 0.08, maxZoom: 1.1, duration: 0 });
   }, [layout]);
   useEffect(() => {
-    if (!selected) return;
-    // After the panel has taken its part of the width.
+    // After the panel has taken its part of the width, or given it back.
     const frame = requestAnimationFrame(() => {
-      if (!isInside(pane.current, selected)) show(selected);
+      look();
+      if (selected && !isInside(pane.current, selected)) show(selected);
     });
     return () => cancelAnimationFrame(frame);
   }, [selected]);
@@ -145,6 +149,7 @@ function Graph({ address, go, shown, matched }: Props) {
           onPaneClick={() => go({ asset: "" })}
           defaultViewport={start.current ?? { x: 0, y: 0, zoom: 1 }}
           onViewportChange={({ zoom }) => seen(zoom)}
+          onMoveEnd={look}
           minZoom={MIN_ZOOM}
           maxZoom={1.6}
           nodesDraggable={false}
@@ -241,6 +246,10 @@ function firstSight(layout: Layout, selected: Id, pane: HTMLElement): Viewport {
     return { x: width / 2 - (place.x + WIDTH / 2) * zoom, y: height / 2 - (place.y + HEIGHT / 2) * zoom, zoom };
   }
   return getViewportForBounds({ x: 0, y: 0, width: layout.width, height: layout.height }, width, height, MIN_ZOOM, 1.1, 0.08);
+}
+
+function sightOf({ x, y, zoom }: Viewport, pane: HTMLElement): Sight {
+  return { x: -x / zoom, y: -y / zoom, width: pane.clientWidth / zoom, height: pane.clientHeight / zoom };
 }
 
 /** Where the Tab key goes first: the leftmost, uppermost of those that stand out. */

@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 import { Since } from "./AssetCard.tsx";
 import type { AssetNode, Detail, Id, Run } from "./model.ts";
 import { Copy } from "./Copy.tsx";
-import { count, moment, safeLink, seconds } from "./words.ts";
+import { count, logCommand, moment, safeLink, seconds } from "./words.ts";
 
 export function Runs({ detail }: { detail: Detail }) {
   const history = detail.history ?? [];
@@ -14,7 +14,7 @@ export function Runs({ detail }: { detail: Detail }) {
     <section>
       <h3>Runs</h3>
       {detail.run && (
-        <p className="running">
+        <div className="running">
           ↻{" "}
           {detail.run.startedAt ? (
             <>
@@ -23,15 +23,15 @@ export function Runs({ detail }: { detail: Detail }) {
           ) : (
             "about to start"
           )}
-          {detail.run.cause && `, ${detail.run.cause}`} <Link run={detail.run} />
+          {detail.run.cause && `, ${detail.run.cause}`} <Follow asset={detail.node} run={detail.run} />
           {detail.run.message && <span className="quiet"> {detail.run.message}</span>}
-        </p>
+        </div>
       )}
       {runs.length === 0 && !detail.run && <p className="quiet">None yet.</p>}
       {runs.length > 0 && (
         <ul className="runs">
           {runs.map((run) => (
-            <RunRow key={`${run.id} ${run.finishedAt}`} run={run} />
+            <RunRow key={`${run.id} ${run.finishedAt}`} asset={detail.node} run={run} />
           ))}
         </ul>
       )}
@@ -39,7 +39,7 @@ export function Runs({ detail }: { detail: Detail }) {
   );
 }
 
-function RunRow({ run }: { run: Run }) {
+function RunRow({ asset, run }: { asset: AssetNode; run: Run }) {
   const numbers = [run.durationSeconds === undefined ? "" : seconds(run.durationSeconds), run.rows === undefined ? "" : `${count(run.rows)} rows`];
   const attempt = (run.attempt ?? 1) > 1 ? `attempt ${run.attempt}` : "";
   return (
@@ -52,8 +52,23 @@ function RunRow({ run }: { run: Run }) {
       </div>
       <div className="quiet">{[run.cause, attempt, ...numbers].filter(Boolean).join(" · ")}</div>
       {run.message && <div className="message">{run.message}</div>}
-      <Link run={run} />
+      <Follow asset={asset} run={run} />
     </li>
+  );
+}
+
+/** The run's page where it has one; else the command that shows the log of its pods. */
+function Follow({ asset, run }: { asset: AssetNode; run: Run }) {
+  const command = logCommand(asset, run);
+  if (!command) return <Link run={run} />;
+  return (
+    <details className="log">
+      <summary>Its log</summary>
+      <div className="command">
+        <code>{command}</code>
+        <Copy label="Copy" text={() => command} />
+      </div>
+    </details>
   );
 }
 

@@ -66,6 +66,29 @@ export function neighbour(layout: Layout, from: Id, key: string): Id | undefined
   return found.reduce<Id | undefined>((best, id) => (best === undefined || far(id) < far(best) ? id : best), undefined);
 }
 
+/** What is seen of the graph, in its own coordinates. */
+export interface Sight extends Point {
+  width: number;
+  height: number;
+}
+
+/** Where the Tab key stops: where it should, or, since only what is in sight is drawn, at what is nearest to the middle. Pure. */
+export function stopInSight(layout: Layout, sight: Sight | undefined, wanted: Id): Id {
+  const place = layout.places.get(wanted);
+  if (!sight || (place && isSeen(place, sight))) return wanted;
+  const middle = { x: sight.x + (sight.width - WIDTH) / 2, y: sight.y + (sight.height - HEIGHT) / 2 };
+  const seen = [...layout.places].filter(([id, at]) => isSeen(at, sight) && !layout.ghosts.has(id));
+  const nearest = seen.reduce<[Id, number] | undefined>((best, [id, at]) => {
+    const far = distance(at, middle);
+    return best === undefined || far < best[1] ? [id, far] : best;
+  }, undefined);
+  return nearest?.[0] ?? wanted;
+}
+
+function isSeen(at: Point, sight: Sight): boolean {
+  return at.x + WIDTH > sight.x && at.x < sight.x + sight.width && at.y + HEIGHT > sight.y && at.y < sight.y + sight.height;
+}
+
 function candidates(layout: Layout, from: Id, here: Point, key: string): Id[] {
   if (key === "ArrowLeft") return layout.routes.filter((route) => route.target === from).map((route) => route.source);
   if (key === "ArrowRight") return layout.routes.filter((route) => route.source === from).map((route) => route.target);

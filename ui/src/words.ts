@@ -110,6 +110,14 @@ export function safeLink(url: string | undefined): string | undefined {
   }
 }
 
+const BY_JOB = ["Source", "Count", "Job"];
+
+/** What shows the log of a run that is a Job, which has no page of its own: its id is the Job's. */
+export function logCommand(asset: AssetNode, run: { id: string; url?: string }): string | undefined {
+  if (!BY_JOB.includes(asset.kind) || run.url || !/^[0-9a-f-]{36}$/.test(run.id)) return undefined;
+  return `kubectl logs -n ${asset.namespace} -l batch.kubernetes.io/controller-uid=${run.id} --tail=-1`;
+}
+
 const WHEN: Record<string, string> = {
   AnyUpstreamUpdated: "built when an upstream has something new",
   AllUpstreamsUpdated: "built when every upstream has something new",

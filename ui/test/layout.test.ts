@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import ELK from "elkjs/lib/elk.bundled.js";
-import { neighbour, path, WIDTH } from "../src/geometry.ts";
+import { neighbour, path, stopInSight, WIDTH, type Layout } from "../src/geometry.ts";
 import { problem, solution } from "../src/layout.ts";
 import { make } from "./make.ts";
 
@@ -59,4 +59,15 @@ test("corners are rounded no more than there is room", () => {
     ]),
     "M0 0L4 0Q8 0 8 4L8 40",
   );
+});
+
+test("the Tab key stops at what is in sight", () => {
+  const places = new Map([0, 1000, 2000, 3000].map((x) => [`n/${x}`, { x, y: 0 }]));
+  const layout: Layout = { places, routes: [], ghosts: new Set(["n/3000"]), width: 3300, height: 100 };
+  const sight = (x: number) => ({ x, y: -50, width: 800, height: 300 });
+  assert.equal(stopInSight(layout, undefined, "n/0"), "n/0");
+  assert.equal(stopInSight(layout, sight(-100), "n/0"), "n/0");
+  assert.equal(stopInSight(layout, sight(900), "n/0"), "n/1000");
+  assert.equal(stopInSight(layout, { ...sight(500), width: 1400 }, "n/3000"), "n/1000");
+  for (const nothing of [sight(2700), { ...sight(0), y: 500 }]) assert.equal(stopInSight(layout, nothing, "n/0"), "n/0");
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AssetNode } from "../src/model.ts";
 import { ageWords, spoken, standings, used } from "../src/limits.ts";
-import { ageSeconds, count, duration, policyWords, reasonWords, rowsWords, safeLink, told } from "../src/words.ts";
+import { ageSeconds, count, duration, logCommand, policyWords, reasonWords, rowsWords, safeLink, told } from "../src/words.ts";
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
 const asset = (more: Partial<AssetNode> = {}): AssetNode => ({ namespace: "n", name: "a", key: "a", kind: "Count", ...more });
@@ -81,6 +81,15 @@ test("numbers", () => {
 test("only addresses of the web are followed", () => {
   assert.equal(safeLink("https://cloud.getdbt.com/runs/1"), "https://cloud.getdbt.com/runs/1");
   for (const bad of ["javascript:alert(1)", "data:text/html,x", "runs/1", ""]) assert.equal(safeLink(bad), undefined);
+});
+
+test("a run that is a Job is followed by the log of its pods, and no other is", () => {
+  const id = "0f8a7c52-1111-4222-8333-944445555666";
+  const command = `kubectl logs -n n -l batch.kubernetes.io/controller-uid=${id} --tail=-1`;
+  for (const kind of ["Source", "Count", "Job"]) assert.equal(logCommand(asset({ kind }), { id }), command);
+  assert.equal(logCommand(asset({ kind: "DbtCloud" }), { id }), undefined);
+  assert.equal(logCommand(asset(), { id, url: "https://ci.example/7" }), undefined);
+  for (const odd of ["", "70403100000004", `${id}; rm -r x`]) assert.equal(logCommand(asset(), { id: odd }), undefined);
 });
 
 test("a reason that only repeats the state is left out", () => {

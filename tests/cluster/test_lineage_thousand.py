@@ -1,0 +1,120 @@
+"""The lineage page with a thousand assets in a real browser: all of them are there, and it is used as with three."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.bench.support import ASSETS, api, many
+from tests.support.chromium import browsing
+from tests.support.freshet_objects import Place
+from tests.support.operator import OperatorProcess
+
+from freshet.local.build_progress import progress_bar
+from freshet.local.build_ui import build_ui
+from freshet.local.controlplane import LocalCluster
+
+MANY, TREE = 1000, 10
+PATIENCE_MS = 120_000
+expect.set_options(timeout=60_000)
+LAST = f"asset-{MANY - 1}"
+CORNERS = """[...document.querySelectorAll('.card')].map((card) => card.getBoundingClientRect())
+  .map((box) => [box.x, box.y, box.right, box.bottom])"""
+
+
+def manifests() -> Iterator[dict[str, Any]]:
+    """Trees of ten: each asset but the first reads one of those before it in its tree."""
+    for number in range(MANY):
+        place = number % TREE
+        upstreams = [f"asset-{number - place + (place - 1) // 2}"] if place else []
+        spec = {"materialize": {"external": {}}, "upstreams": upstreams, "freshness": {"maximumLag": "24h"}}
+        notes = {"freshet.dev/materialized": "v1"}
+        metadata = {"name": f"asset-{number}", "annotations": notes}
+        yield {"apiVersion": "freshet.dev/v1alpha1", "kind": "Asset", "metadata": metadata, "spec": spec}
+
+
+@pytest.fixture(scope="module")
+def place(cluster: LocalCluster) -> Iterator[Place]:
+    name = f"thousand-{uuid.uuid4().hex[:8]}"
+    cluster.http.post("/api/v1/namespaces", json={"metadata": {"name": name}}).raise_for_status()
+
+    async def create() -> None:
+        async with api(cluster.kubeconfig) as client:
+            await many(manifests(), lambda body: client.post(f"{ASSETS}/namespaces/{name}/assets", body))
+
+    asyncio.run(create())
+    yield Place(cluster, name)
+    cluster.http.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="module")
+def operator(
+    place: Place, operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OperatorProcess]:
+    with progress_bar() as progress:
+        folder = build_ui(progress=progress)
+    process = OperatorProcess(
+        kubeconfig=operator_kubeconfig,
+        folder=tmp_path_factory.mktemp("thousand"),
+        namespaces=[place.namespace],
+        arguments=[f"--ui={folder}"],
+    )
+    yield process.start()
+    process.kill()
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(request: pytest.FixtureRequest, operator: OperatorProcess) -> Iterator[Page]:
+    """With all cards on it, in both themes; the browser has nothing to complain of."""
+    complaints: list[str] = []
+    with browsing() as browser:
+        opened = browser.new_page(viewport={"width": 1300, "height": 800}, color_scheme=request.param)
+        opened.set_default_timeout(PATIENCE_MS)
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        opened.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        opened.goto(operator.url("/lineage/"))
+        expect(opened.locator(".card")).to_have_count(MANY, timeout=PATIENCE_MS)
+        yield opened
+    assert complaints == []
+
+
+def test_a_thousand_are_shown_searched_and_focused(page: Page, place: Place) -> None:
+    expect(page.get_by_test_id("tally")).to_have_text("1,000 assets")
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    no_card_lies_on_another(page)
+    page.keyboard.press("/")
+    page.keyboard.type(LAST)
+    expect(page.get_by_test_id("tally")).to_have_text("1 of 1,000 assets")
+    expect(page.locator(".card:not(.dim)")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=LAST)).to_be_visible()
+    page.get_by_role("button", name="Ancestors").click()
+    expect(page.locator(".card")).to_have_count(4)
+    page.get_by_role("button", name=re.compile("show all assets again")).click()
+    expect(page.locator(".card")).not_to_have_count(4)  # from near, what is out of sight is not drawn
+    page.get_by_role("searchbox").fill("")
+    expect(page.get_by_test_id("tally")).to_have_text("1,000 assets")
+    suspended = page.locator(f'[data-asset="{place.namespace}/{LAST}"]')
+    place.patch("assets", LAST, {"spec": {"suspend": True}})
+    expect(suspended).to_contain_text("Suspended")
+    place.patch("assets", LAST, {"spec": {"suspend": False}})
+    expect(suspended).not_to_contain_text("Suspended")
+    expect(page.locator('.card[tabindex="0"]')).to_have_count(1)  # of those that are drawn
+    page.get_by_role("button", name="Close details").click()
+    page.get_by_role("button", name="Table").click()
+    expect(page.get_by_role("row")).to_have_count(MANY + 1)
+
+
+def no_card_lies_on_another(page: Page) -> None:
+    """By their places on the screen, at whatever scale."""
+    boxes: list[list[float]] = page.evaluate(CORNERS)
+    ordered = sorted(boxes)
+    for place, (x, y, right, bottom) in enumerate(ordered):
+        for other in ordered[place + 1 :]:
+            if other[0] >= right:
+                break
+            assert other[1] >= bottom or other[3] <= y, ((x, y, right, bottom), other)
