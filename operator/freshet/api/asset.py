@@ -252,6 +252,8 @@ class DbtFacts(View, frozen=True, kw_only=True):
     lag_tolerance: str | None = None
     missing_since: str | None = None
     exposures: tuple[Exposure, ...] = ()
+    more_exposures: int | None = None
+    """So many further ones depend on it."""
 
 
 class AssetStatus(View, frozen=True, kw_only=True):

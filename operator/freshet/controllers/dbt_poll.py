@@ -1,4 +1,5 @@
-"""One list request a poll, whatever the number of models and runs: which runs have ended since the cursor?
+"""One list request a poll, whatever the number of models and runs (up to a page of a hundred): which runs have ended
+since the cursor?
 
 Pipelines that look at the same runs with the same token share the answer. The end of a run of ours shows in the list as
 that of any other; it is asked for by its id only now and then, in case the list does not have it.

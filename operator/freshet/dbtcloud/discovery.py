@@ -19,7 +19,7 @@ from freshet.api.asset import Exposure as Shown
 from freshet.api.durations import exact_duration
 from freshet.api.pipeline import Discovery, Pipeline, SourceSpec
 from freshet.dbtcloud.manifest import Exposure, Manifest, Model, Source
-from freshet.dbtcloud.meta import policy_of, tolerance
+from freshet.dbtcloud.meta import Policy, policy_of, tolerance
 from freshet.dbtcloud.naming import asset_name, hashed_name
 
 __all__ = ["Claim", "Desired", "Found", "Known", "Problem", "discover"]
@@ -228,17 +228,19 @@ class _Discovery:
         return sorted(found)
 
     def _model(self, model: Model) -> Desired:
-        policy = policy_of(model)
-        read = {self.names[key] for key in self.upstreams[model.unique_id]} | set(policy.upstreams)
-        name = self.names[model.unique_id]
-        upstreams = sorted(read - {name})[:MOST_UPSTREAMS]
+        policy, name = policy_of(model), self.names[model.unique_id]
         spec = {
             "key": ".".join(model.unique_id.split(".")[2:]),
-            "upstreams": upstreams,
+            "upstreams": self._reads(model, policy)[:MOST_UPSTREAMS],
             "materialize": {"dbtCloud": {"uniqueId": model.unique_id}},
             **policy.spec,
         }
         return Desired(name=name, unique_id=model.unique_id, kind="DbtCloud", spec=spec, facts=self._facts(model))
+
+    def _reads(self, model: Model, policy: Policy) -> list[str]:
+        """The Assets that it reads, as the code says and as ``meta.freshet.upstreams`` adds."""
+        names = {self.names[key] for key in self.upstreams[model.unique_id]} | set(policy.upstreams)
+        return sorted(names - {self.names[model.unique_id]})
 
     def _find(self, unique_id: str) -> Model | None:
         return self.manifest.models.get(unique_id)
@@ -271,9 +273,11 @@ class _Discovery:
 
     def _crowds(self, made: list[Desired]) -> list[Problem]:
         text = f"reads more than {MOST_UPSTREAMS} Assets: the first {MOST_UPSTREAMS} are watched"
-        many = [asset for asset in made if len(self.upstreams[asset.unique_id]) > MOST_UPSTREAMS]
+        models = [self.selected[asset.unique_id] for asset in made]
+        many = [model for model in models if len(self._reads(model, policy_of(model))) > MOST_UPSTREAMS]
         return [
-            Problem(reason="TooManyUpstreams", name=asset.name, message=f"{asset.unique_id} {text}") for asset in many
+            Problem(reason="TooManyUpstreams", name=self.names[model.unique_id], message=f"{model.unique_id} {text}")
+            for model in many
         ]
 
 
@@ -332,4 +336,5 @@ def _facts(model: Model, exposures: list[Exposure]) -> DbtFacts:
         checksum=model.checksum,
         lag_tolerance=exact_duration(lag) if lag else None,
         exposures=tuple(Shown(name=e.name, owner=e.owner or None, url=e.url) for e in exposures[:MOST_EXPOSURES]),
+        more_exposures=max(0, len(exposures) - MOST_EXPOSURES) or None,
     )

@@ -189,6 +189,23 @@ def test_more_upstreams_than_an_asset_may_have() -> None:
     assert [each.reason for each in result.problems] == ["TooManyUpstreams"]
 
 
+def test_upstreams_that_only_meta_names_count_too() -> None:
+    named = [f"m{at:03}" for at in range(201)]
+    result = found(*(model(name) for name in named), model("wide", meta={"upstreams": named}))
+    assert [(each.reason, each.name) for each in result.problems] == [("TooManyUpstreams", "wide")]
+    fits = found(*(model(name) for name in named), model("wide", meta={"upstreams": named[:200]}))
+    assert not fits.problems
+
+
+def test_exposures_that_are_too_many_to_show_are_counted() -> None:
+    boards = tuple(Exposure(name=f"b{at:02}", owner="", upstreams=("model.shop.a", "model.shop.b")) for at in range(23))
+    facts = discover(manifest=manifest(model("a"), exposures=boards), pipeline=pipeline()).assets["a"].facts
+    assert [it.name for it in facts.exposures] == [f"b{at:02}" for at in range(20)]
+    assert facts.more_exposures == 3
+    few = discover(manifest=manifest(model("a"), exposures=boards[:20]), pipeline=pipeline()).assets["a"].facts
+    assert few.more_exposures is None
+
+
 def test_what_dbt_says_of_a_model() -> None:
     board = Exposure(name="board", owner="Ann", upstreams=("model.shop.e",))
     project = manifest(
