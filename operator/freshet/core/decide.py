@@ -223,7 +223,7 @@ def _recorded(observed: Observed, before: AssetStatus, run: Ended, policy: Polic
 
 
 def _remembering(observed: Observed, status: AssetStatus) -> AssetStatus:
-    """Where an upstream has moved on from what was consumed: how recent that was at last, before its history forgets."""
+    """Where an upstream has moved on from what was consumed: how recent that was, before its history forgets."""
     consumed = {name: _confirmed(observed.upstreams.get(name), seen) for name, seen in status.consumed.items()}
     return msgspec.structs.replace(status, consumed=consumed) if consumed != status.consumed else status
 
