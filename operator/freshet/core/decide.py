@@ -21,7 +21,7 @@ from freshet.core.blame import Ancestor, clock, next_time, outlook
 from freshet.core.freshness import Facts, Verdict, judge
 from freshet.core.lineage import NEVER_OLD, inherits
 from freshet.core.outcome import Ended, is_recorded, order, record
-from freshet.core.policy import Policy, conflict, effective, in_force
+from freshet.core.policy import Policy, conflict, effective, in_force, without_acting
 from freshet.core.rest import at_rest
 from freshet.core.situation import Due, Situation, Waiting
 from freshet.core.state import Case, Trouble, describe
@@ -30,13 +30,6 @@ __all__ = ["Decision", "Observed", "decide", "situation"]
 
 OVERDUE_AFTER = timedelta(minutes=1)
 """A load that has not started so long after its time will hardly start by itself."""
-FALLBACK = Policy(
-    when="Manual", schedule=None, time_zone="Etc/UTC", min_interval=timedelta(0), max_wait=timedelta(0),
-    require_checks=True, maximum_lag=None, warn_lag=None, deadline=None, maximum_unchanged=None, by_update=False,
-    limit=0, backoff=timedelta(seconds=30), max_backoff=timedelta(hours=1), timeout=timedelta(minutes=30),
-    objective=None, suspended=False, checks=None,
-)  # fmt: skip
-"""In force while an asset's own settings cannot be read: nothing starts by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,12 +159,16 @@ def _policy(observed: Observed) -> tuple[Policy, Trouble | None]:
     try:
         policy = effective(asset=observed.asset, pipeline=observed.pipeline)
     except cron.InvalidTimeZone as error:
-        return FALLBACK, Trouble(reason=conditions.INVALID_TIME_ZONE, message=str(error))
+        return _resting(observed), Trouble(reason=conditions.INVALID_TIME_ZONE, message=str(error))
     except cron.InvalidSchedule as error:
-        return FALLBACK, Trouble(reason=conditions.INVALID_SCHEDULE, message=str(error))
+        return _resting(observed), Trouble(reason=conditions.INVALID_SCHEDULE, message=str(error))
     except ValueError as error:
-        return FALLBACK, Trouble(reason=conditions.INVALID_SPEC, message=str(error))
+        return _resting(observed), Trouble(reason=conditions.INVALID_SPEC, message=str(error))
     return policy, observed.trouble or _trouble(observed)
+
+
+def _resting(observed: Observed) -> Policy:
+    return without_acting(asset=observed.asset, pipeline=observed.pipeline)
 
 
 def _trouble(observed: Observed) -> Trouble | None:

@@ -4,7 +4,7 @@ The Pipeline's defaults are never copied into Assets, so that changing one line 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ __all__ = [
     "schedule_of",
     "source_of",
     "time_zone_of",
+    "without_acting",
 ]
 
 T = TypeVar("T")
@@ -70,6 +71,14 @@ class Policy:
     on_code_change: bool = False
 
 
+UNREADABLE = Policy(
+    when="Manual", schedule=None, time_zone=DEFAULT_TIME_ZONE, min_interval=timedelta(0), max_wait=timedelta(0),
+    require_checks=True, maximum_lag=None, warn_lag=None, deadline=None, maximum_unchanged=None, by_update=False,
+    limit=0, backoff=DEFAULT_BACKOFF, max_backoff=DEFAULT_MAX_BACKOFF, timeout=DEFAULT_TIMEOUT,
+    objective=None, suspended=False, checks=None,
+)  # fmt: skip
+
+
 def source_of(asset: Asset, pipeline: Pipeline | None) -> SourceSpec | None:
     """The Pipeline's source that materializes this asset."""
     sources = pipeline.spec.sources if pipeline else ()
@@ -104,20 +113,53 @@ def effective(*, asset: Asset, pipeline: Pipeline | None) -> Policy:
         min_interval=_span(automation.min_interval) or timedelta(0),
         max_wait=_or(_span(automation.max_wait), DEFAULT_MAX_WAIT),
         require_checks=automation.require_checks is not False,
-        maximum_lag=_span(freshness.maximum_lag),
-        warn_lag=_span(freshness.warn_lag),
-        deadline=_deadline(freshness),
-        maximum_unchanged=_span(freshness.maximum_unchanged),
-        objective=freshness.objective,
-        by_update=(freshness.basis or "Data").lower() == "update",
+        **_limits(freshness),
         limit=_or(retries.limit, 0 if asset.kind == "Source" else DEFAULT_LIMIT),
         backoff=_or(_span(retries.backoff), DEFAULT_BACKOFF),
         max_backoff=_or(_span(retries.max_backoff), DEFAULT_MAX_BACKOFF),
         timeout=_or(_span(_timeout(asset=asset, pipeline=pipeline)), DEFAULT_TIMEOUT),
-        suspended=asset.spec.suspend or bool(pipeline and pipeline.spec.suspend),
+        suspended=_suspended(asset=asset, pipeline=pipeline),
         checks=asset.spec.checks,
         on_code_change=automation.on_code_change == "Run" or _passes_through(asset=asset, pipeline=pipeline),
     )
+
+
+def without_acting(*, asset: Asset, pipeline: Pipeline | None) -> Policy:
+    """In force while an asset's settings cannot all be read: nothing starts by itself, and its data is judged by the
+    limits that were in force before, unless those can be read. None were: it has none.
+    """
+    policy = replace(UNREADABLE, suspended=_suspended(asset=asset, pipeline=pipeline), checks=asset.spec.checks)
+    for read in (lambda: _limits(_freshness(asset=asset, pipeline=pipeline)), lambda: _limits(_before(asset))):
+        try:
+            return replace(policy, **read())
+        except ValueError:
+            continue
+    return policy
+
+
+def _before(asset: Asset) -> Freshness:
+    """The limits that were in force at the last visit."""
+    known = asset.status.policy
+    if known is None:
+        return Freshness()
+    names = ("maximum_lag", "warn_lag", "schedule", "time_zone", "within", "maximum_unchanged", "objective", "basis")
+    return Freshness(**{name: getattr(known, name) for name in names})
+
+
+def _limits(freshness: Freshness) -> dict[str, Any]:
+    """The part of a policy that judges data. Raises as ``effective`` does."""
+    return {
+        "maximum_lag": _span(freshness.maximum_lag),
+        "warn_lag": _span(freshness.warn_lag),
+        "deadline": _deadline(freshness),
+        "maximum_unchanged": _span(freshness.maximum_unchanged),
+        "objective": freshness.objective,
+        "by_update": (freshness.basis or "Data").lower() == "update",
+    }
+
+
+def _suspended(*, asset: Asset, pipeline: Pipeline | None) -> bool:
+    return asset.spec.suspend or bool(pipeline and pipeline.spec.suspend)
 
 
 def _passes_through(*, asset: Asset, pipeline: Pipeline | None) -> bool:

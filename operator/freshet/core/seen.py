@@ -48,7 +48,7 @@ def limits_of(policy: PolicyInForce) -> InForce:
 
 def limits_in_force(asset: Asset) -> InForce | None:
     """What data and clock judge it by. None where they decide nothing and what is written holds: never visited or
-    built, no limit, an upstream that does not exist.
+    built, no limit.
     """
     policy = asset.status.policy
     if policy is None or not _is_judged(asset):
@@ -98,10 +98,11 @@ def told(asset: Asset) -> bool | None:
 
 
 def _is_judged(asset: Asset) -> bool:
-    told = find(asset.status.conditions, type=c.FRESH)
-    if told is None or told.status == "Unknown" or told.reason in (c.NO_POLICY, c.MISSING):
-        return False
-    return asset.status.version is not None
+    """Also where the condition says Unknown, since an upstream is gone or a setting cannot be read: the limits in
+    force hold, and an alert must not fall silent.
+    """
+    known = find(asset.status.conditions, type=c.FRESH)
+    return known is not None and asset.status.version is not None and _has_limit(asset.status.policy)
 
 
 def facts_of(asset: Asset, data_time: datetime | None) -> Facts:

@@ -20,6 +20,8 @@ __all__ = ["Case", "Draft", "Trouble", "describe", "settle"]
 
 LINE = 512
 NAMED = (c.PIPELINE_NOT_FOUND, c.UPSTREAM_NOT_FOUND, c.RELATION_UNKNOWN)
+UNREADABLE = (c.INVALID_SCHEDULE, c.INVALID_TIME_ZONE, c.INVALID_SPEC)
+"""Of settings among which the limits may be."""
 WORDS = {c.UNREACHABLE: c.DBT_CLOUD_UNREACHABLE}
 """Reasons of DbtCloudReady that need their context where an Asset shows them."""
 
@@ -129,8 +131,16 @@ def _state(case: Case) -> State:
         return "Updating"
     if case.failing:
         return "Failed"
+    if _is_unjudged(case):
+        return "Stale"
     words: dict[str, State] = {"Missing": "Missing", "Stale": "Stale", "Aging": "Aging"}
     return words.get(case.verdict.word, "Fresh")
+
+
+def _is_unjudged(case: Case) -> bool:
+    """A limit may be set, and none could ever be read: it must not pass for fresh."""
+    trouble = case.trouble
+    return trouble is not None and trouble.reason in UNREADABLE and case.verdict.reason == c.NO_POLICY
 
 
 def _reason(case: Case) -> str:
@@ -227,7 +237,7 @@ def _ready(case: Case) -> Draft:
 
 def _fresh(case: Case) -> Draft:
     trouble, verdict = case.trouble, case.verdict
-    if trouble is not None and trouble.reason == c.UPSTREAM_NOT_FOUND:
+    if trouble is not None and (trouble.reason == c.UPSTREAM_NOT_FOUND or _is_unjudged(case)):
         return Draft(type=c.FRESH, status="Unknown", reason=trouble.reason, message=trouble.message)
     if verdict.word in ("Fresh", "Aging"):
         return Draft(type=c.FRESH, status="True", reason=verdict.reason, message=verdict.message)

@@ -79,7 +79,7 @@ def deadline(asset: Asset, data_time: datetime | None) -> float | None:
 def objective(asset: Asset) -> float | None:
     """The share of time that it shall be fresh, from 0 to 1; what has no limit has none."""
     policy = asset.status.policy
-    if policy is None or seen.told(asset) is None:
+    if policy is None or (seen.told(asset) is None and seen.limits_in_force(asset) is None):
         return None
     return _share(policy.objective) if policy.objective is not None else DEFAULT_OBJECTIVE
 

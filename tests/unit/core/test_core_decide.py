@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.core.making import HOUR, MINUTE, NOW, SECOND, asset, pipeline, ran, source, up, ups
 
-from freshet.api.asset import Asset, AssetStatus, Consumed, HistoryItem, RunInFlight
+from freshet.api.asset import Asset, AssetStatus, PolicyInForce, Consumed, HistoryItem, RunInFlight
 from freshet.api.conditions import find
 from freshet.core.blame import Ancestor
 from freshet.core.decide import Decision, Observed, decide
@@ -75,6 +75,31 @@ def test_situations(it: Asset, upstreams: Any, more: Any, state: str, reason: st
     assert (decision.due is not None) is is_due
     again = look(written(it, decision), *upstreams, **more)
     assert again.status == decision.status
+
+
+SEEN = PolicyInForce(maximum_lag="10m", warn_lag="6m", basis="Data")
+NO_TIME = {"schedule": "0 25 * * *", "within": "1h"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "known", "state", "fresh"),
+    [
+        ({"freshness": NO_TIME}, SEEN, "Stale", ("False", "LagExceeded")),
+        ({"freshness": {"maximumLag": "soon"}}, SEEN, "Stale", ("False", "LagExceeded")),
+        ({"freshness": {"maximumLag": "2h"}, "timeout": "5"}, SEEN, "Fresh", ("True", "WithinLimit")),
+        ({"freshness": LAG, "automation": {**DAILY, "timeZone": "M"}}, None, "Stale", ("False", "LagExceeded")),
+        ({"freshness": NO_TIME}, None, "Stale", ("Unknown", "InvalidSchedule")),
+        ({"freshness": NO_TIME, "suspend": True}, SEEN, "Suspended", ("False", "LagExceeded")),
+    ],
+)
+def test_a_setting_that_cannot_be_read_makes_nothing_fresh(spec: Any, known: Any, state: str, fresh: Any) -> None:
+    it = x(**spec, status=AssetStatus(**V1, policy=known))
+    decision = look(it, now=NOW + HOUR)
+    assert (decision.status.state, reason_of(decision, "Fresh")) == (state, fresh)
+    assert decision.status.reason is not None
+    assert decision.status.reason.startswith("Invalid")
+    assert look(written(it, decision), now=NOW + HOUR).status == decision.status
+    assert decision.due is None
 
 
 def test_trouble_is_said_where_people_look() -> None:

@@ -68,6 +68,11 @@ def test_data_and_clock_go_before_what_is_written(
     assert look(told(*written), age=age * MINUTE) == (state, fresh)
 
 
+@pytest.mark.parametrize("reason", ["UpstreamNotFound", "InvalidSchedule"])
+def test_what_the_condition_does_not_know_is_judged_by_the_limits_in_force(reason: str) -> None:
+    assert look(told("Fresh", "Unknown", reason), age=10 * MINUTE) == ("Stale", False), "an alert must not fall silent"
+
+
 @pytest.mark.parametrize("state", ["Suspended", "Updating", "Failed"])
 def test_a_state_that_is_not_of_the_data_stays_while_the_data_is_judged(state: str) -> None:
     assert look(told(state, "True", "WithinLimit"), age=10 * MINUTE) == (state, False)
@@ -79,7 +84,7 @@ def test_a_state_that_is_not_of_the_data_stays_while_the_data_is_judged(state: s
         (told("Missing", "False", "Missing", version=None), ("Missing", False)),
         (told("Missing", "False", "Missing", version=None, policy={}), ("Missing", None)),
         (told("Fresh", "True", "NoPolicy", policy={}), ("Fresh", None)),
-        (told("Stale", "Unknown", "UpstreamNotFound"), ("Stale", None)),
+        (told("Stale", "Unknown", "InvalidSchedule", policy={}), ("Stale", None)),
         (told("Fresh", "True", "WithinLimit", policy={"maximumLag": "soon"}), ("Fresh", True)),
         (asset(), (None, None)),
     ],
