@@ -44,7 +44,7 @@ class Watched:
     def active(self, alert: str) -> list[dict[str, Any]]:
         """Those whose condition holds: pending, or firing."""
         found: list[dict[str, Any]] = self.rules("alert")[alert]["alerts"]
-        return found
+        return [alert for alert in found if "keepFiringSince" not in alert]
 
 
 @contextmanager

@@ -39,22 +39,21 @@ CASES = [
         series={f"freshet_asset_fresh{{{ASSET}}}": "1x4 0x10 1x10", f"freshet_asset_fresh{{{OTHER}}}": "1x40"},
         quiet="9m",
         firing="10m",
-        resolved="16m",
+        resolved="21m",
     ),
     Case(
         alert="FreshetAssetAging",
         series={f'freshet_asset_state{{{ASSET},state="Aging"}}': "0x4 1x10 0x10"},
         quiet="9m",
         firing="10m",
-        resolved="16m",
-        labels={**LABELS, "state": "Aging"},
+        resolved="21m",
     ),
     Case(
         alert="FreshetAssetFailing",
         series={f"freshet_asset_failing{{{ASSET}}}": "0x4 1x10 0x10"},
         quiet="5m",
         firing="6m",
-        resolved="16m",
+        resolved="21m",
     ),
     Case(
         alert="FreshetAssetStuck",
@@ -64,7 +63,7 @@ CASES = [
         },
         quiet="21m",
         firing="22m",
-        resolved="33m",
+        resolved="37m",
     ),
     Case(
         alert="FreshetNoLoad",
@@ -78,21 +77,21 @@ CASES = [
         series={f"freshet_asset_rejected_rows{{{ASSET}}}": "0x4 3x10 0x10"},
         quiet="4m",
         firing="5m",
-        resolved="16m",
+        resolved="21m",
     ),
     Case(
         alert="FreshetLoadRejectsRows",
         series={f"freshet_asset_load_refused{{{ASSET}}}": "0x4 1x10 0x10"},
         quiet="4m",
         firing="5m",
-        resolved="16m",
+        resolved="21m",
     ),
     Case(
         alert="FreshetDbtCloudUnreachable",
         series={f"freshet_pipeline_dbt_cloud_ready{{{PIPELINE}}}": "1x4 0x20 1x10"},
         quiet="14m",
         firing="15m",
-        resolved="26m",
+        resolved="31m",
         labels={"namespace": "shop", "pipeline": "shop"},
     ),
     Case(
@@ -100,7 +99,7 @@ CASES = [
         series={f"freshet_pipeline_warehouse_reachable{{{PIPELINE}}}": "1x4 0x20 1x10"},
         quiet="14m",
         firing="15m",
-        resolved="26m",
+        resolved="31m",
         labels={"namespace": "shop", "pipeline": "shop"},
     ),
     Case(
@@ -124,7 +123,7 @@ CASES = [
         series={f"freshet_asset_fresh{{{ASSET}}}": "1x120 0x20 1x60", OBJECTIVE: "0.99x200"},
         quiet="129m",
         firing="140m",
-        resolved="150m",
+        resolved="155m",
     ),
     Case(
         alert="FreshetFreshnessBudgetBurnsSlowly",
@@ -188,6 +187,53 @@ def test_it_fires_keeps_quiet_and_ends(case: Case, tmp_path: Path) -> None:
 
 def test_every_alert_is_played() -> None:
     assert {case.alert for case in CASES} == {rule["alert"] for rule in rules() if "alert" in rule}
+
+
+STUCK = {
+    f"freshet_asset_run_started_timestamp_seconds{{{ASSET}}}": "1",
+    f"freshet_asset_timeout_seconds{{{ASSET}}}": "600",
+}
+LATE = {f"freshet_asset_fresh{{{ASSET}}}": "0", OBJECTIVE: "0.99"}
+HELD: list[tuple[str, dict[str, str], int]] = [
+    ("FreshetAssetStale", {f"freshet_asset_fresh{{{ASSET}}}": "0"}, 30),
+    ("FreshetAssetAging", {f'freshet_asset_state{{{ASSET},state="Aging"}}': "1"}, 30),
+    ("FreshetAssetFailing", {f"freshet_asset_failing{{{ASSET}}}": "1"}, 30),
+    ("FreshetAssetStuck", STUCK, 30),
+    ("FreshetNoLoad", {f"freshet_asset_next_load_timestamp_seconds{{{ASSET}}}": "1"}, 30),
+    ("FreshetLoadRejectsRows", {f"freshet_asset_rejected_rows{{{ASSET}}}": "3"}, 30),
+    ("FreshetLoadRejectsRows", {f"freshet_asset_load_refused{{{ASSET}}}": "1"}, 30),
+    ("FreshetDbtCloudUnreachable", {f"freshet_pipeline_dbt_cloud_ready{{{PIPELINE}}}": "0"}, 30),
+    ("FreshetWarehouseUnreachable", {f"freshet_pipeline_warehouse_reachable{{{PIPELINE}}}": "0"}, 30),
+    ("FreshetFreshnessBudgetBurnsFast", LATE, 120),
+    ("FreshetFreshnessBudgetBurnsSlowly", LATE, 1560),
+]
+"""What keeps an alert firing, and the minute in which the operator's pod is replaced."""
+
+
+def by(pod: str, series: str) -> str:
+    """As a ServiceMonitor labels what it scrapes."""
+    return series.replace("{", f'{{instance="{pod}:8080",pod="{pod}",')
+
+
+@pytest.mark.parametrize(("alert", "held", "at"), HELD, ids=lambda it: it if isinstance(it, str) else "")
+def test_it_goes_on_while_the_operator_is_rolled_out(
+    alert: str, held: dict[str, str], at: int, tmp_path: Path
+) -> None:
+    """One pod's series end, another's begin; between them is a minute in which nobody is scraped."""
+    series = {by("freshet-1", name): f"{value}x{at - 1} stale" for name, value in held.items()}
+    series |= {by("freshet-2", name): "_ " * (at + 1) + f"{value}x30" for name, value in held.items()}
+    of = {"pipeline": "shop", "namespace": "shop"} if "pipeline_" in next(iter(held)) else LABELS
+    text = ",".join(f'{key}="{value}"' for key, value in {**of, "alertname": alert, "alertstate": "firing"}.items())
+    expression = f'count without (severity) (ALERTS{{alertname="{alert}",alertstate="firing"}})'
+    samples = [{"labels": f"{{{text}}}", "value": 1}]
+    tests = [{"expr": expression, "eval_time": f"{at + n}m", "exp_samples": samples} for n in range(-2, 30)]
+    inputs = [{"series": name, "values": values} for name, values in series.items()]
+    play(tmp_path, [{"interval": "1m", "input_series": inputs, "promql_expr_test": tests}])
+
+
+def test_what_is_of_assets_and_pipelines_is_all_rolled_out() -> None:
+    operator = {"FreshetOperatorDown", "FreshetNotLeader"}
+    assert {alert for alert, _, _ in HELD} == {case.alert for case in CASES} - operator
 
 
 def test_what_is_held_back_on_purpose_is_not_called_stale_nor_a_load_under_way_missing(tmp_path: Path) -> None:
