@@ -65,6 +65,13 @@ def test_an_unchanged_input_writes_nothing_and_with_the_last_result_asks_nothing
     second = lake.load()
     assert (second["changed"], second["version"], second["rows"]) == (False, first["version"], 1)
     assert [text for text in lake.asked() if not text.startswith(("SELECT", "OPEN"))] == []
+    for last in (first, second):
+        lake.faults()
+        third = lake.load(last=last)
+        assert lake.asked() == []
+        assert (third["changed"], third["version"], third["rows"]) == (False, first["version"], 1)
+    lake.write("id,v\n1,b\n")
+    assert lake.load(last=first)["changed"]
 
 
 def test_merging_the_same_rows_again_makes_no_version(lake: Lake) -> None:
