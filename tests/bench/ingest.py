@@ -4,8 +4,7 @@
     python -m tests.bench.ingest --gigabytes 5     # one such file alone, into DuckDB and the Databricks stand-in
 
 Both sides are processes of their own, from start to exit, in turns, so that imports, dlt and a busy machine count;
-medians are compared. The last line is one JSON object. Bars: ratio ≥ 0.5, peak memory flat in file size, a small file
-≤ 2.5 s cold.
+medians are compared. Each figure is printed beside its bar, and whether it is met; the last line is one JSON object.
 """
 
 import argparse
@@ -76,6 +75,31 @@ class Run:
     peak: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """``most``: no more than ``limit``, else no less. ``of``: the figure that ``figure`` is divided by."""
+
+    what: str
+    figure: str
+    limit: float
+    of: str = ""
+    most: bool = False
+
+
+FLAT = 1.25
+BARS = (
+    Bar(what="→ DuckDB, of the rate of its own CTAS", figure="ratio", limit=0.5),
+    Bar(what="→ Databricks, of the rate of dlt's Arrow path", figure="databricks_rows_per_s",
+        of="databricks_dlt_rows_per_s", limit=1),
+    Bar(what="a small file, cold, in seconds", figure="small_file_s", limit=2.5, most=True),
+    Bar(what="peak memory of 4 × the rows, in times", figure="peak_mb_4x_rows", of="peak_mb", limit=FLAT, most=True),
+    Bar(what="→ DuckDB, peak memory of 10 × the bytes", figure="duckdb_peak_mb", of="duckdb_tenth_peak_mb",
+        limit=FLAT, most=True),
+    Bar(what="→ Databricks, peak memory of 10 × the bytes", figure="databricks_peak_mb",
+        of="databricks_tenth_peak_mb", limit=FLAT, most=True),
+)  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
@@ -88,7 +112,20 @@ def main() -> None:
             found = measure_large(Path(folder), size=int(options.gigabytes * 1e9), into=options.into or WAREHOUSES)
         else:
             found = measure(Path(folder), rows=options.rows, rounds=options.rounds)
+        for line in judged(found):
+            print(line)
         print(json.dumps(found))
+
+
+def judged(found: Mapping[str, float]) -> Iterator[str]:
+    """Each figure that has a bar, beside it. A quotient is of two figures of the same run."""
+    yield f"{'figure':<44}{'found':>10}{'bar':>12}"
+    for bar in BARS:
+        if {bar.figure, bar.of} - {""} <= found.keys():
+            value = found[bar.figure] / (found[bar.of] if bar.of else 1)
+            met = value <= bar.limit if bar.most else value >= bar.limit
+            limit = f"{'≤' if bar.most else '≥'} {bar.limit:g}"
+            yield f"{bar.what:<44}{value:>10.2f}{limit:>12}  {'met' if met else 'MISSED'}"
 
 
 def measure(folder: Path, *, rows: int, rounds: int) -> dict[str, float]:
@@ -125,16 +162,19 @@ def measure(folder: Path, *, rows: int, rounds: int) -> dict[str, float]:
 
 
 def measure_large(folder: Path, *, size: int, into: Sequence[str]) -> dict[str, float]:
-    """One load of a file of ``size`` bytes into each warehouse: memory is what it is about."""
-    path, rows = repeated(generate(folder, LARGE_ROWS), size=size)
-    found: dict[str, float] = {"rows": rows, "bytes": path.stat().st_size}
+    """Loads of a file of ``size`` bytes and of one of a tenth into each warehouse: memory is what it is about."""
+    source = generate(folder, LARGE_ROWS)
+    found: dict[str, float] = {}
     head()
-    for name in into:
-        with databricks_server(folder) if name == "databricks" else nullcontext():
-            warehouse = {"databricks": {"schema": "large", "catalog": "main"}} if name == "databricks" else None
-            one = ingest(folder, path, schema=TYPES, warehouse=warehouse)
-        show(f"→ {name}: {rows:,} rows, {path.stat().st_size / 1e9:.1f} GB", rows, [one])
-        found |= {f"{name}_rows_per_s": round(rows / one.seconds), f"{name}_peak_mb": round(one.peak)}
+    for part, mark in ((size // 10, "_tenth"), (size, "")):
+        path, rows = repeated(source, size=part)
+        for name in into:
+            with databricks_server(folder) if name == "databricks" else nullcontext():
+                warehouse = {"databricks": {"schema": "large", "catalog": "main"}} if name == "databricks" else None
+                one = ingest(folder, path, schema=TYPES, warehouse=warehouse)
+            show(f"→ {name}: {rows:,} rows, {path.stat().st_size / 1e9:.2f} GB", rows, [one])
+            found |= {f"{name}{mark}_rows_per_s": round(rows / one.seconds), f"{name}{mark}_peak_mb": round(one.peak)}
+        found |= {"rows": rows, "bytes": path.stat().st_size}
     return found
 
 
