@@ -17,8 +17,8 @@ Watcher = Callable[[Iterable[Key]], None]
 LINEAGE = Key("Lineage", "", "")
 """What is put into the queue to be told of later."""
 FEW = 32
-PAUSE_EACH = timedelta(microseconds=10)
-"""After one that has moved; telling of it costs less."""
+PAUSE_EACH = timedelta(microseconds=30)
+"""After one that has moved: telling of it costs a quarter of that, so that much of the time is left for others."""
 
 
 class Moves:

@@ -27,6 +27,7 @@ class Observer:
     def __init__(self, *, world: World) -> None:
         self._world = world
         self.obstacles = Obstacles(world=world)
+        self._words = blame.Words()
 
     async def observe(self, asset: Asset, *, trouble: Trouble | None) -> Observed:
         """Everything about this asset, now."""
@@ -45,7 +46,7 @@ class Observer:
             held=self._held(asset),
             busy=lambda name: is_building(Key("Asset", asset.namespace, name), find=world.cache.assets.get),
             data_time=world.graph.preview,
-            blame=lambda it: blame.ancestor(it, graph=world.graph, find=world.cache.assets.get),
+            blame=lambda it: blame.ancestor(it, graph=world.graph, find=world.cache.assets.get, words=self._words),
         )
 
     def upstreams(self, asset: Asset) -> dict[str, Asset]:

@@ -16,7 +16,19 @@ from freshet.core import cron
 from freshet.core.lineage import Graph, key_of
 from freshet.core.waits import waits_for_others
 
-__all__ = ["AGAIN", "UNTIL", "Ancestor", "again", "ancestor", "clock", "next_time", "outlook", "under_way", "why"]
+__all__ = [
+    "AGAIN",
+    "UNTIL",
+    "Ancestor",
+    "Words",
+    "again",
+    "ancestor",
+    "clock",
+    "next_time",
+    "outlook",
+    "under_way",
+    "why",
+]
 
 Find = Callable[[Key], Asset | None]
 APART = timedelta(minutes=5)
@@ -25,6 +37,7 @@ MOVING = (c.IDLE, c.RUN_IN_FLIGHT)
 UNTIL = "until "
 """How the message of what waits begins where it is known for how long."""
 AGAIN = "tried again when an upstream moves, or when asked for"
+REMEMBERED = 4096
 PART, WHY = 200, 400
 """Characters: a long message leaves room for the time that follows it."""
 
@@ -41,11 +54,29 @@ class Ancestor:
         return f"{reason} ({self.name}: {self.why})"
 
 
-def ancestor(asset: Asset, *, graph: Graph, find: Find) -> Ancestor | None:
+class Words:
+    """What was last said of each asset at fault: found once per change of it, not once per asset below."""
+
+    def __init__(self) -> None:
+        self._said: dict[Key, tuple[Asset, Ancestor]] = {}
+
+    def of(self, key: Key, asset: Asset) -> Ancestor:
+        """The asset as it is to be named."""
+        known = self._said.get(key)
+        if known is not None and known[0] is asset:
+            return known[1]
+        if len(self._said) >= REMEMBERED:
+            self._said.clear()
+        said = Ancestor(name=asset.name, why=why(asset))
+        self._said[key] = asset, said
+        return said
+
+
+def ancestor(asset: Asset, *, graph: Graph, find: Find, words: Words) -> Ancestor | None:
     """The first ancestor that is to blame; None where it is the asset itself."""
     root = graph.root(asset)
     source = find(root) if root != key_of(asset) else None
-    return Ancestor(name=source.name, why=why(source)) if source is not None else None
+    return words.of(root, source) if source is not None else None
 
 
 def why(asset: Asset) -> str:

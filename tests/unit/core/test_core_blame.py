@@ -29,7 +29,7 @@ class World:
     def __init__(self, *assets: Asset, **pipe: Any) -> None:
         self.assets = {it.name: it for it in assets}
         self.pipeline: Pipeline | None = pipeline(**{**PIPE, **pipe})
-        self.graph = Graph()
+        self.graph, self.words = Graph(), blame.Words()
         self.troubles: dict[str, Trouble] = {}
         self.held: dict[str, Waiting] = {}
         self.active: dict[str, RunInFlight] = {}
@@ -72,7 +72,7 @@ class World:
                 held=self.held.get(it.name),
                 active=self.active.get(it.name),
                 data_time=self.graph.preview,
-                blame=lambda state: blame.ancestor(state, graph=self.graph, find=found.get),
+                blame=lambda state: blame.ancestor(state, graph=self.graph, find=found.get, words=self.words),
             )
         )
 
@@ -430,6 +430,18 @@ def test_lines_hold_no_ages_so_that_time_alone_writes_nothing() -> None:
     before = dict(world.assets)
     world.at(FIVE + 100 * HOUR)
     assert world.assets == before
+
+
+def test_what_is_said_of_a_root_is_found_once_for_all_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [asset(f"a{n}", upstreams=["orders"], freshness=LIMIT) for n in range(100)]
+    world = World(source("orders"), *many)
+    world.at(NOW, orders=ran(id="l", version="v1", data_time=NOW, updated_at=NOW))
+    world.at(NOW, **{it.name: ran(id=it.name, version="a", looked_at={"orders": "v1"}) for it in many})
+    asked, why = list[str](), blame.why
+    monkeypatch.setattr(blame, "why", lambda it: asked.append(it.name) or why(it))  # type: ignore[func-returns-value]
+    world.at(NOW + HOUR)
+    assert {world.assets[it.name].status.blame for it in many} == {"orders"}
+    assert len(asked) <= 2, "once, and once more when it is overdue itself"
 
 
 def test_the_line_is_one_and_is_short() -> None:
