@@ -36,7 +36,7 @@ async def _measure(
     path = f"{ASSETS}/namespaces/{NAMESPACE}/assets"
     async with api(kubeconfig) as client:
         await many(names, lambda name: client.merge_patch(f"{path}/{name}", {"metadata": {"annotations": notes}}))
-        await asyncio.to_thread(_calm, operator)
+        await asyncio.to_thread(_calm, operator, deadline=deadline, count=len(names))
         assert datetime.now(UTC) < deadline, "the data times were not taken in before the deadline"
         writing = asyncio.create_task(_written(kubeconfig, names=set(names)))
         await asyncio.sleep((deadline - datetime.now(UTC)).total_seconds())
@@ -49,10 +49,15 @@ async def _measure(
     }
 
 
-def _calm(operator: OperatorProcess) -> None:
+def _calm(operator: OperatorProcess, *, deadline: datetime, count: int) -> None:
     """Every data time is taken in, and nothing waits any more."""
-    idle = "\nfreshet_queue_depth 0.0\n"
-    wait_for(lambda: idle in operator.metrics(), timeout=PATIENCE, what="the queue is empty")
+    idle, at = "\nfreshet_queue_depth 0.0\n", f" {deadline.timestamp()!r}\n"
+
+    def calm() -> bool:
+        text = operator.metrics()
+        return idle in text and text.count(at) >= count
+
+    wait_for(calm, timeout=PATIENCE, what="every data time is taken in")
 
 
 def _scraped(operator: OperatorProcess, *, count: int) -> float:
