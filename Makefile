@@ -67,8 +67,12 @@ format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix operator tests data crds manifests
 	$(BIN)/ruff format operator tests data crds manifests
 
-bench: $(STAMP) ## Print the figures
-	for bench in propagation scale memory ingest; do PYTHONPATH=. $(BIN)/python tests/bench/$$bench.py || exit 1; done
+BENCHES ?= propagation scale storm memory ingest freshness dbt_cloud dbt_manifest dbt_kills
+BENCH_SECONDS ?= 1800
+bench: $(STAMP) ## Print all figures, each script within half an hour (BENCHES="scale freshness": only these)
+	@failed=; for bench in $(BENCHES); do echo "== $$bench"; \
+	  PYTHONPATH=. timeout --signal=INT --kill-after=60 $(BENCH_SECONDS) $(BIN)/python tests/bench/$$bench.py || failed="$$failed $$bench"; \
+	done; test -z "$$failed" || { echo "These did not end well within $(BENCH_SECONDS) s:$$failed"; exit 1; }
 
 lock: $(STAMP) ## Resolve the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url \

@@ -6,7 +6,7 @@ import json
 import math
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from tests.support.waiting import wait_for
 from freshet.local.cluster_install import apply_crds, apply_rbac
 from freshet.local.controlplane import LocalCluster, build, progress_bar
 
-__all__ = ["Api", "Setup", "api", "many", "memory_mb", "percentile", "prepared", "settled"]
+__all__ = ["Api", "Setup", "against", "api", "many", "memory_mb", "percentile", "prepared", "settled"]
 
 ASSETS = "/apis/freshet.dev/v1alpha1"
 JOBS = "/apis/batch/v1"
@@ -140,3 +140,12 @@ def percentile(values: list[float], share: float) -> float:
     """The smallest value that ``share`` of all values do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def against(figures: Mapping[str, float], bars: Mapping[str, float]) -> str:
+    """A line for each bar, which is a most: the figure, the bar, and whether it is met."""
+    lines = [
+        f"{name:32}{figures[name]:>12,.1f}  bar {bar:>9,.1f}  {'met' if figures[name] <= bar else 'NOT MET'}"
+        for name, bar in bars.items()
+    ]
+    return "\n".join(lines)

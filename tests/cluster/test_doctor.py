@@ -50,7 +50,7 @@ def test_a_pipeline_is_mended_step_by_step(
     place.patch("secrets", SECRET, {"stringData": {"token": "not the right one"}})
     code, said = doctor(operator_kubeconfig, here)
     assert code == 1
-    assert "→ docs/runbooks/dbt-cloud-unreachable.md" in said
+    assert "→ freshet runbook dbt-cloud-unreachable" in said
     assert "not the right one" not in said
 
     place.patch("secrets", SECRET, {"stringData": {"token": stand_in.token}})

@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from tests.e2e.alarms import ALERTS
 from tests.e2e.answers import ANSWERS, AT_LEAST, COUNTERS, RECORDED
 from tests.e2e.kubectl_says import ask
+from tests.e2e.panels import unknown
 from tests.e2e.watched import EXAMPLE, MONITORING, PATIENCE, Watched, agrees, filled, settled, watching
 from tests.support.prometheus import PrometheusServer, promtool
 from tests.support.waiting import wait_for
@@ -25,6 +26,12 @@ from tests.support.waiting import wait_for
 OPERATOR = {"FreshetOperatorDown", "FreshetNotLeader"}
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 NOTHING = " or vector(0)"
+
+
+def panels() -> list[dict[str, Any]]:
+    """Those of the dashboard that ask something."""
+    found = json.loads((MONITORING / "grafana" / "freshet.json").read_text())["panels"]
+    return [panel for panel in found if panel["type"] != "row"]
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +51,15 @@ def shipped() -> list[dict[str, Any]]:
 def test_each_query_of_the_dashboard_says_what_kubectl_says(watched: Watched, name: str) -> None:
     """Without the 0 for nothing, which is no answer."""
     agrees(watched, QUERIES[name].removesuffix(NOTHING), ANSWERS[name], more=name in AT_LEAST)
+
+
+@pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel["title"])
+def test_each_panel_names_fields_that_its_answers_have(watched: Watched, panel: dict[str, Any]) -> None:
+    def differences() -> str:
+        found = {it["refId"]: watched.server.query(filled(it["expr"])) for it in panel["targets"]}
+        return ", ".join(unknown(panel, {ref: [s["metric"] for s in samples] for ref, samples in found.items()}))
+
+    settled(differences)
 
 
 def test_each_choice_of_the_dashboard_offers_what_there_is(watched: Watched) -> None:

@@ -52,7 +52,7 @@ async def test_it_refuses(host: str) -> None:
     found = await databricks(PIPELINE, secret(host, token="hunter2"))
     assert found.message == f"Databricks at {host} answers 403 for /api/2.0/sql/warehouses/abc"
     assert "hunter2" not in str(found)
-    assert found.remedy == "docs/runbooks/warehouse-unreachable.md"
+    assert found.remedy == "freshet runbook warehouse-unreachable"
 
 
 async def test_it_is_not_there(host: str) -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from freshet.api.asset import Asset
+from freshet.api.asset import Asset, LastRun
 
-__all__ = ["reached"]
+__all__ = ["reached", "said"]
 
 USES_WAREHOUSE = ("Source", "Count")
 TELLS = ("Succeeded", "Unchanged", "Interrupted")
@@ -14,13 +14,19 @@ NOT_ITS_FAULT = ("EvictionByEvictionAPI", "PreemptionByScheduler", "DeletionBy",
 
 def reached(assets: Iterable[Asset]) -> bool | None:
     """By the newest run of these assets that says something of it; None: none does. A refused input does not."""
+    found = said(assets)
+    return found[1].outcome != "Interrupted" if found is not None else None
+
+
+def said(assets: Iterable[Asset], *, failures: tuple[str, ...] = ()) -> tuple[Asset, LastRun] | None:
+    """The newest run that says whether it can be used, and whose. ``failures``: beginnings of messages that say so."""
     ended = [
-        (last.finished_at, last.outcome != "Interrupted")
+        (last.finished_at, asset.name, asset, last)
         for asset in assets
         if asset.kind in USES_WAREHOUSE
         and (last := asset.status.last_run) is not None
         and last.finished_at is not None
-        and last.outcome in TELLS
+        and (last.outcome in TELLS or (failures and last.outcome == "Failed" and last.message.startswith(failures)))
         and not last.message.startswith(NOT_ITS_FAULT)
     ]
-    return max(ended)[1] if ended else None
+    return max(ended, key=lambda found: found[:2])[2:] if ended else None

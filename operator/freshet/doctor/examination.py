@@ -7,7 +7,6 @@ from typing import TypeVar
 from freshet.api.asset import Asset
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import InvalidObject, Object, parse
-from freshet.core.warehouse import reached
 from freshet.doctor import definitions, objects, outside, rights, secrets
 from freshet.doctor.findings import Finding, bad, unsure
 from freshet.doctor.rights import Account
@@ -87,9 +86,9 @@ async def _outside(
     if warehouse is not None and warehouse.databricks is not None and "warehouse.databricks.secretRef" in sound:
         yield await outside.databricks(pipeline, known[warehouse.databricks.secret_ref.name] or {})
     if warehouse is not None and warehouse.duckdb is not None:
-        yield outside.by_runs(pipeline, "DuckDB", reached(assets))
+        yield outside.by_runs(pipeline, "DuckDB", assets)
     if warehouse is not None and warehouse.dlt is not None:
-        yield outside.by_runs(pipeline, f"dlt's destination {warehouse.dlt.destination}", reached(assets))
+        yield outside.by_runs(pipeline, f"dlt's destination {warehouse.dlt.destination}", assets)
 
 
 def _same(asset: Asset, pipeline: Pipeline) -> bool:

@@ -64,7 +64,7 @@ def _failing(assets: Iterable[Asset]) -> list[Finding]:
     for asset in assets:
         failing = c.find(asset.status.conditions, type=c.FAILING)
         if failing is not None and failing.status == "True":
-            remedy = f"kubectl describe -n {asset.namespace} asset/{asset.name}; docs/runbooks/asset-failing.md"
+            remedy = f"kubectl describe -n {asset.namespace} asset/{asset.name}; freshet runbook asset-failing"
             found.append(bad(_name(asset), failing.message or failing.reason, remedy))
     return _few(found)
 

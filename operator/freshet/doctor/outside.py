@@ -1,11 +1,14 @@
 """Do dbt Cloud and the warehouse answer, with the Secrets as they are? Asking wakes no warehouse and runs nothing."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import httpx
 
+from freshet.api.asset import Asset
 from freshet.api.pipeline import Pipeline
+from freshet.core.blame import clock
+from freshet.core.warehouse import said
 from freshet.dbtcloud.client import DbtCloud
 from freshet.dbtcloud.errors import DbtCloudError
 from freshet.doctor.findings import Finding, bad, good, unsure
@@ -13,8 +16,10 @@ from freshet.doctor.findings import Finding, bad, good, unsure
 __all__ = ["by_runs", "databricks", "dbt_cloud"]
 
 SECONDS = 20.0
-DBT_REMEDY = "docs/runbooks/dbt-cloud-unreachable.md"
-WAREHOUSE_REMEDY = "docs/runbooks/warehouse-unreachable.md"
+DBT_REMEDY = "freshet runbook dbt-cloud-unreachable"
+WAREHOUSE_REMEDY = "freshet runbook warehouse-unreachable"
+REFUSED = ("Warehouse", "AuthenticationFailed", "PermissionDenied", "CredentialsMissing", "DriverMissing")
+"""How a message begins when the warehouse is there and does not let the run use it (docs/loads.md)."""
 
 
 async def dbt_cloud(pipeline: Pipeline, secret: Mapping[str, bytes]) -> Finding:
@@ -60,16 +65,20 @@ async def _token(http: httpx.AsyncClient, text: Mapping[str, str]) -> str:
     return str(answer.json()["access_token"])
 
 
-def by_runs(pipeline: Pipeline, name: str, reached: bool | None) -> Finding:
+def by_runs(pipeline: Pipeline, name: str, assets: Iterable[Asset]) -> Finding:
     """A DuckDB file lies on a volume of the Jobs, and the drivers of dlt's destinations are in their image: what their
-    newest run found is all that can be said from here.
+    newest run found is all that can be said from here, and which that was. A run that ended for another cause, such as
+    bad rows, says nothing of it.
     """
-    subject = _subject(pipeline)
-    if reached is None:
+    subject, found = _subject(pipeline), said(assets, failures=REFUSED)
+    if found is None:
         return unsure(subject, f"{name}: no load or count has opened it yet")
-    if not reached:
-        return bad(subject, f"{name}: the newest load or count could not use it", WAREHOUSE_REMEDY)
-    return good(subject, f"{name}: the newest load or count used it")
+    asset, run = found
+    assert run.finished_at is not None
+    when = f"{asset.name} at {clock(run.finished_at)}"
+    if run.outcome in ("Interrupted", "Failed"):
+        return bad(subject, f"{name}: {when} could not use it: {run.message}", WAREHOUSE_REMEDY)
+    return good(subject, f"{name}: last used by {when}")
 
 
 def _subject(pipeline: Pipeline) -> str:

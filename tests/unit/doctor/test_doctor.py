@@ -204,7 +204,37 @@ def test_keys_that_are_missing_are_named(secret: dict[str, bytes], lacks: str | 
     assert "hunter2" not in str(found)
 
 
-@pytest.mark.parametrize(("reached", "level"), [(True, "good"), (False, "bad"), (None, "unsure")])
-def test_what_only_the_jobs_reach_is_known_by_their_runs(reached: bool | None, level: str) -> None:
-    found = outside.by_runs(pipeline(), "DuckDB", reached)
-    assert (found.level, found.message.split(":")[0]) == (level, "DuckDB")
+def ran(name: str, outcome: str, message: str, minute: int) -> Asset:
+    last = {"id": name, "outcome": outcome, "message": message, "finishedAt": f"2026-11-24T11:{minute:02}:00Z"}
+    return asset(name=name, spec={"materialize": {"count": {}}}, status={"lastRun": last})
+
+
+USED = ran("used", "Succeeded", "holds 3 rows", 10)
+
+
+@pytest.mark.parametrize(
+    ("assets", "level", "says"),
+    [
+        ([], "unsure", "no load or count has opened it yet"),
+        ([USED], "good", "last used by used at 2026-11-24 11:10:00Z"),
+        ([USED, ran("bad", "Failed", "BadRows: 1 row", 20)], "good", "last used by used at 2026-11-24 11:10:00Z"),
+        (
+            [USED, ran("late", "Failed", "AuthenticationFailed: renew the token", 20)],
+            "bad",
+            "late at 2026-11-24 11:20:00Z could not use it: AuthenticationFailed: renew the token",
+        ),
+        (
+            [USED, ran("late", "Interrupted", "WarehouseLocked: by dbt", 20)],
+            "bad",
+            "late at 2026-11-24 11:20:00Z could not use it: WarehouseLocked: by dbt",
+        ),
+        ([USED, ran("early", "Interrupted", "WarehouseLocked: by dbt", 5)], "good", "last used by used at"),
+        ([USED, ran("evicted", "Interrupted", "DeletionByTaintManager: x", 20)], "good", "last used by used at"),
+    ],
+)
+def test_what_only_the_jobs_reach_is_known_by_the_newest_run_that_tells(
+    assets: list[Asset], level: str, says: str
+) -> None:
+    found = outside.by_runs(pipeline(), "DuckDB", assets)
+    assert found.level == level
+    assert found.message.startswith(f"DuckDB: {says}")
