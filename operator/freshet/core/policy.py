@@ -4,6 +4,7 @@ The Pipeline's defaults are never copied into Assets, so that changing one line 
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -129,11 +130,9 @@ def without_acting(*, asset: Asset, pipeline: Pipeline | None) -> Policy:
     limits that were in force before, unless those can be read. None were: it has none.
     """
     policy = replace(UNREADABLE, suspended=_suspended(asset=asset, pipeline=pipeline), checks=asset.spec.checks)
-    for read in (lambda: _limits(_freshness(asset=asset, pipeline=pipeline)), lambda: _limits(_before(asset))):
-        try:
-            return replace(policy, **read())
-        except ValueError:
-            continue
+    for freshness in (_freshness(asset=asset, pipeline=pipeline), _before(asset)):
+        with suppress(ValueError):
+            return replace(policy, **_limits(freshness))
     return policy
 
 

@@ -216,9 +216,7 @@ def by(pod: str, series: str) -> str:
 
 
 @pytest.mark.parametrize(("alert", "held", "at"), HELD, ids=lambda it: it if isinstance(it, str) else "")
-def test_it_goes_on_while_the_operator_is_rolled_out(
-    alert: str, held: dict[str, str], at: int, tmp_path: Path
-) -> None:
+def test_it_goes_on_while_the_operator_is_rolled_out(alert: str, held: dict[str, str], at: int, tmp_path: Path) -> None:
     """One pod's series end, another's begin; between them is a minute in which nobody is scraped."""
     series = {by("freshet-1", name): f"{value}x{at - 1} stale" for name, value in held.items()}
     series |= {by("freshet-2", name): "_ " * (at + 1) + f"{value}x30" for name, value in held.items()}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.core.making import HOUR, MINUTE, NOW, SECOND, asset, pipeline, ran, source, up, ups
 
-from freshet.api.asset import Asset, AssetStatus, PolicyInForce, Consumed, HistoryItem, RunInFlight
+from freshet.api.asset import Asset, AssetStatus, Consumed, HistoryItem, PolicyInForce, RunInFlight
 from freshet.api.conditions import find
 from freshet.core.blame import Ancestor
 from freshet.core.decide import Decision, Observed, decide
