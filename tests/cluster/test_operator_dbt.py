@@ -49,6 +49,8 @@ def test_a_model_is_run_when_its_upstream_moves(
     (run,) = runs_of(models)
     assert status["version"] == status["lastRun"]["id"] == str(run["id"])
     assert status["lastRun"]["url"].endswith(f"/runs/{run['id']}")
+    assert status["lastRun"]["cause"] == "updated: raw", "its own name is that of the object"
+    assert "stg: updated: raw" in run["trigger"]["cause"]
     assert status["relation"].endswith(".stg")
     assert [(check["name"], check["passed"]) for check in status["checks"]] == [("not_null_stg_id", True)]
     assert any("stg" in step and "--select" in step for step in run["trigger"]["steps_override"])

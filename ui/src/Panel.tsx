@@ -128,7 +128,7 @@ function Facts({ asset, detail }: { asset: AssetNode; detail: Detail }) {
       {asset.pipeline && <Fact name="Pipeline">{asset.pipeline}</Fact>}
       <Time name="Data time" at={asset.dataTime} />
       <Time name="Updated" at={asset.updatedAt} />
-      {asset.checkedAt !== asset.updatedAt && <Time name="Checked" at={asset.checkedAt} />}
+      {moment(asset.checkedAt) !== moment(asset.updatedAt) && <Time name="Checked" at={asset.checkedAt} />}
       {asset.rows !== undefined && <Fact name="Rows">{asset.rows.toLocaleString("en")}</Fact>}
       {detail.relation && <Fact name="Relation">{detail.relation}</Fact>}
       {detail.version && <Fact name="Version">{detail.version}</Fact>}

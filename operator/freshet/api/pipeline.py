@@ -189,6 +189,10 @@ class DbtRun(View, frozen=True, kw_only=True):
     parse: bool = False
     """It builds nothing: the project is parsed, for discovery."""
 
+    def cause_for(self, asset: str) -> str:
+        """As it is told where the asset's own name would only repeat the object."""
+        return self.cause.removeprefix(f"{asset}: ")
+
 
 class Spent(View, frozen=True, kw_only=True):
     """How many models the runs of one day (UTC) have built, or are about to."""

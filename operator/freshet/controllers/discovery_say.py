@@ -28,7 +28,9 @@ class Teller:
 
     async def read(self, pipeline: Pipeline, read: Read, made: Plan, problems: Sequence[Problem]) -> None:
         """The Assets are those of this manifest, but for these problems."""
-        text = f"{len(made.found.assets)} Assets of the dbt project {read.manifest.project or 'without a name'}"
+        count = len(made.found.assets)
+        assets = "1 Asset" if count == 1 else f"{count:,} Assets"
+        text = f"{assets} of the dbt project {read.manifest.project or 'without a name'}"
         odd = [_odd(node) for node in read.manifest.odd]
         draft = Draft(type=c.DISCOVERED, status="True", reason=c.MANIFEST_READ, message=text)
         if found := sorted([*problems, *odd], key=_rank):

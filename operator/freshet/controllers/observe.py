@@ -140,7 +140,7 @@ class Observer:
             name=run.token,
             executor="DbtCloud",
             url=run.url,
-            cause=run.cause,
+            cause=run.cause_for(asset.name),
             attempt=run.attempts.get(asset.name, 1),
             started_at=run.at,
             versions=run.versions.get(asset.name, {}),
