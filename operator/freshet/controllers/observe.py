@@ -45,6 +45,7 @@ class Observer:
             described=world.described.get(key),
             held=self._held(asset),
             busy=lambda name: is_building(Key("Asset", asset.namespace, name), find=world.cache.assets.get),
+            find=lambda name: world.cache.assets.get(Key("Asset", asset.namespace, name)),
             data_time=world.graph.preview,
             blame=lambda it: blame.ancestor(it, graph=world.graph, find=world.cache.assets.get, words=self._words),
         )

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TypeVar
 
-from freshet.api.asset import Asset
+from freshet.api.asset import Asset, AssetStatus
 from freshet.api.conditions import DBT_CLOUD_READY, DISCOVERED, find
 from freshet.api.names import ANNOTATION_UNIQUE_ID, LABEL_ASSET
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key, Object
+from freshet.controllers.accusers import Accusers
 from freshet.controllers.discovery_plan import UNOBSERVED
 from freshet.controllers.moves import Moves
 from freshet.controllers.world import World, counters_key, dbt_key, discovery_key
-from freshet.core.blame import why
+from freshet.core.blame import after, why
 from freshet.core.lineage import key_of
 
 __all__ = ["Router"]
@@ -30,6 +31,7 @@ class Router:
     def __init__(self, *, world: World) -> None:
         self._world = world
         self.moves = Moves(world=world)
+        self._accusers = Accusers()
 
     def changed(self, kind: str, old: Object | None, new: Object | None) -> None:
         """One object was added, changed or deleted."""
@@ -60,6 +62,7 @@ class Router:
             queue.add(below, urgent=urgent)
         self.moves.told({key, *concerned})
         self.moves.changed()
+        self._accusers.changed(old, new)
         self._blamed(key, old, new)
         if asset.spec.pipeline:
             self._pipeline_of(asset.namespace, asset.spec.pipeline, source=asset.kind == "Source", old=old, new=new)
@@ -84,10 +87,10 @@ class Router:
 
     def _blamed(self, key: Key, old: Asset | None, new: Asset | None) -> None:
         """Whoever blames this asset says why it does not deliver: where that has changed, it must be said anew."""
-        followers = self._world.graph.followers(key)
-        if followers and (old is None or new is None or why(old) != why(new)):
-            for other in followers:
-                self.moves.look(other)
+        followers, accusers = self._world.graph.followers(key), self._accusers.of(key)
+        if (followers or accusers) and (old is None or new is None or _words(old) != _words(new)):
+            for other in followers | accusers:
+                self.moves.look(other, even_if_fresh=other in accusers)
 
     def _pipeline_of(
         self, namespace: str, pipeline: str, *, source: bool, old: Asset | None, new: Asset | None
@@ -149,8 +152,20 @@ def _concerns_downstream(old: Asset, new: Asset) -> bool:
         or a.last_checked_at != b.last_checked_at
         or a.checks != b.checks
         or (a.run is None) != (b.run is None)
+        or _trace(a) != _trace(b)
         or (a.relation != b.relation)
     )
+
+
+def _words(asset: Asset) -> tuple[str, str]:
+    """All that others say of it."""
+    return why(asset), after(asset)
+
+
+def _trace(status: AssetStatus) -> tuple[str | None, str | None]:
+    """What was skipped with it follows this up to what failed."""
+    outcome = status.last_run.outcome if status.last_run is not None else None
+    return outcome, status.blame if outcome == "Skipped" else None
 
 
 def _moved(old: Pipeline, new: Pipeline) -> bool:

@@ -21,11 +21,13 @@ __all__ = [
     "UNTIL",
     "Ancestor",
     "Words",
+    "after",
     "again",
     "ancestor",
     "clock",
     "next_time",
     "outlook",
+    "story",
     "under_way",
     "why",
 ]
@@ -81,8 +83,37 @@ def ancestor(asset: Asset, *, graph: Graph, find: Find, words: Words) -> Ancesto
 
 def why(asset: Asset) -> str:
     """When it last delivered, what keeps it from doing so again, and what will happen by itself."""
-    parts = [_last(asset), *_story(asset)]
-    return ", ".join(" ".join(part.split())[:PART] for part in parts if part)[:WHY]
+    return _joined(_last(asset), *_story(asset))
+
+
+def story(asset: Asset) -> str:
+    """The same without when it last delivered."""
+    return _joined(*_story(asset))
+
+
+def after(asset: Asset) -> str:
+    """What its newest run came to, with its error, and what comes next."""
+    last = asset.status.last_run
+    word = "was skipped" if last is not None and last.outcome == "Skipped" else "failed"
+    told = _one_line(last.message)[:PART] if last is not None and word == "failed" else ""
+    return f"{word}: {told}; {_next(asset)}" if told else f"{word}; {_next(asset)}"
+
+
+def _next(asset: Asset) -> str:
+    ready = find(asset.status.conditions, type=c.READY)
+    if ready is not None and ready.status == "False":
+        return f"{ready.reason}: {ready.message}"
+    return under_way(asset) or again(asset)
+
+
+def _joined(*parts: str | None) -> str:
+    """In one line; of long parts only the last one may be long, since a time comes at the end."""
+    said = [_one_line(part) for part in parts if part]
+    return ", ".join([*(part[:PART] for part in said[:-1]), *said[-1:]])[:WHY]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _last(asset: Asset) -> str:

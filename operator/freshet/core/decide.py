@@ -36,7 +36,8 @@ OVERDUE_AFTER = timedelta(minutes=1)
 class Observed:
     """All that a decision may look at.
 
-    ``data_time`` gives the live data time that a state of the asset would have; ``blame`` the ancestor at fault.
+    ``data_time`` gives the live data time that a state of the asset would have; ``blame`` the ancestor at fault;
+    ``find`` another asset of the namespace.
     """
 
     asset: Asset
@@ -51,6 +52,7 @@ class Observed:
     held: Waiting | None = None
     """What holds back a run that is due: a queue, a budget, a service that does not answer."""
     busy: Callable[[str], bool] = lambda name: False
+    find: Callable[[str], Asset | None] = lambda name: None
     data_time: Callable[[Asset], datetime | None] = lambda asset: asset.status.data_time
     blame: Callable[[Asset], Ancestor | None] = lambda asset: None
 
@@ -263,6 +265,7 @@ def situation(observed: Observed, asset: Asset, policy: Policy) -> Situation:
         upstreams=observed.upstreams,
         now=observed.now,
         busy=observed.busy,
+        find=observed.find,
     )
 
 

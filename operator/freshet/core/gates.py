@@ -7,7 +7,8 @@ from freshet.api import conditions
 from freshet.api.asset import Asset, AssetStatus, LastRun
 from freshet.api.durations import format_duration
 from freshet.core import nodes
-from freshet.core.blame import clock, next_time
+from freshet.core.blame import after, story
+from freshet.core.broken import first_broken
 from freshet.core.situation import Need, Situation, Waiting, some
 
 __all__ = ["failed_checks", "hold", "hold_within"]
@@ -50,15 +51,9 @@ def _checks_failed(situation: Situation, need: Need) -> Waiting | None:
         return None
     for name, upstream in situation.upstreams.items():
         if failed := failed_checks(upstream):
-            message = ", ".join(filter(None, (f"waits for {name}, whose check {failed[0]} failed", _comes(upstream))))
+            message = ", ".join(filter(None, (f"waits for {name}, whose check {failed[0]} failed", story(upstream))))
             return Waiting(reason=conditions.UPSTREAM_CHECKS_FAILED, message=message, on=name)
     return None
-
-
-def _comes(upstream: Asset) -> str | None:
-    """When it is built anew by itself, if a schedule says so."""
-    at = next_time(upstream)
-    return f"next {'load' if upstream.kind == 'Source' else 'build'} {clock(at)}" if at is not None else None
 
 
 def failed_checks(asset: Asset) -> list[str]:
@@ -71,12 +66,11 @@ def _skipped(situation: Situation, need: Need) -> Waiting | None:
     last = situation.status.last_run
     if last is None or last.outcome != "Skipped":
         return None
-    for name, upstream in situation.upstreams.items():
-        above = upstream.status.last_run
-        if upstream.kind == "DbtCloud" and above is not None and above.outcome in ("Failed", "Skipped"):
-            message = f"waits for {name}, which failed or was skipped"
-            return Waiting(reason=conditions.WAITING_UPSTREAM, message=message, on=name)
-    return None
+    above = first_broken(situation)
+    if above is None:
+        return None
+    message = f"waits for {above.name}, which {after(above)}"
+    return Waiting(reason=conditions.WAITING_UPSTREAM, message=message, on=above.name)
 
 
 def _backoff(situation: Situation, need: Need) -> Waiting | None:

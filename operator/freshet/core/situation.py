@@ -41,7 +41,9 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Situation:
-    """What a decision looks at. ``upstreams`` holds those that exist; ``busy`` says whether one is being built."""
+    """What a decision looks at. ``upstreams`` holds those that exist; ``busy`` says whether one is being built;
+    ``find`` gives those above them.
+    """
 
     asset: Asset
     pipeline: Pipeline | None
@@ -49,6 +51,7 @@ class Situation:
     upstreams: Mapping[str, Asset]
     now: datetime
     busy: Callable[[str], bool] = lambda name: False
+    find: Callable[[str], Asset | None] = lambda name: None
 
     @property
     def status(self) -> AssetStatus:

@@ -102,6 +102,29 @@ def test_who_blames_another_looks_again_when_that_ones_fault_is_another() -> Non
     assert place.woken == {"root"}
 
 
+def test_who_names_another_that_it_waits_for_looks_again_though_it_is_fresh() -> None:
+    """It follows neither from the data's age nor from the next upstream that something was skipped far above."""
+    failed = LastRun(id="r", outcome="Failed", message="no")
+    first = with_status(below("first", "root"), last_run=failed)
+    place = Place(ROOT, first, below("second", "first"), with_status(below("third", "second"), blame="first"))
+    told = with_status(first, last_run=msgspec.structs.replace(failed, message="something else"))
+    place.see(told)
+    assert place.woken == {"first", "third"}
+    place.see(with_status(place.known[Key("Asset", "ns", "third")], blame=None))
+    place.clear()
+    place.see(first)
+    assert place.woken == {"first"}, "it names nobody any more"
+
+
+def test_what_was_skipped_with_another_looks_again_when_that_one_names_another() -> None:
+    skipped = with_status(below("a", "root"), last_run=LastRun(id="r", outcome="Skipped"), blame="root")
+    place = Place(ROOT, below("a", "root"), below("b", "a"), below("c", "b"))
+    for changed in (skipped, with_status(skipped, blame=None), below("a", "root")):
+        place.clear()
+        place.see(changed)
+        assert place.woken == {"a", "b"}
+
+
 @pytest.mark.parametrize(
     ("changes", "woken"),
     [
