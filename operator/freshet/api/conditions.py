@@ -44,6 +44,7 @@ AGING: Final = "Aging"
 MISSING: Final = "Missing"
 LAG_EXCEEDED: Final = "LagExceeded"
 UPSTREAM_STALE: Final = "UpstreamStale"
+UPSTREAM_AGING: Final = "UpstreamAging"
 OVERDUE: Final = "Overdue"
 INPUT_UNCHANGED: Final = "InputUnchanged"
 

@@ -109,7 +109,7 @@ def _tolerating(situation: Situation) -> Waiting | None:
     at = nodes.ask_again_at(situation.status, situation.upstreams)
     if at is None or situation.now >= at or situation.policy.when == "Manual":
         return None
-    message = f"dbt reused the table; it is asked again at {at:%H:%M:%SZ}, when its lag tolerance has passed"
+    message = "dbt reused the table; it is asked again when its lag tolerance has passed"
     return Waiting(reason=conditions.WAITING_LAG_TOLERANCE, message=message, until=at)
 
 

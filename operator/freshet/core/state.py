@@ -169,7 +169,9 @@ def _others_fault(case: Case) -> str:
     """What an ancestor has done to it; where only its builds are judged, that was to bring nothing new."""
     if case.verdict.word == "Missing":
         return c.NEVER_UPDATED
-    return c.INPUT_UNCHANGED if case.policy.by_update else c.UPSTREAM_STALE
+    if case.policy.by_update:
+        return c.INPUT_UNCHANGED
+    return c.UPSTREAM_AGING if case.verdict.word == "Aging" else c.UPSTREAM_STALE
 
 
 def _is_ancestors(case: Case) -> bool:

@@ -109,6 +109,18 @@ def test_a_suspended_pipeline_is_named_at_the_far_end() -> None:
     assert world.reason("orders") == "Suspended: Pipeline p suspended"
 
 
+def test_what_is_only_aging_does_not_call_another_stale() -> None:
+    world = chain()
+    world.change("report", upstreams=["copy"], freshness={"maximumLag": "1h", "warnLag": "15m"})
+    assert world.at(FIVE).reason("report") == "WithinLimit"
+    world.at(FIVE + 6 * MINUTE)
+    told = "(orders: last load 2026-11-27 16:50:00Z, Overdue: the load of 2026-11-27 16:55:00Z has not started"
+    status = world.assets["report"].status
+    assert (status.state, status.blame) == ("Aging", "orders")
+    assert world.reason("report").startswith(f"UpstreamAging {told}")
+    assert world.at(FIVE + HOUR).reason("report").startswith(f"UpstreamStale {told}")
+
+
 def test_a_failing_load_is_named_with_its_own_words() -> None:
     world = chain().at(FIVE, orders=ran("Failed", id="l2", at=FIVE, message="FileNotFound: /d.csv does not exist"))
     world.at(FIVE + 5 * MINUTE)

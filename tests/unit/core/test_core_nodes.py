@@ -113,6 +113,8 @@ def test_a_reused_model_is_asked_once_more_after_its_tolerance() -> None:
     assert waiting.due is None
     assert waiting.waiting.reason == conditions.WAITING_LAG_TOLERANCE
     assert waiting.wake_at == at
+    told = "dbt reused the table; it is asked again when its lag tolerance has passed"
+    assert waiting.status.reason == f"WaitingLagTolerance (until {at:%Y-%m-%d %H:%M:%SZ}): {told}"
     due = seen(model(**known, last_run=run(), definition=DEFINITION), now=at).due
     assert due is not None
     assert due.cause == "its lag tolerance has passed"
