@@ -69,15 +69,37 @@ def lines_of_rows(path: str, csv: Csv, rows: Sequence[int], *, skipped: Collecti
     wanted = set(rows)
     with open_text(path, csv) as stream:
         row = -1 if not csv.header else -2
-        for line, record in _records(csvlib.reader(stream, **dialect(csv))):
+        tape = _Tape(stream)
+        for line, record in _records(csvlib.reader(tape, **dialect(csv))):
+            text = tape.cut()
             if not record or line in skipped:
                 continue
             row += 1
             if row in wanted:
-                found[row] = (line, csv.delimiter.join(record))
+                found[row] = (line, text)
             if row >= last:
                 break
     return found
+
+
+class _Tape:
+    """Lines on their way to a reader, and the text of those that it took since it was last asked."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._taken: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        self._taken.append(next(self._lines))
+        return self._taken[-1]
+
+    def cut(self) -> str:
+        text = "".join(self._taken)
+        self._taken.clear()
+        return text.rstrip("\r\n")
 
 
 def _records(reader: Any) -> Iterator[tuple[int, list[str]]]:

@@ -252,9 +252,16 @@ def _structural(con: Any, path: str, csv: Csv, details: int) -> tuple[int, list[
     forget_rejects(con)
     lines = lines_of_bytes(path, csv, [row[0] - 1 for row in found])
     return total, [
-        Refused(path=path, line=lines[at - 1], column=column, reason=_REASONS.get(kind, "not valid CSV"), raw=raw or "")
+        Refused(
+            path=path, line=lines[at - 1], column=column, reason=_REASONS.get(kind, "not valid CSV"), raw=_bare(raw)
+        )
         for at, column, kind, raw in found
     ]
+
+
+def _bare(raw: str | None) -> str:
+    """DuckDB shows the line ends before a row with it."""
+    return (raw or "").lstrip("\r\n")
 
 
 def _marked(

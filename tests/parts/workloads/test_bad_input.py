@@ -117,7 +117,7 @@ def test_bad_rows_are_quarantined_with_their_text(world: World) -> None:
     result = world.load(csv={"schema": {"id": "BIGINT"}}, onBadRows="quarantine")
     found = world.rows('SELECT line, "column", raw FROM kw.raw__rejected ORDER BY line')
     assert [(line, column) for line, column, _ in found] == [(5, "name"), (6, "id")]
-    assert [raw.strip() for *_, raw in found] == ["2", "x,c,c"]
+    assert [raw.strip() for *_, raw in found] == ["2", 'x,"c,c"']
     assert result["rowsRejected"] == 2
     assert world.rows("SELECT DISTINCT load_id FROM kw.raw__rejected") == [(result["version"],)]
 

@@ -105,6 +105,69 @@ def _whole(text: str) -> int | bool | None:
     return int(body)
 
 
+WORDS = st.lists(st.sampled_from(["a", "b", " ", "\n", "'", '"', ",", ";", "é", "1"]), max_size=6).map("".join)
+ROWS = st.one_of(
+    st.tuples(st.just("good"), st.tuples(st.integers(0, 999).map(str), WORDS, WORDS)),
+    st.tuples(st.just("id"), st.tuples(st.sampled_from(["x", "1.5", "1\n2", '"']), WORDS, WORDS)),
+    st.tuples(st.just("few"), st.tuples(st.integers(0, 999).map(str), WORDS.map("w".__add__))),
+    st.tuples(st.just("many"), st.tuples(st.integers(0, 999).map(str), WORDS, WORDS, WORDS.map("w".__add__))),
+)
+WHY = {
+    "id": ("id", "the value does not fit BIGINT"),
+    "few": ("c", "too few columns"),
+    "many": (None, "too many columns"),
+}
+
+
+@CALM
+@given(
+    rows=st.lists(ROWS, min_size=1, max_size=15),
+    delimiter=st.sampled_from(",;|\t"),
+    quote=st.sampled_from("\"'"),
+    quoting=st.sampled_from([csvlib.QUOTE_MINIMAL, csvlib.QUOTE_ALL]),
+    newline=st.sampled_from(["\n", "\r\n"]),
+)
+def test_each_bad_row_is_told_with_its_line_column_reason_and_text(
+    rows: list[tuple[str, tuple[str, ...]]], delimiter: str, quote: str, quoting: Any, newline: str
+) -> None:
+    """Wherever quotes, delimiters and line ends stand within fields, before it and in it."""
+    texts = [_written(("id", "b", "c"), delimiter, quote, quoting, newline)]
+    texts += [_written(row, delimiter, quote, quoting, newline) for row in [("0", "", "z"), *(row for _, row in rows)]]
+    content = "".join(texts)
+    reader = csvlib.reader(io.StringIO(content, newline=""), delimiter=delimiter, quotechar=quote)
+    starts, records = [], []
+    for _ in texts:
+        starts.append(reader.line_num + 1)
+        records.append(next(reader))
+    kinds = ["good", "good", *(kind for kind, _ in rows)]
+    bad = [
+        (start, *WHY[kind], text.removesuffix(newline))
+        for start, kind, text in zip(starts, kinds, texts, strict=True)
+        if kind != "good"
+    ]
+    good = [
+        (int(record[0]), *(field or None for field in record[1:]))
+        for record, kind in zip(records[1:], kinds[1:], strict=True)
+        if kind == "good"
+    ]
+    with TemporaryDirectory() as folder:
+        options = {
+            "delimiter": delimiter,
+            "quote": quote,
+            "schema": {"id": "BIGINT", "b": "VARCHAR", "c": "VARCHAR"},
+        }
+        parsed, found = parsed_by_freshet(Path(folder), content, csv=options, onBadRows="quarantine")
+    assert found == good
+    assert [(one.line, one.column, one.reason, one.raw) for one in parsed.refused] == bad
+    assert parsed.rejected == len(bad)
+
+
+def _written(row: tuple[str, ...], delimiter: str, quote: str, quoting: Any, newline: str) -> str:
+    stream = io.StringIO()
+    csvlib.writer(stream, delimiter=delimiter, quotechar=quote, quoting=quoting, lineterminator=newline).writerow(row)
+    return stream.getvalue()
+
+
 KINDS = {
     "BIGINT": ["1", "-7", "12", "9223372036854775807"],
     "DOUBLE": ["1.5", "2", "-3e2"],
