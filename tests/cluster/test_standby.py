@@ -3,10 +3,11 @@
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from tests.cluster.conftest import OperatorFactory
+from tests.cluster.conftest import OperatorFactory, Tripped
 from tests.support.freshet_objects import Place, user_job
 from tests.support.kube import get_object
 from tests.support.operator import OperatorProcess
@@ -89,3 +90,30 @@ def test_another_takes_over_and_a_frozen_one_stays_fenced(
     assert acting(cluster, place, replicas, not_=first) == other
     builds(place, "v4")
     assert len(place.jobs("table")) <= 4
+
+
+def test_an_outage_of_the_api_hides_no_asset(
+    cluster: LocalCluster, place: Place, operator_factory: OperatorFactory, tripped: Tripped
+) -> None:
+    """The one that acts has its way to the API server cut: it tells on what it knows, until it hears of the other."""
+    options: dict[str, Any] = {"arguments": [f"--lease=freshet-system/{place.namespace}"]}
+    operator, wire = tripped(env={"POD_NAME": "one"}, **options)
+    replicas = {"one": operator.start()}
+    place.add_asset("raw")
+    assert acting(cluster, place, replicas) == "one"
+    wait_for(lambda: shown(operator), timeout=PATIENCE, what="the asset is told")
+    wire.away = True
+    wait_for(lambda: not leads(operator), timeout=PATIENCE, what="it may not act any longer")
+    assert shown(operator)
+    assert "raw" in operator.get("/lineage/api/graph").text
+    replicas["two"] = operator_factory(env={"POD_NAME": "two"}, **options).start()
+    assert acting(cluster, place, replicas, not_="one") == "two"
+    assert shown(replicas["two"])
+    wire.away = False
+    wait_for(lambda: not shown(operator), timeout=PATIENCE, what="it hears of the other")
+    assert operator.running
+
+
+def shown(replica: OperatorProcess) -> bool:
+    """Does it tell of assets?"""
+    return "freshet_asset_state{" in replica.metrics()

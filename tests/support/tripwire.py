@@ -49,10 +49,13 @@ class Trap:
 
 
 class Wire:
-    """A proxy on loopback, at ``url``; ``kill`` is called where one of ``traps`` fires."""
+    """A proxy on loopback, at ``url``; ``kill`` is called where one of ``traps`` fires. While it is ``away`` it hangs
+    up on whoever asks; what has begun before goes on.
+    """
 
     def __init__(self, *, target: str, kill: Callable[[], object], verify: ssl.SSLContext | bool = True) -> None:
         self.traps: list[Trap] = []
+        self.away = False
         self.kill = kill
         self.client = httpx.Client(
             base_url=target,
@@ -115,6 +118,9 @@ def _handler(wire: Wire) -> type[BaseHTTPRequestHandler]:
 
         def pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if wire.away:
+                self.close_connection = True
+                return
             headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
             trap = wire.trap(self.command, self.path, body)
             if trap is not None and trap.when == "before":

@@ -1,6 +1,7 @@
 """A replica that stands by passes on what it is asked to the one that acts: behind a Service any may be asked.
 
-Only what a replica says of itself (metrics, health) and what all have alike (documents) is answered by it.
+Only what a replica says of itself (metrics, health) and what all have alike (documents) is answered by it; and by the
+last that acted, as long as no other is known to, whatever only reads.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,7 @@ __all__ = ["Forwarder"]
 
 OWN = frozenset({"/metrics", "/healthz", "/readyz"})
 ALIKE = "/docs"
+READS = frozenset({"GET", "HEAD"})
 PASSED_ON = "X-Freshet-Passed-On"
 HOP = frozenset({"connection", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"})
 """Headers of one connection (RFC 9110, 7.6.1); lengths are those of the stream."""
@@ -21,10 +23,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Forwarder:
-    """``address`` returns None while this replica acts, else host:port of the one that does, empty if unknown."""
+    """``address`` returns None while this replica acts, else host:port of the one that does, empty if unknown;
+    ``tells``: was this the last that did?
+    """
 
-    def __init__(self, *, address: Callable[[], str | None]) -> None:
-        self._address = address
+    def __init__(self, *, address: Callable[[], str | None], tells: Callable[[], bool] = lambda: False) -> None:
+        self._address, self._tells = address, tells
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -39,6 +43,8 @@ class Forwarder:
         async def pass_on(request: web.Request, handler: Handler) -> web.StreamResponse:
             address = self._address()
             if address is None or request.path in OWN or request.path.startswith(ALIKE):
+                return await handler(request)
+            if not address and request.method in READS and self._tells():
                 return await handler(request)
             if not address or PASSED_ON in request.headers:
                 return _nobody()

@@ -81,7 +81,7 @@ class Election:
         self._begin, self._end = begin, end
         self._seen: tuple[Record, float] | None = None
         self._until, self._until_by_wall = float("-inf"), datetime.min.replace(tzinfo=UTC)
-        self._acting = False
+        self._acting = self._was_last = False
         self._said = ""
         self.tried = asyncio.Event()
         """Set once it is known whether this replica acts."""
@@ -90,6 +90,13 @@ class Election:
     def holds(self) -> bool:
         """May this replica act now? Where the machine slept, only the wall clock has gone on."""
         return self._clock.monotonic() < self._until and self._clock.now() < self._until_by_wall
+
+    @property
+    def tells(self) -> bool:
+        """Does what this replica knows count? It holds the Lease, or was the last to as far as it has heard: while the
+        API server does not answer nobody can hold it, and what was known must go on being told.
+        """
+        return self._was_last
 
     @property
     def holder_address(self) -> str:
@@ -107,6 +114,7 @@ class Election:
 
     async def release(self) -> None:
         """Give it back, so that another need not wait. After ``run`` has ended."""
+        self._was_last = False
         if self._seen is not None and self.holds:
             self._until = float("-inf")
             with suppress(errors.KubeError):
@@ -127,6 +135,7 @@ class Election:
             self._seen = self._seen if isinstance(error, TimeoutError | errors.Unavailable) else None
             return
         if taken:
+            self._was_last = True
             self._until, self._until_by_wall = began + ACTS, began_by_wall + timedelta(seconds=ACTS)
         self._tell()
 
@@ -147,6 +156,7 @@ class Election:
         return True
 
     def _note(self, record: Record) -> None:
+        self._was_last = self._was_last and record.holder == self._identity
         if self._seen is None or self._seen[0] != record:
             self._seen = (record, self._clock.monotonic())
 

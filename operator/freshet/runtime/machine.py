@@ -77,7 +77,7 @@ class Machine:
         self._make_controllers, self._make_metrics, self._make_pages = controllers, metrics, pages
         self._tasks: list[asyncio.Task[None]] = []
         self._election: Election | None = None
-        self._forwarder = Forwarder(address=self._others_address)
+        self._forwarder = Forwarder(address=self._others_address, tells=self._tells)
         self._http = HttpServer(
             unhealthy=self.unhealthy, unready=self.unready, middlewares=[self._forwarder.middleware()]
         )
@@ -103,7 +103,7 @@ class Machine:
         )
         self._controllers = controllers
         metrics = self._make_metrics(self.cache, controllers)
-        self._http.add_metrics(lambda: metrics() if self.kube.acts else ())
+        self._http.add_metrics(lambda: metrics() if self._tells() else ())
         pages = self._make_pages(self.cache, self.kube, controllers, options) if self._make_pages else {}
         for prefix, app in pages.items():
             self._http.mount(prefix, app)
@@ -200,6 +200,12 @@ class Machine:
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
+
+    def _tells(self) -> bool:
+        """Is what this replica knows of assets to be shown? Also while the API server is away, by the last that acted;
+        not by one that is about to stand for election.
+        """
+        return self.options.lease is None or (self._election is not None and self._election.tells)
 
     def _others_address(self) -> str | None:
         return None if self._election is None or self._election.holds else self._election.holder_address

@@ -34,8 +34,8 @@ async def stream(request: web.Request) -> web.StreamResponse:
 async def serve() -> AsyncIterator[Serve]:
     made: list[tuple[HttpServer, Forwarder]] = []
 
-    async def start(address: str | None, more: asyncio.Event | None = None) -> str:
-        forwarder = Forwarder(address=lambda: address)
+    async def start(address: str | None, more: asyncio.Event | None = None, *, tells: bool = False) -> str:
+        forwarder = Forwarder(address=lambda: address, tells=lambda: tells)
         middlewares = [forwarder.middleware()]
         http = HttpServer(unhealthy=lambda: None, unready=lambda: None, middlewares=middlewares)
         app = web.Application()
@@ -80,6 +80,19 @@ async def test_nobody_who_acts_is_said(serve: Serve) -> None:
             async with session.get(f"http://{await serve(address)}/there/echo/") as answer:
                 assert answer.status == 503
                 assert "stands by" in await answer.text()
+
+
+async def test_the_last_that_acted_answers_what_only_reads_until_another_acts(serve: Serve) -> None:
+    """Also what another passes on; a webhook is for one that acts."""
+    last = await serve("", tells=True)
+    async with aiohttp.ClientSession() as session:
+        for address in (last, await serve(last)):
+            async with session.get(f"http://{address}/there/echo/a") as answer:
+                assert answer.status == 201
+            async with session.post(f"http://{address}/there/echo/a", data=b"") as answer:
+                assert answer.status == 503
+        async with session.get(f"http://{await serve('127.0.0.1:1', tells=True)}/there/echo/a") as answer:
+            assert answer.status == 503
 
 
 async def test_documents_are_read_at_the_one_that_was_asked_also_when_nobody_acts(serve: Serve) -> None:

@@ -132,6 +132,33 @@ async def test_a_holder_that_cannot_renew_stops_before_another_begins() -> None:
     assert a.story == ["begin", "end", "begin"]
 
 
+async def test_the_last_that_held_it_tells_until_it_sees_another() -> None:
+    """Whatever does not answer: an outage is no reason to forget. Another's turn is one, as is its own end."""
+    api, clock, (a, b) = replicas("a", "b")
+    assert not a.election.tells
+    await a.round()
+    await b.round()
+    assert (a.election.tells, b.election.tells) == (True, False)
+    api.away = {"a", "b"}
+    again = Replica("a", api, clock)
+    for _ in range(400):
+        clock.seconds += 1.5
+        for replica in (a, b, again):
+            await replica.round()
+    assert [it.election.holds for it in (a, b, again)] == [False, False, False]
+    assert [it.election.tells for it in (a, b, again)] == [True, False, False]
+    api.away = {"a"}
+    await b.round()
+    assert b.election.tells
+    await a.round()
+    assert a.election.tells
+    api.away = set()
+    await a.round()
+    assert (a.election.tells, a.election.holder_address) == (False, "b:8080")
+    await b.election.release()
+    assert not b.election.tells
+
+
 async def test_a_machine_that_slept_does_not_act_on() -> None:
     _, clock, (a,) = replicas("a")
     await a.round()
@@ -185,9 +212,11 @@ async def test_never_two_and_never_nobody_for_long(steps: list[tuple[str, float,
         else:
             await known[name].round()
         assert sum(replica.election.holds for replica in found) <= 1
+        assert all(replica.election.tells for replica in found if replica.election.holds)
     api.away.clear()
     for _ in range(int((DURATION + 2) / 0.5)):
         clock.seconds += 0.5
         for replica in found:
             await replica.round()
     assert sum(replica.acts for replica in found) == 1
+    assert [replica.election.tells for replica in found] == [replica.acts for replica in found]

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from freshet.runtime.cache import Cache
 from freshet.runtime.clock import Clock
 from freshet.runtime.errors import CannotStart
 from freshet.runtime.http import MetricChunks
+from freshet.runtime.lease import LeaseName
 from freshet.runtime.machine import Machine
 from freshet.runtime.options import Options
 from freshet.runtime.queue import WorkQueue
@@ -67,12 +68,14 @@ async def cluster(request: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def machine(folder: Path, *, answer: Any = cluster, clock: Clock | None = None) -> AsyncIterator[Machine]:
-    """One that knows where its server is, not connected yet."""
+async def machine(
+    folder: Path, *, answer: Any = cluster, clock: Clock | None = None, **more: Any
+) -> AsyncIterator[Machine]:
+    """One that knows where its server is, not connected yet; ``more`` are its options."""
     async with api_server(answer) as transport:
         kubeconfig = folder / "kubeconfig"
         kubeconfig.write_text(json.dumps(_kubeconfig(str(transport.access.configuration.host))))
-        options = Options(kubeconfig=kubeconfig, port=0, port_file=folder / "port", workers=2)
+        options = Options(kubeconfig=kubeconfig, port=0, port_file=folder / "port", workers=2, **more)
         yield Machine(options=options, controllers=Recorder, metrics=metrics, clock=clock)
 
 
@@ -106,6 +109,86 @@ async def test_it_listens_then_lists_then_works_and_ends(tmp_path: Path) -> None
     assert recorder.story[:2] == ["listening with 0", "synced with 2"]
     assert sorted(recorder.story[2:4]) == ["a", "b"]
     assert recorder.story[4:] == ["closed"]
+
+
+class LeaseServer:
+    """The cluster, with a Lease that whoever asks may have unless ``holder`` has it; all of it may be ``away``."""
+
+    def __init__(self) -> None:
+        self.holder, self.away, self.asked = "", False, 0
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.asked += 1
+        if self.away:
+            return web.Response(status=503)
+        if "/leases" not in request.path:
+            return await cluster(request)
+        if request.method == "PATCH" and not self.holder:
+            self.holder = (await request.json())["spec"]["holderIdentity"]
+        spec = {"holderIdentity": self.holder, "leaseDurationSeconds": 10}
+        return web.json_response({"metadata": {"resourceVersion": "1"}, "spec": spec})
+
+
+async def scrape(folder: Path) -> str:
+    url = f"http://127.0.0.1:{(folder / 'port').read_text()}/metrics"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return await answer.text()
+
+
+async def test_what_is_known_of_assets_is_told_on_during_an_outage_until_another_acts(tmp_path: Path) -> None:
+    server, clock = LeaseServer(), ManualClock()
+    options = {"lease": LeaseName(namespace="here"), "identity": "me"}
+    async with machine(tmp_path, answer=server.answer, clock=clock, **options) as made:
+        await made.open()
+        await made.start()
+        assert "freshet_story" in await scrape(tmp_path)
+        server.away = True
+        clock.move(3600)
+        assert not made.kube.acts
+        await until(lambda: made._election is not None and not made._election._acting)
+        text = await scrape(tmp_path)
+        assert "freshet_story" in text
+        assert "freshet_leader 0.0" in text
+        server.holder, server.away = "other", False
+        await until(lambda: made._election is not None and not made._election.tells)
+        assert "freshet_story" not in await scrape(tmp_path)
+        await made.stop()
+
+
+async def test_who_has_not_acted_yet_tells_nothing_of_assets(tmp_path: Path) -> None:
+    """Nor while it lists: what it knows is not all that there is."""
+    server = LeaseServer()
+    server.holder = "other"
+    listing, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: web.Request) -> web.Response:
+        if request.path.endswith("/assets") and "fieldSelector" not in request.query:
+            listing.set()
+            await go_on.wait()
+        return await server.answer(request)
+
+    options = {"lease": LeaseName(namespace="here"), "identity": "me"}
+    async with machine(tmp_path, answer=slow, **options) as made:
+        await made.open()
+        starts = asyncio.create_task(made.start())
+        await asyncio.wait_for(listing.wait(), 10)
+        assert "freshet_story" not in await scrape(tmp_path)
+        go_on.set()
+        await asyncio.wait_for(starts, 10)
+        assert "freshet_story" not in await scrape(tmp_path)
+        server.away = True
+        before = server.asked
+        await until(lambda: server.asked > before)
+        assert "freshet_story" not in await scrape(tmp_path)
+        await made.stop()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if holds():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it has not come about within half a minute")
 
 
 async def test_all_are_looked_at_again_once_a_clock_that_was_ahead_is_set_right(tmp_path: Path) -> None:
