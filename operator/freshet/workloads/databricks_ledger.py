@@ -58,6 +58,7 @@ _FILES = {
     "content_bytes": "BIGINT",
     "content_sha256": "STRING",
     "noted_at": "TIMESTAMP",
+    "load_rows": "BIGINT",
 }
 
 
@@ -92,15 +93,17 @@ def taken_by(sql: Sql, schema: Sequence[str], table: str) -> dict[str, InputFile
     return {values[0]: taken_file(*values) for values in found}
 
 
-def pending(sql: Sql, schema: Sequence[str], table: str) -> list[str]:
-    """Loads that were noted and are not recorded: rows of theirs may still come while a pod lives on."""
+def pending(sql: Sql, schema: Sequence[str], table: str) -> dict[str, int]:
+    """Loads that were noted and are not recorded, each with the rows that it is to publish: they may still come while
+    a pod lives on.
+    """
     found = sql.ask(
-        f"SELECT DISTINCT f.load_id FROM {_named(schema, FILES)} AS f WHERE f.table_name = :name"
+        f"SELECT f.load_id, max(f.load_rows) FROM {_named(schema, FILES)} AS f WHERE f.table_name = :name"
         f" AND NOT EXISTS (SELECT 1 FROM {_named(schema, LOADS)} AS l"
-        " WHERE l.load_id = f.load_id AND l.table_name = f.table_name)",
+        " WHERE l.load_id = f.load_id AND l.table_name = f.table_name) GROUP BY f.load_id",
         name=table,
     )
-    return [load_id for (load_id,) in found]
+    return {load_id: int(rows) for load_id, rows in found}
 
 
 def came(sql: Sql, schema: Sequence[str], table: str) -> frozenset[str]:
@@ -151,12 +154,16 @@ def settle(sql: Sql, schema: Sequence[str], table: str) -> None:
     sql.ask(f"DELETE FROM {_named(schema, FILES)} WHERE path = '' AND {recorded}", name=table)
 
 
-def note(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, files: Sequence[InputFile]) -> None:
-    """``files``: what ``append`` takes for good. Else one note without a path says that the load is under way."""
+def note(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, files: Sequence[InputFile], rows: int) -> None:
+    """``files``: what ``append`` takes for good. Else one note without a path says that the load is under way.
+
+    ``rows``: as many are to be published.
+    """
     for file in files or (_NO_FILE,):
-        values = {"table_name": table, "load_id": load_id, **file_values(file), "noted_at": datetime.now(UTC)}
+        values = {"table_name": table, "load_id": load_id, **file_values(file)}
+        values |= {"noted_at": datetime.now(UTC), "load_rows": rows}
         key = ("table_name", "path", "load_id")
-        _once(sql, [*schema, FILES], values, key=key, kinds=_FILES, renewed="noted_at")
+        _once(sql, [*schema, FILES], values, key=key, kinds=_FILES, renewed=("noted_at", "load_rows"))
 
 
 def record(sql: Sql, schema: Sequence[str], *, table: str, values: Mapping[str, Any]) -> None:
@@ -184,10 +191,11 @@ def _once(
     key: Sequence[str],
     kinds: Mapping[str, str],
     more: Mapping[str, str] | None = None,
-    renewed: str = "",
+    renewed: Sequence[str] = (),
 ) -> None:
     """Insert a row unless its key is there: repeated by whomever, it stays one. ``renewed``: what is set anew then."""
-    matched = f" WHEN MATCHED THEN UPDATE SET `{renewed}` = s.`{renewed}`" if renewed else ""
+    sets = ", ".join(f"`{name}` = s.`{name}`" for name in renewed)
+    matched = f" WHEN MATCHED THEN UPDATE SET {sets}" if sets else ""
     made = {name: f"CAST(:{name} AS {kinds[name]})" for name in values} | dict(more or {})
     source = ", ".join(f"{value} AS `{name}`" for name, value in made.items())
     same = " AND ".join(f"t.`{name}` = s.`{name}`" for name in key)

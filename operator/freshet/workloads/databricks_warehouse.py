@@ -20,9 +20,9 @@ from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_quarantine import discard, quarantine
 from freshet.workloads.databricks_sql import Sql, connection_options, error_class, open_sql, sentence
 from freshet.workloads.databricks_types import expect_known, stored, to_databricks
-from freshet.workloads.errors import AnswerLost, TableMoved, Unavailable, WorkloadError
+from freshet.workloads.errors import AnswerLost, InputError, TableMoved, Unavailable, WorkloadError
 from freshet.workloads.inputs import InputFile
-from freshet.workloads.ledger import LOAD_ID
+from freshet.workloads.ledger import LOAD_ID, LOADS
 from freshet.workloads.log import LOG
 from freshet.workloads.moments import as_time
 from freshet.workloads.spec import Databricks, IngestSpec
@@ -118,6 +118,8 @@ class DatabricksWarehouse:
         kind = error_class(cause)
         if kind.startswith(_MOVED):
             return TableMoved()
+        if kind == "USER_RAISED_EXCEPTION":
+            return AnswerLost(self._incomplete(f"Rows arrived late beside {self.relation}"))
         host = str(self._options["server_hostname"])
         found = sentence(cause, what=f"the load of {self.relation}", relation=self.relation, host=host)
         return AnswerLost(found) if isinstance(found, Unavailable) and not kind else found
@@ -159,11 +161,16 @@ class DatabricksWarehouse:
     ) -> Level | None:
         """Records loads that were cut off between their rows and their record. Returns the level then.
 
-        Such a record has no fingerprint: no input counts as loaded on its word.
+        Such a record has no fingerprint: no input counts as loaded on its word. One of which not as many rows are
+        there as it had is not recorded: what is there of it is taken out, so that it is done again.
         """
-        for load_id in sorted(unrecorded):
-            LOG.info("An earlier load wrote its rows and was cut off: it is recorded now.")
+        expected = ledger.pending(sql, place, self._table) if unrecorded else {}
+        for load_id in sorted(expected.keys() & set(unrecorded)):
             rows, written = publish.rows_of(sql, (*place, self._table), load_id)
+            if not self._came_whole(written, expected[load_id], rows=rows):
+                self._take_back(sql, place, load_id, written=written, expected=expected[load_id])
+                continue
+            LOG.info("An earlier load wrote its rows and was cut off: it is recorded now.")
             now = datetime.now(UTC)
             values = {
                 "load_id": load_id,
@@ -183,6 +190,21 @@ class DatabricksWarehouse:
         if unrecorded:
             self._incoming(place).fence(sql)
         return level
+
+    def _came_whole(self, written: int, expected: int, *, rows: int) -> bool:
+        """``merge`` writes of its rows those that are new or differ."""
+        disposition = self._spec.write.disposition
+        if disposition == "merge":
+            return written <= expected
+        return written == expected and (disposition == "append" or rows == expected)
+
+    def _take_back(self, sql: Sql, place: tuple[str, str], load_id: str, *, written: int, expected: int) -> None:
+        """Only where rows are added: what replaces them all is itself replaced. Raises InputError for ``merge``."""
+        if self._spec.write.disposition == "merge":
+            raise self._doubled()
+        LOG.warning("Of an earlier load's %s rows, %s are there: it is not recorded.", f"{expected:,}", f"{written:,}")
+        if self._spec.write.disposition == "append":
+            publish.take_back(sql, (*place, self._table), load_id, loads=(*place, LOADS))
 
     def _expect_time(self, before: TableState, batch: Batch) -> None:
         """Raises ConfigError while nothing is published: what is read back then is a time."""
@@ -215,20 +237,27 @@ class DatabricksWarehouse:
             ledger.forget(sql, place, self._table)
         others = ledger.pending(sql, place, self._table)
         files = batch.files if disposition == "append" else ()
-        ledger.note(sql, place, self._table, load_id=load_id, files=files)
+        ledger.note(sql, place, self._table, load_id=load_id, files=files, rows=batch.rows)
         self._quarantine(sql, place, batch, load_id, folder)
+        expected = batch.rows
         if before.columns is None:
-            publish.create(sql, incoming.table, target, names=names, load_id=load_id)
+            publish.create(sql, incoming.table, target, names=names, load_id=load_id, expected=expected)
         elif disposition == "replace":
             empty = [(column.name, to_databricks(column.type)) for column in gone(before, batch)]
             same = _same_columns(before, batch.columns)
-            publish.overwrite(sql, incoming.table, target, names=names, load_id=load_id, empty=empty, same=same)
+            publish.overwrite(
+                sql, incoming.table, target, names=names, load_id=load_id, empty=empty, same=same, expected=expected
+            )
         else:
             publish.add_columns(sql, target, _new(before, batch.columns))
             if disposition == "append":
-                publish.append(sql, incoming.table, target, names=names, load_id=load_id, unless=others)
+                publish.append(
+                    sql, incoming.table, target, names=names, load_id=load_id, unless=[*others], expected=expected
+                )
             else:
-                publish.merge(sql, incoming.table, target, names=names, key=batch.key, load_id=load_id)
+                publish.merge(
+                    sql, incoming.table, target, names=names, key=batch.key, load_id=load_id, expected=expected
+                )
         rows, written = publish.rows_of(sql, target, load_id)
         self._prove(sql, incoming, target, batch, written=written, rows=rows)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
@@ -265,10 +294,20 @@ class DatabricksWarehouse:
         if self._spec.write.disposition == "merge":
             names = [column.name for column in batch.columns]
             lost = publish.missing(sql, incoming.table, target, names=names, key=batch.key)
-            if lost or written > batch.rows:
+            if lost:
                 raise AnswerLost(self._incomplete(f"{self.relation} lacks {lost:,} of {batch.rows:,} rows"))
+            if written > batch.rows:
+                raise self._doubled()
         elif written != batch.rows or (self._spec.write.disposition == "replace" and rows != batch.rows):
             raise AnswerLost(self._incomplete(f"{self.relation} holds {written:,} of {batch.rows:,} rows"))
+
+    def _doubled(self) -> InputError:
+        key = ", ".join(snake(name) for name in self._spec.write.primary_key or ())
+        return InputError(
+            "DuplicateKeysInTable",
+            f"{self.relation} holds more than one row of the same key ({key}), all of which were updated: delete those"
+            " that are too many, or name in write.primaryKey what tells its rows apart.",
+        )
 
     def _record(
         self,

@@ -36,6 +36,7 @@ _KINDS = (
     (r"already exists", "TABLE_OR_VIEW_ALREADY_EXISTS", "42P07"),
     (r"Referenced column|does not have a column|not found in FROM|Could not find key", "UNRESOLVED_COLUMN", "42703"),
     (r"NOT NULL constraint", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "23502"),
+    (r"^Invalid Input Error: raised: ", "USER_RAISED_EXCEPTION", "P0001"),
     (r"Conversion Error", "CAST_INVALID_INPUT", "22018"),
     (r"Parser Error|syntax error", "PARSE_SYNTAX_ERROR", "42601"),
 )

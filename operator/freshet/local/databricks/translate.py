@@ -64,6 +64,7 @@ def parse(text: str, *, session: Session, parameters: Sequence[Parameter], volum
     _expect_types(tree, words)
     _fill(tree, parameters)
     _offsets(tree)
+    _raises(tree)
     _full_names(tree, session, volumes)
     return tree
 
@@ -91,6 +92,14 @@ def _offsets(tree: Statement) -> None:
         found = _MOMENT.fullmatch(text.this) if text.is_string else None
         if found is not None:
             text.replace(exp.Literal.string(f"{found[1]}{found[2]}:{found[3]}"))
+
+
+def _raises(tree: Statement) -> None:
+    """DuckDB's ``error`` is ``raise_error``; the mark tells ``errors`` whose complaint it is."""
+    for call in list(tree.find_all(exp.Anonymous)):
+        if str(call.this).lower() == "raise_error":
+            said = exp.DPipe(this=exp.Literal.string("raised: "), expression=call.expressions[0])
+            call.replace(exp.Anonymous(this="error", expressions=[said]))
 
 
 def _literal(value: Parameter) -> Statement:
