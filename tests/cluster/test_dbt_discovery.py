@@ -224,16 +224,17 @@ def test_a_manifest_that_cannot_be_read_changes_nothing(place: Place, stand_in: 
     place.wait_status("other", lambda it: it.get("dbt"), timeout=PATIENCE)
 
 
+@pytest.mark.parametrize(("code", "reason"), [(400, "OverrideRefused"), (403, "AuthenticationFailed")])
 def test_a_refused_run_does_not_hold_up_what_others_build(
-    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess, code: int, reason: str
 ) -> None:
     built(stand_in)
     discover(place, stand_in)
     assert discovered(place, "ManifestRead")
-    stand_in.faults([{"action": "status", "status": 400, "method": "POST", "path": "/run/$"}])
+    stand_in.faults([{"action": "status", "status": code, "method": "POST", "path": "/run/$"}])
     place.wait_status("mart", state="Fresh")
     place.request("mart", "now")
-    place.wait_status("mart", lambda it: "OverrideRefused" in it["reason"])
+    place.wait_status("mart", lambda it: reason in it["reason"])
     stand_in.graph({**GRAPH, "models": [*MODELS, {"name": "newcomer"}]})
     run = built(stand_in)
     place.wait_status("newcomer", version=str(run["id"]), timeout=60)

@@ -75,6 +75,7 @@ class DbtReconciler:
         if visit.run is not None:
             note_run(visit.run)
         again = await self._guarded(visit)
+        self._world.reach(key, visit.drive.answers(visit.pipeline, self._world.clock.now()))
         await self._health.settle(visit)
         if again:
             self._world.queue.add(key)
@@ -91,6 +92,7 @@ class DbtReconciler:
 
     async def _forget(self, key: Key) -> None:
         self._drives.pop(key, None)
+        self._world.reach(key, False)
         self._line.release(key)
         self._line.leave(key)
         self._poller.forget(key)

@@ -90,6 +90,11 @@ class Drive:
         refusal = self.refusal
         return refusal if refusal is not None and refusal.generation == pipeline.metadata.generation else None
 
+    def answers(self, pipeline: Pipeline, now: datetime) -> bool:
+        """Does dbt Cloud answer? That it takes no run of ours, or that runs fail, says nothing of what others leave."""
+        refusal = self.refused(pipeline, now)
+        return self.answered and self.pace.reason is None and (refusal is None or refusal.sends_only)
+
     def knows_job(self, pipeline: Pipeline, now: datetime) -> bool:
         """Is what is known of the job recent, and of this spec?"""
         fresh = self.job_read_at is not None and now < self.job_read_at + JOB_AGE

@@ -33,7 +33,9 @@ class Finisher:
         self._recorder, self._line = recorder, line
 
     async def fetch(self, visit: Visit, action: actions.FetchResults) -> bool:
-        """Read what its steps left."""
+        """Read what its steps left. Whose tests those are, and which a model has, only the project's manifest tells."""
+        if not self._world.is_explored(visit.pipeline):
+            return False
         client, drive = await self._clients.of(visit.pipeline), visit.drive
         assert drive.memory.run is not None
         with drive.asking("results"):

@@ -26,6 +26,7 @@ __all__ = ["DiscoveryReconciler"]
 
 TRIES = 5
 """Looks in a row that have failed, before one does without what does not come."""
+PASSING = (errors.ServerError, errors.Unreachable, errors.RateLimited)
 
 
 class DiscoveryReconciler:
@@ -45,7 +46,7 @@ class DiscoveryReconciler:
             await self._forget(key, pipeline)
             return
         memory, now = self._remembered(key, pipeline), self._world.clock.now()
-        if not _is_reachable(pipeline):
+        if Key("Pipeline", key.namespace, key.name) not in self._world.reachable:
             return
         blocked = memory.pace.blocked_until
         if blocked is not None and now < blocked and key not in self._world.ran:
@@ -59,11 +60,13 @@ class DiscoveryReconciler:
         if memory is None or memory.generation != pipeline.metadata.generation:
             memory = self._memories[key] = Memory(generation=pipeline.metadata.generation)
             self._world.parses.forget(Key("Pipeline", key.namespace, key.name))
+            self._world.lost(key)
         return memory
 
     async def _forget(self, key: Key, pipeline: Pipeline | None) -> None:
         self._memories.pop(key, None)
         self._world.ran.pop(key, None)
+        self._world.lost(key)
         self._world.parses.forget(Key("Pipeline", key.namespace, key.name))
         self._world.manifests.pop(Key("Pipeline", key.namespace, key.name), None)
         self._world.queue.set_wake(key, None)
@@ -92,6 +95,8 @@ class DiscoveryReconciler:
         memory.look_at = None
         memory.pace = memory.pace.failed(failure, now=now, jitter=random.random())
         self._world.queue.set_wake(key, memory.pace.blocked_until)
+        if not isinstance(error, PASSING) or memory.pace.failures >= TRIES:
+            self._world.explore(key)
         if memory.pace.reason is not None or not isinstance(error, errors.DbtCloudError):
             await self._teller.say(pipeline, trouble)
 
@@ -111,14 +116,7 @@ class DiscoveryReconciler:
         if memory.read is not None:
             await self._carrier.carry_out(visit, memory.read, memory.runs)
             memory.runs = ()
-
-
-def _is_reachable(pipeline: Pipeline) -> bool:
-    """dbt Cloud is left alone while DbtCloudReady says that it does not answer, or has not been asked. That it takes no
-    run of ours, or that runs fail, says nothing of what others leave there.
-    """
-    ready = c.find(pipeline.status.conditions, type=c.DBT_CLOUD_READY)
-    return ready is not None and (ready.status == "True" or ready.reason in (c.OVERRIDE_REFUSED, c.JOB_FAILING))
+        self._world.explore(key)
 
 
 def _trouble_of(error: Exception) -> Trouble:

@@ -31,6 +31,8 @@ class World:
     """``inbox`` holds what dbt Cloud runs mean for an asset until its reconciler has taken it in; ``due`` which models
     of a Pipeline are due, as their reconcilers found, and ``held`` why such a one is not run yet; ``manifests`` the
     newest manifest of each Pipeline's project, as discovery read it: for exact selectors, tests and views;
+    ``explored`` the Pipelines whose project discovery has looked for in this process, whatever it found, and
+    ``reachable`` those whose dbt Cloud answers;
     ``described`` what it says of each Asset; ``ran`` a Pipeline's runs that count, for discovery to look at; ``parses``
     the projects that discovery wants parsed, and ``making`` those whose Assets it is making: a run is planned for all.
     """
@@ -45,6 +47,8 @@ class World:
     due: dict[Key, set[str]] = field(default_factory=dict)
     held: dict[Key, Waiting] = field(default_factory=dict)
     manifests: dict[Key, Manifest] = field(default_factory=dict)
+    explored: set[Key] = field(default_factory=set)
+    reachable: set[Key] = field(default_factory=set)
     described: dict[Key, Described] = field(default_factory=dict)
     ran: dict[Key, list[Run]] = field(default_factory=dict)
     making: set[Key] = field(default_factory=set)
@@ -84,6 +88,33 @@ class World:
         key = discovery_key(pipeline.namespace, pipeline.name)
         self.ran.setdefault(key, []).append(run)
         self.queue.add(key)
+
+    def explore(self, key: Key) -> None:
+        """Discovery (its key) knows the project as well as it can: what waits for its tests need wait no longer."""
+        pipeline = Key("Pipeline", key.namespace, key.name)
+        if pipeline not in self.explored:
+            self.explored.add(pipeline)
+            self.queue.add(dbt_key(key.namespace, key.name), urgent=True)
+
+    def reach(self, key: Key, answers: bool) -> None:
+        """Whether dbt Cloud answers the Pipeline whose job has this key: discovery asks it only then."""
+        pipeline = Key("Pipeline", key.namespace, key.name)
+        if not answers:
+            self.reachable.discard(pipeline)
+        elif pipeline not in self.reachable:
+            self.reachable.add(pipeline)
+            self.queue.add(discovery_key(key.namespace, key.name))
+
+    def lost(self, key: Key) -> None:
+        """The Pipeline of that name is gone, or its project is another."""
+        pipeline = Key("Pipeline", key.namespace, key.name)
+        self.explored.discard(pipeline)
+
+    def is_explored(self, pipeline: Pipeline) -> bool:
+        """Is known which tests its models have? Of a project that was never read, no Asset has any yet."""
+        if not pipeline.discovers or pipeline.status.dbt_cloud.manifest is None:
+            return True
+        return pipeline_key(pipeline, pipeline.name) in self.explored
 
     def tell(self, obj: Asset | Pipeline, *, type: str, reason: str, message: str) -> None:
         """A line in the log, and the same as an Event."""
