@@ -6,14 +6,17 @@ Skipped did not look at all.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import msgspec
 
-from freshet.api.asset import Asset, AssetStatus, Check, Consumed, HistoryItem, LastRun, Outcome, Rejected
-from freshet.core import nodes
+from freshet.api.asset import Asset, AssetStatus, LastRun, Rejected
+from freshet.core import late, nodes
+from freshet.core.checks import merged
+from freshet.core.ended import Ended, order
+from freshet.core.history import add, put, told
 from freshet.core.policy import Policy
 
 __all__ = ["Ended", "is_recorded", "merged", "order", "record", "retry_delay"]
@@ -22,67 +25,6 @@ T = TypeVar("T")
 
 NOT_LOOKED = ("Interrupted", "Skipped")
 """Outcomes of runs that never came to look at their input: what was due is still due."""
-HISTORY = 10
-MESSAGE = 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """A run that ended. ``version`` is the one it made, or, for a load, the one that it found in the table."""
-
-    id: str
-    outcome: Outcome
-    finished_at: datetime
-    started_at: datetime | None = None
-    seconds: float | None = None
-    """How long this asset took, where that is less than its run: models of one run have a time each."""
-    executor: str = "Job"
-    url: str | None = None
-    cause: str = ""
-    attempt: int = 1
-    message: str = ""
-    looked_at: Mapping[str, Consumed] = field(default_factory=dict)
-    consumed: Mapping[str, Consumed] | None = None
-    """What the table is built from, where that is less than what counts as looked at (an adopted table)."""
-    version: str | None = None
-    data_time: datetime | None = None
-    updated_at: datetime | None = None
-    rows: int | None = None
-    relation: str | None = None
-    checks: tuple[Check, ...] = ()
-    declared: frozenset[str] | None = None
-    """Names of the tests that the asset has, where a manifest says so: what is not among them any more is dropped."""
-    retested: bool = False
-    """All its tests that could run did: without a manifest, what is not among ``checks`` is dropped."""
-    checks_only: bool = False
-    """Only tests ran: nothing was built, nothing considered."""
-    rejected: Rejected | None = None
-    """Bad rows of the input; None: the run has not read any."""
-    level: dict[str, Any] | None = None
-    refused: dict[str, Any] | None = None
-    """Of a load whose input was refused: what the next pods are told, so that they refuse it, too."""
-    trigger: str | None = None
-    tick: datetime | None = None
-    definition: str | None = None
-    options: str | None = None
-    passed: bool = False
-    """A view that was not built: it shows what its upstreams have, and its code was not used."""
-    foreign: bool = False
-    """Somebody else started it: its failure is told, but uses up no attempt and earns none."""
-    adopted: bool = False
-    """It ended before freshet looked: taken over in silence."""
-
-    @property
-    def duration(self) -> float | None:
-        """Seconds that the asset took, or else its run; a view that was not built took none."""
-        if self.seconds is not None or self.passed or self.started_at is None:
-            return self.seconds
-        return (self.finished_at - self.started_at).total_seconds()
-
-
-def order(run: Ended) -> tuple[datetime, str]:
-    """Runs are recorded in this order, each once."""
-    return run.finished_at, run.id
 
 
 def is_recorded(status: AssetStatus, run: Ended) -> bool:
@@ -90,7 +32,8 @@ def is_recorded(status: AssetStatus, run: Ended) -> bool:
 
     The run under way is news whatever its clock says: a pod's end has whole seconds of its node's clock, so it may
     seem to lie before the end of the run that preceded it. So is a dbt Cloud run of ours, whose id may not stand in the
-    status yet: it is handed over until it is taken in, and not after that.
+    status yet: it is handed over until it is taken in, and not after that. Somebody else's run of dbt Cloud is told by
+    what it would change (:mod:`.late`): it may come after later ones.
     """
     last = status.last_run
     if run.checks_only:
@@ -99,6 +42,8 @@ def is_recorded(status: AssetStatus, run: Ended) -> bool:
         return False
     if run.id == last.id or any(item.id == run.id for item in status.history):
         return True
+    if late.is_late(status, run):
+        return late.is_told(status, run)
     if _is_ours(run) or (status.run is not None and status.run.id == run.id):
         return False
     return last.finished_at is not None and order(run) <= (last.finished_at, last.id)
@@ -120,6 +65,10 @@ def record(
     if run.checks_only:
         return msgspec.structs.replace(status, checks=merged(status.checks, run))
     run = _levelled(asset, status, run)
+    if late.is_late(status, run):
+        return _late(asset, status, run, upstreams)
+    if late.is_outrun(status, run):
+        return _outrun(asset, status, run, policy, upstreams)
     changes = _common(status, run)
     if run.outcome not in NOT_LOOKED and not (run.foreign and run.outcome == "Failed"):
         changes["considered"] = {name: seen.version for name, seen in run.looked_at.items()}
@@ -132,7 +81,38 @@ def record(
     elif not run.foreign:
         changes |= _unbuilt(status, run, policy)
     after = msgspec.structs.replace(status, **changes)
-    return msgspec.structs.replace(after, history=_history(after, run, moved=after.version != status.version))
+    return msgspec.structs.replace(after, history=add(after, run, moved=after.version != status.version))
+
+
+def _late(asset: Asset, status: AssetStatus, run: Ended, upstreams: Mapping[str, Asset]) -> AssetStatus:
+    """Somebody else's run that is told of after later ones (:mod:`.late`)."""
+    last, changes = status.last_run, dict[str, Any](checks=late.checks(status, run))
+    if last is None or last.finished_at is None or order(run) > (last.finished_at, last.id):
+        changes["last_run"] = LastRun(**told(run))
+    if run.outcome in ("Succeeded", "Unchanged") and not late.is_older(status, run):
+        built = _built(asset, status, run, upstreams) if run.outcome == "Succeeded" else {}
+        changes |= built | _kept(status) | late.need(asset, status, run, upstreams)
+    return msgspec.structs.replace(status, **changes, history=put(status.history, run))
+
+
+def _outrun(
+    asset: Asset, status: AssetStatus, run: Ended, policy: Policy, upstreams: Mapping[str, Asset]
+) -> AssetStatus:
+    """A run of ours that is recorded after somebody else's newer build (:mod:`.late`)."""
+    changes = _common(status, run) | {"checks": late.checks(status, run)}
+    considered = late.considered(asset, status, run, upstreams)
+    if run.outcome in ("Succeeded", "Unchanged"):
+        changes |= {"failures": 0, "retry_at": None}
+    elif not considered or considered != status.considered:
+        changes |= _unbuilt(status, run, policy)
+    if run.outcome not in NOT_LOOKED:
+        changes["considered"] = considered
+    return msgspec.structs.replace(status, **changes, history=put(status.history, run))
+
+
+def _kept(status: AssetStatus) -> dict[str, Any]:
+    """What a newer attempt has used up."""
+    return {"failures": status.failures, "retry_at": status.retry_at}
 
 
 def _levelled(asset: Asset, status: AssetStatus, run: Ended) -> Ended:
@@ -155,24 +135,8 @@ def _is_older(run: Ended, status: AssetStatus) -> bool:
     return made is not None and known is not None and made < known
 
 
-def _told(run: Ended) -> dict[str, Any]:
-    """What lastRun and history say alike."""
-    return {
-        "id": run.id,
-        "url": run.url,
-        "cause": run.cause,
-        "attempt": run.attempt,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-        "outcome": run.outcome,
-        "message": run.message[:MESSAGE],
-        "options": run.options,
-        "duration_seconds": run.duration,
-    }
-
-
 def _common(status: AssetStatus, run: Ended) -> dict[str, Any]:
-    last = LastRun(**_told(run))
+    last = LastRun(**told(run))
     return {
         "last_run": last,
         "run": None,
@@ -192,24 +156,6 @@ def _bad_rows(status: AssetStatus, run: Ended) -> Rejected | None:
 def _unless_skipped(run: Ended, value: T | None, known: T | None) -> T | None:
     """What was asked for and then skipped is still to be done."""
     return known if run.outcome == "Skipped" else value or known
-
-
-def merged(known: tuple[Check, ...], run: Ended) -> tuple[Check, ...]:
-    """The checks after a run. A Job reports all checks of what it built, so that one which is no longer declared goes;
-    a dbt run may have run some of the tests or none, and an older result never replaces a newer one.
-    """
-    if run.executor == "Job":
-        return run.checks if run.checks or run.outcome == "Succeeded" else known
-    if run.declared is not None:
-        known = tuple(check for check in known if check.name in run.declared)
-    elif run.retested and run.outcome == "Succeeded":
-        known = ()
-    found = {check.name: check for check in known}
-    for check in run.checks:
-        before = found.get(check.name)
-        if before is None or before.at is None or check.at is None or check.at >= before.at:
-            found[check.name] = check
-    return tuple(found[name] for name in sorted(found))
 
 
 def _built(asset: Asset, status: AssetStatus, run: Ended, upstreams: Mapping[str, Asset]) -> dict[str, Any]:
@@ -267,32 +213,3 @@ def _longer(status: AssetStatus, policy: Policy) -> timedelta:
     if last is None or last.outcome not in NOT_LOOKED or last.finished_at is None or again is None:
         return policy.backoff
     return min(max(policy.backoff, (again - last.finished_at) * 2), policy.max_backoff)
-
-
-def _history(after: AssetStatus, run: Ended, *, moved: bool) -> tuple[HistoryItem, ...]:
-    """Runs that made a version or failed, newest first; a confirmed version's data time moves along."""
-    if run.outcome not in ("Succeeded", "Failed") or (run.outcome == "Succeeded" and not moved):
-        return tuple(
-            msgspec.structs.replace(item, data_time=after.data_time)
-            if item.version and item.version == after.version and after.data_time
-            else item
-            for item in after.history
-        )
-    item = HistoryItem(
-        **_told(run),
-        version=after.version if run.outcome == "Succeeded" else None,
-        data_time=run.data_time,
-        rows=run.rows,
-    )
-    return _newest((item, *after.history))
-
-
-def _newest(items: tuple[HistoryItem, ...]) -> tuple[HistoryItem, ...]:
-    """Ten of them. However many runs have failed since, the newest version and the one before it stay: what was built
-    from that is as fresh as its last check, which stands nowhere else.
-    """
-    if len(items) <= HISTORY:
-        return items
-    kept = [place for place, item in enumerate(items) if item.version][:2]
-    others = [place for place in range(len(items)) if place not in kept][: HISTORY - len(kept)]
-    return tuple(items[place] for place in sorted(kept + others))
