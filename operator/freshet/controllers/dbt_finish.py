@@ -49,7 +49,7 @@ class Finisher:
         assert run is not None
         assert intent is not None
         if results is not None and results.steps is not None and not results.complete:
-            results = self._rewards.completed(visit.pipeline, run, results)
+            results = self._rewards.completed(visit.pipeline, run, results, ours=True)
         if self._rewards.own(visit.pipeline, intent, run, results):
             visit.wake(self._world.clock.now() + DELIVERY)
             return False

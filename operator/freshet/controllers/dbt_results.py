@@ -73,11 +73,11 @@ class Rewards:
         merged = merge(pages) if pages else None
         return Results(complete=complete, steps=merged, missing=tuple(missing), skew=client.skew)
 
-    def completed(self, pipeline: Pipeline, run: model.Run, results: Results) -> Results:
+    def completed(self, pipeline: Pipeline, run: model.Run, results: Results, *, ours: bool = False) -> Results:
         """Results that do not come any more are made up for by what the steps' commands and their ends say."""
         manifest = self._manifest(pipeline)
         known = manifest.models if manifest else self._named(pipeline)
-        silent = taken_at_its_word(run, steps=results.missing, models=known, whole=manifest is not None)
+        silent = taken_at_its_word(run, steps=results.missing, models=known, whole=manifest is not None, ours=ours)
         if not silent.nodes:
             return replace(results, untold=silent.untold)
         steps = results.steps or StepResults(which="build")

@@ -25,16 +25,21 @@ LISTS = {"select": ("--select", "-s", "--models", "--model", "-m"), "exclude": (
 TYPES = {"only": ("--resource-type", "--resource-types"), "never": ("--exclude-resource-type",)}
 BEYOND = ("--selector", "--state", "--empty")
 """With these the words do not say what is built."""
+ELSEWHERE = ("--target", "--profile", "--profiles-dir", "--project-dir")
+"""With these they do not say where it is built: the tables may be those of another schema, database or warehouse."""
 
 
 class _Untold(Exception):
     """The words do not tell."""
 
 
-def built_by(command: str, *, models: Mapping[str, Model], whole: bool = True) -> frozenset[str] | None:
+def built_by(
+    command: str, *, models: Mapping[str, Model], whole: bool = True, ours: bool = False
+) -> frozenset[str] | None:
     """The unique ids among `models` that a command line (or a step of such a name) builds; None where it is not told.
 
     `whole`: they come from a manifest; else only names and unique ids are known, and what needs more is not told.
+    `ours`: the Pipeline's own command, so that a target which it names is that of its Assets.
     """
     which = command_of(command)
     if which == RETRY:
@@ -42,7 +47,7 @@ def built_by(command: str, *, models: Mapping[str, Model], whole: bool = True) -
     if which not in BUILDS:
         return frozenset()
     try:
-        asked = _read(command)
+        asked = _read(command, ours=ours)
         family = _Family(models, whole=whole)
         chosen = family.union(asked.select) if asked.select else set(models)
         chosen -= family.union(asked.exclude)
@@ -57,7 +62,7 @@ class _Words(argparse.ArgumentParser):
         raise _Untold(message)
 
 
-def _read(command: str) -> argparse.Namespace:
+def _read(command: str, *, ours: bool) -> argparse.Namespace:
     parser = _Words(add_help=False, allow_abbrev=False)
     for name, flags in (LISTS | TYPES).items():
         parser.add_argument(*flags, dest=name, nargs="+", action="extend", default=[])
@@ -67,7 +72,14 @@ def _read(command: str) -> argparse.Namespace:
         raise _Untold(str(error)) from None
     if any(word.partition("=")[0] in BEYOND for word in words):
         raise _Untold
+    if not ours and any(_is_elsewhere(word) for word in words):
+        raise _Untold
     return parser.parse_known_args(words)[0]
+
+
+def _is_elsewhere(word: str) -> bool:
+    """``--target x``, ``--target=x``, ``-t x``, ``-tx``."""
+    return word.partition("=")[0] in ELSEWHERE or (word.startswith("-t") and not word.startswith("--"))
 
 
 class _Family:

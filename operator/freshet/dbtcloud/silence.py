@@ -20,15 +20,20 @@ class Silent:
     untold: tuple[str, ...] = ()
 
 
-def taken_at_its_word(run: Run, *, steps: Iterable[RunStep], models: Mapping[str, Model], whole: bool) -> Silent:
+def taken_at_its_word(
+    run: Run, *, steps: Iterable[RunStep], models: Mapping[str, Model], whole: bool, ours: bool = False
+) -> Silent:
     """What these steps, which ran and left no results, did: all that their commands name, as each step ended.
 
-    A later step replaces an earlier one. `whole`: the models come from a manifest.
+    A later step replaces an earlier one; one that was cancelled says nothing. `whole`: the models come from a manifest.
+    `ours`: the run is one of ours.
     """
     nodes: dict[str, NodeResult] = {}
     untold: list[str] = []
     for step in steps:
-        found = built_by(step.name or "", models=models, whole=whole)
+        if step.status == RunStatus.CANCELLED:
+            continue
+        found = built_by(step.name or "", models=models, whole=whole, ours=ours)
         if found is None:
             untold.append(line_of(step.name))
         nodes |= {key: _node(key, run, step) for key in found or ()}

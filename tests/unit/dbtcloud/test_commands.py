@@ -43,7 +43,15 @@ def names(command: str) -> str | None:
         ("dbt source freshness", ""),
         ("Clone git repository", ""),
         ("dbt --debug build -s a+ --exclude c", "a b"),
-        ("dbt build --select 1+c --target prod", "b c"),
+        ("dbt build --select 1+c --threads 2", "b c"),
+        ("dbt build --target dev", None),
+        ("dbt build --target=dev", None),
+        ("dbt build -t dev", None),
+        ("dbt build -tdev", None),
+        ("dbt --target dev run --select a", None),
+        ("dbt run --select a --profile other", None),
+        ("dbt run --select a --profiles-dir=elsewhere", None),
+        ("dbt test --target dev", ""),
         ("dbt build --select=+b", "a b"),
         ("dbt build --select a+1 s --resource-type model", "a b"),
         ("dbt build --exclude-resource-type seed", "a b c"),
@@ -90,3 +98,17 @@ def test_a_run_that_is_gone_did_what_its_trigger_or_its_job_says() -> None:
     run = Run(id=7, status=10)
     assert [step.name for step in steps_of(run, commands=["dbt build"])] == ["dbt build"]
     assert steps_of(run, commands=()) == ()
+
+
+def test_a_run_of_ours_builds_the_tables_of_its_assets_whatever_target_its_command_names() -> None:
+    command = "dbt build --select a --target prod"
+    assert built_by(command, models=MODELS, ours=True) == {"model.shop.a"}
+    steps, run = [RunStep(index=4, name=command, status=10)], Run(id=7, status=10)
+    theirs = taken_at_its_word(run, steps=steps, models=MODELS, whole=True)
+    assert (theirs.nodes, theirs.untold) == ({}, (command,))
+    assert set(taken_at_its_word(run, steps=steps, models=MODELS, whole=True, ours=True).nodes) == {"model.shop.a"}
+
+
+def test_a_step_that_was_cancelled_says_nothing() -> None:
+    steps = [RunStep(index=4, name="Invoke dbt with `dbt build`", status=30)]
+    assert taken_at_its_word(Run(id=7, status=30), steps=steps, models=MODELS, whole=True).nodes == {}
