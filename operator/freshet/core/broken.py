@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from freshet.api.asset import Asset
 from freshet.core.situation import Situation
 
-__all__ = ["first_broken"]
+__all__ = ["first_broken", "took_along"]
 
 
 def first_broken(situation: Situation) -> Asset | None:
@@ -29,12 +29,21 @@ def first_broken(situation: Situation) -> Asset | None:
     return highest
 
 
+def took_along(asset: Asset) -> bool:
+    """Does its newest run hold back what it skipped?"""
+    return _outcome(asset) in ("Failed", "Skipped")
+
+
 def _broken(assets: Iterable[Asset]) -> list[Asset]:
     """The first one last."""
-    return [it for it in assets if _outcome(it) in ("Failed", "Skipped")][::-1]
+    return [it for it in assets if took_along(it)][::-1]
 
 
 def _outcome(asset: Asset) -> str | None:
-    """Of a model: no other is skipped for what is above it."""
+    """Of a model: no other is skipped for what is above it. A failure that a build of others, told of late, has made up
+    for holds nothing back.
+    """
     last = asset.status.last_run
-    return last.outcome if asset.kind == "DbtCloud" and last is not None else None
+    if asset.kind != "DbtCloud" or last is None or (last.outcome == "Failed" and not asset.status.failures):
+        return None
+    return last.outcome

@@ -12,6 +12,7 @@ from typing import Literal
 from freshet.api import conditions
 from freshet.api.asset import Asset
 from freshet.core import automation
+from freshet.core.broken import took_along
 from freshet.core.gates import failed_checks
 from freshet.core.situation import Due, Need, Situation
 from freshet.core.state import Trouble
@@ -78,7 +79,5 @@ def _is_missing(upstream: Asset) -> bool:
 def _fails(upstream: Asset, situation: Situation) -> bool:
     """Its checks failed, or its newest run did and took this model along."""
     last = situation.status.last_run
-    above = upstream.status.last_run
     skipped = last is not None and last.outcome == "Skipped"
-    broken = above is not None and above.outcome in ("Failed", "Skipped")
-    return bool(failed_checks(upstream)) or (skipped and broken)
+    return bool(failed_checks(upstream)) or (skipped and took_along(upstream))

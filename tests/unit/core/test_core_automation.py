@@ -192,10 +192,12 @@ def test_interrupted_runs_come_back_and_cancelled_ones_do_not(outcome: str, caus
 def test_a_skipped_model_waits_for_what_failed_above_it() -> None:
     it = settled(model("x", upstreams=["a"]), **failed(0, retry_in=-SECOND, outcome="Skipped", considered={"a": "v0"}))
     for outcome in ("Failed", "Skipped"):
-        above = model("a", status=AssetStatus(version="v1", last_run=last(outcome)))
+        above = model("a", status=AssetStatus(version="v1", last_run=last(outcome), failures=1))
         waits(assess(situation(it, above)), "WaitingForUpstream")
     mended = model("a", status=AssetStatus(version="v2", last_run=last()))
     assert due(assess(situation(it, mended))).attempt == 1
+    met = model("a", status=AssetStatus(version="v2", last_run=last("Failed"), failures=0))
+    assert due(assess(situation(it, met))), "somebody else has built it, which was told of late"
     idle = settled(model("x", upstreams=["a"]), **failed(0, retry_in=-SECOND, outcome="Skipped"))
     assert assess(situation(idle, up("a"))) is None
 

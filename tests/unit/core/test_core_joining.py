@@ -95,7 +95,7 @@ def test_what_was_skipped_joins_what_failed_above_it() -> None:
     status = built("r1", last_run=skipped, considered={"a": "v1", "b": "v1"}, retry_at=NOW - MINUTE)
     above = LastRun(id="r2", outcome="Failed", finished_at=NOW - HOUR)
     below = model("m", upstreams=["a", "b"], status=status)
-    failed = model("b", status=built("v1", last_run=above))
+    failed = model("b", status=built("v1", last_run=above, failures=1))
     answer = ask(below, up("a"), failed, mates={"b"})
     assert (answer.blocked, answer.cured_by) == (None, {"b"})
     assert ask(below, up("a"), failed, mates=set()).blocked == "WaitingForUpstream"
