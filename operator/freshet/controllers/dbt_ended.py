@@ -5,7 +5,7 @@ not be forgotten. Somebody else's: only what the results say of this very table 
 attempt of ours.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,12 +15,12 @@ from freshet.api.pipeline import DbtRun, Pipeline
 from freshet.controllers.dbt_members import unique_id_of
 from freshet.core.nodes import plain_relation
 from freshet.core.outcome import Ended
-from freshet.core.situation import definition_of
+from freshet.core.situation import definition_of, some
 from freshet.dbtcloud import foreign, model
 from freshet.dbtcloud.outcomes import NodeResult, same_relation
 from freshet.dbtcloud.results import BUILDS, RETRY, StepResults, TestNode, command_of, settle, test_name
 
-__all__ = ["SUSPENDED", "TIMEOUT", "Known", "foreign_run", "own_run", "passed_run"]
+__all__ = ["SUSPENDED", "TIMEOUT", "Known", "foreign_run", "own_run", "passed_run", "strangers"]
 
 OUTCOMES: dict[str, Outcome] = {
     "Success": "Succeeded",
@@ -34,7 +34,7 @@ OUTCOMES: dict[str, Outcome] = {
 }
 COUNTED = ("Succeeded", "Failed", "Unchanged")
 """Outcomes of somebody else's run that say something of a table."""
-FELL = ("Error", "Skipped", "Unknown")
+FELL = ("Error", "Skipped")
 TIMEOUT, SUSPENDED = "Timeout", "Suspended"
 """First words of the reason for which we cancel a run."""
 
@@ -98,6 +98,17 @@ def own_run(known: Known, asset: Asset, intent: DbtRun) -> Ended:
     )
 
 
+def strangers(steps: StepResults | None, *, run: model.Run, expected: Sequence[str]) -> str:
+    """What the results of a run that succeeded leave open, in one line: words not known, models left out."""
+    if steps is None or not run.succeeded:
+        return ""
+    words: dict[str, list[str]] = {}
+    for node in {**settle(results=steps, run=run, expected=expected), **steps.nodes}.values():
+        if node.outcome == "Unknown":
+            words.setdefault(untold(node), []).append(node.unique_id)
+    return "; ".join(f"{some(names)}: {text}" for text, names in sorted(words.items()))
+
+
 def passed_run(known: Known, asset: Asset, intent: DbtRun) -> Ended | None:
     """A view that was not built: it shows what its upstreams have now, if one of them was built."""
     if not any(known.built(name) or name in intent.passed for name in asset.spec.upstreams):
@@ -158,11 +169,19 @@ def _ended(known: Known, asset: Asset, node: NodeResult, *, outcome: Outcome, **
     )
 
 
+def untold(node: NodeResult) -> str:
+    """What is said of a result that cannot be read as one."""
+    said = f"the status {node.status!r}, which freshet does not know" if node.status else "no status"
+    return f"dbt gave {said}: it counts as a look that left the table as it was"
+
+
 def _own_outcome(known: Known, node: NodeResult, intent: DbtRun) -> tuple[Outcome, str]:
     """Only the asset's own failure is one: what we cancelled for its time is, what never began to build is not."""
     if node.outcome == "Cancelled" and intent.cancelled:
         timed_out = intent.cancelled.startswith(TIMEOUT)
         return ("Failed" if timed_out else "Interrupted"), f"{known.run.message}: {intent.cancelled}"
+    if node.outcome == "Unknown" and known.run.succeeded:
+        return "Unchanged", untold(node)
     if not _is_named(known, node) and OUTCOMES[node.outcome] == "Failed" and _never_began(known.run):
         return "Interrupted", f"{known.run.message}; dbt was not started for this model"
     return OUTCOMES[node.outcome], node.message
@@ -172,7 +191,12 @@ def _fell_above(known: Known, asset: Asset) -> bool:
     """Has what it waits for failed in this run? dbt v2 leaves out what failed, and what it skips for that."""
     above = [upstream for name in asset.spec.upstreams if name in known.meant and (upstream := known.find(name))]
     nodes = [known.node(upstream) for upstream in above]
-    return known.steps is not None and any(node is None or node.outcome in FELL for node in nodes)
+    return known.steps is not None and any(_fell(known, node) for node in nodes)
+
+
+def _fell(known: Known, node: NodeResult | None) -> bool:
+    untold = node is None or node.outcome == "Unknown"
+    return (untold and not known.run.succeeded) or (node is not None and node.outcome in FELL)
 
 
 def _is_named(known: Known, node: NodeResult) -> bool:

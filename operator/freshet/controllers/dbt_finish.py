@@ -60,6 +60,8 @@ class Finisher:
         )
         telemetry.dbt_cloud_models_built_total.inc(built)
         self._tell(visit, run, intent)
+        if results is not None:
+            self._rewards.tell_unknown(visit.pipeline, run, results, intent.assets)
         if intent.parse or run.succeeded:
             self._world.parses.settle(pipeline_key(visit.pipeline, visit.pipeline.name))
         visit.drive.clear_run()

@@ -63,6 +63,7 @@ class Foreign:
         if waiting:
             visit.wake(now + DELIVERY)
             return "Delivering"
+        self._rewards.tell_unknown(visit.pipeline, run, results)
         await self._pass(visit, counted=True)
         return "Again"
 

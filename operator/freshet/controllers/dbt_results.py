@@ -11,7 +11,7 @@ from datetime import timedelta
 from freshet.api.asset import Asset
 from freshet.api.pipeline import DbtRun, Pipeline
 from freshet.api.view import Key
-from freshet.controllers.dbt_ended import Known, foreign_run, own_run, passed_run
+from freshet.controllers.dbt_ended import Known, foreign_run, own_run, passed_run, strangers
 from freshet.controllers.dbt_members import unique_id_of
 from freshet.controllers.world import World, pipeline_key
 from freshet.core.lineage import key_of
@@ -101,6 +101,13 @@ class Rewards:
         """Hand over what somebody else's run came to; returns the names of those that have yet to take it in."""
         known = self._known(pipeline, run, results)
         return [name for asset in self._models(pipeline) for name in self._hand_over(asset, foreign_run(known, asset))]
+
+    def tell_unknown(self, pipeline: Pipeline, run: model.Run, results: Results, names: Iterable[str] = ()) -> None:
+        """One Event for what a run that succeeded leaves open; ``names``: the Assets that it was for."""
+        meant = set(names)
+        expected = [unique_id_of(asset) for asset in self._models(pipeline) if asset.name in meant]
+        if message := strangers(results.steps, run=run, expected=expected):
+            self._world.tell(pipeline, type="Warning", reason="UnknownStatus", message=f"{run.message}; {message}")
 
     def _hand_over(self, asset: Asset, ended: Ended | None) -> list[str]:
         if ended is None or is_recorded(asset.status, ended):

@@ -7,8 +7,9 @@ from typing import Literal
 __all__ = ["CheckResult", "NodeResult", "Outcome", "outcome_of", "same_relation"]
 
 Outcome = Literal["Success", "PartialSuccess", "Error", "Skipped", "NoOp", "Reused", "Cancelled", "Unknown"]
-"""Success, PartialSuccess: a new version. Error, Unknown: an attempt that left the version alone. NoOp, Reused: dbt
-looked and left the table as it was. Skipped: no attempt, it waits for what failed above it. Cancelled: no attempt."""
+"""Success, PartialSuccess: a new version. Error: an attempt that left the version alone. NoOp, Reused: dbt looked and
+left the table as it was. Skipped: no attempt, it waits for what failed above it. Cancelled: no attempt. Unknown: a word
+not yet invented, or a result that was left out: it follows the run (a failed one failed, another has looked)."""
 
 _OUTCOMES: dict[str, Outcome] = {
     "success": "Success",
@@ -56,7 +57,7 @@ class NodeResult:
     @property
     def attempted(self) -> bool:
         """Does it count as an attempt of this model?"""
-        return self.built or self.outcome in ("Error", "Unknown")
+        return self.built or self.outcome == "Error"
 
 
 @dataclass(frozen=True, kw_only=True)

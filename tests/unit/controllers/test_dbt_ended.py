@@ -9,7 +9,7 @@ from tests.unit.core.making import MINUTE, NOW, built, model, pipeline, up
 
 from freshet.api.asset import Asset, AssetStatus, Check, HistoryItem
 from freshet.api.pipeline import DbtRun
-from freshet.controllers.dbt_ended import Known, foreign_run, own_run, passed_run
+from freshet.controllers.dbt_ended import Known, foreign_run, own_run, passed_run, strangers
 from freshet.core.outcome import Ended, record
 from freshet.core.policy import effective
 from freshet.dbtcloud.model import Run, RunStatus, RunStep
@@ -48,13 +48,37 @@ def intent(*names: str, **more: Any) -> DbtRun:
 @pytest.mark.parametrize(
     ("word", "outcome"),
     [
-        ("Success", "Succeeded"), ("PartialSuccess", "Succeeded"), ("Error", "Failed"), ("Unknown", "Failed"),
+        ("Success", "Succeeded"), ("PartialSuccess", "Succeeded"), ("Error", "Failed"), ("Unknown", "Unchanged"),
         ("Skipped", "Skipped"), ("NoOp", "Unchanged"), ("Reused", "Unchanged"),
     ],
 )  # fmt: skip
 def test_each_word_of_dbt(word: str, outcome: str) -> None:
     ended = own_run(known(model("m"), nodes={"m": word}), model("m"), intent("m"))
     assert ended.outcome == outcome
+
+
+@pytest.mark.parametrize("left_out", [False, True])
+def test_what_a_run_that_succeeded_leaves_open_is_considered_and_not_consumed(left_out: bool) -> None:
+    """No attempt is used up and none follows: dbt Cloud says that all went well, only not what became of this table."""
+    asset = model("m", upstreams=["raw"], status=built("v", considered={"raw": "v0"}, failures=1, retry_at=NOW))
+    strange = NodeResult(unique_id="model.p.m", outcome="Unknown", status="teleported")
+    seen = known(asset, up("raw"), nodes={} if left_out else {"m": strange})
+    ended = own_run(seen, asset, intent("m", versions={"m": {"raw": "v1"}}))
+    after = taken_in(asset, ended)
+    assert (after.version, after.considered, after.consumed) == ("v", {"raw": "v1"}, {})
+    assert (after.failures, after.retry_at) == (0, None)
+    said = "no status" if left_out else "'teleported'"
+    assert said in ended.message
+    assert said in strangers(seen.steps, run=seen.run, expected=["model.p.m"])
+    failed = run(RunStatus.ERROR)
+    assert own_run(replace(seen, run=failed), asset, intent("m")).outcome == "Failed"
+    assert strangers(seen.steps, run=failed, expected=["model.p.m"]) == ""
+
+
+def test_what_is_left_out_below_another_that_is_left_out_of_a_run_that_succeeded_was_not_skipped() -> None:
+    child = model("b", upstreams=["a"])
+    seen = replace(known(model("a"), child, nodes={}), meant=frozenset({"a", "b"}))
+    assert own_run(seen, child, intent("a", "b")).outcome == "Unchanged"
 
 
 def test_the_intent_comes_along() -> None:
@@ -69,7 +93,9 @@ def test_the_intent_comes_along() -> None:
 def test_what_results_do_not_name_follows_the_run() -> None:
     assert own_run(known(model("m"), of=run()), model("m"), intent("m")).outcome == "Succeeded"
     assert own_run(known(model("m"), of=run(RunStatus.ERROR)), model("m"), intent("m")).outcome == "Failed"
-    assert own_run(known(model("m"), nodes={}), model("m"), intent("m")).outcome == "Failed"
+    assert own_run(known(model("m"), nodes={}), model("m"), intent("m")).outcome == "Unchanged"
+    failed = known(model("m"), nodes={}, of=run(RunStatus.ERROR))
+    assert own_run(failed, model("m"), intent("m")).outcome == "Failed"
     assert own_run(known(model("m"), of=run(RunStatus.CANCELLED)), model("m"), intent("m")).outcome == "Cancelled"
 
 

@@ -75,8 +75,8 @@ def test_everything_that_dbt_v1_writes_is_read() -> None:
         ("skipped", "Skipped", False, False, False),
         ("no-op", "NoOp", False, True, False),
         ("reused", "Reused", False, True, False),
-        ("teleported", "Unknown", False, False, True),
-        ("", "Unknown", False, False, True),
+        ("teleported", "Unknown", False, False, False),
+        ("", "Unknown", False, False, False),
         ("SUCCESS", "Success", True, True, True),
     ],
 )
@@ -190,6 +190,9 @@ def test_steps_merge_in_their_order() -> None:
     assert merge([failed, built]).nodes[USERS].outcome == "Success"
     assert merge([built, skipped]).nodes[USERS].outcome == "Success"
     assert merge([skipped, failed]).nodes[USERS].outcome == "Error"
+    strange = read(artifact(node("teleported")))
+    assert merge([built, strange]).nodes[USERS].outcome == "Success"
+    assert merge([strange, failed]).nodes[USERS].outcome == "Error"
     assert merge([]).nodes == {}
 
 
