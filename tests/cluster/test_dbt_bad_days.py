@@ -134,6 +134,8 @@ def test_a_run_that_takes_too_long_is_cancelled_and_that_is_a_failure(
     status = place.wait_status("stg", lambda it: it["lastRun"]["outcome"] == "Failed", timeout=60)
     assert "Timeout: it took longer than 0:00:01" in status["lastRun"]["message"]
     assert status["failures"] == 1
+    below = place.wait_status("mart", lambda it: it["lastRun"]["outcome"] == "Skipped")
+    assert not below.get("failures"), "it never began"
     assert runs_of(stand_in)[-1]["status_humanized"] == "Cancelled"
 
 

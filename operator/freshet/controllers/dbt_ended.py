@@ -78,9 +78,9 @@ def own_run(known: Known, asset: Asset, intent: DbtRun) -> Ended:
     """The part of a run of ours that was for this asset."""
     unique_id = unique_id_of(asset)
     node = settle(results=known.steps, run=known.run, expected=[unique_id])[unique_id]
-    if not _is_named(known, node) and _fell_above(known, asset):
+    if not known.run.cancelled and not _is_named(known, node) and _fell_above(known, asset):
         node = replace(node, outcome="Skipped")
-    outcome, message = _own_outcome(known, node, intent)
+    outcome, message = _own_outcome(known, asset, node, intent)
     return _ended(
         known,
         asset,
@@ -175,16 +175,45 @@ def untold(node: NodeResult) -> str:
     return f"dbt gave {said}: it counts as a look that left the table as it was"
 
 
-def _own_outcome(known: Known, node: NodeResult, intent: DbtRun) -> tuple[Outcome, str]:
+def _own_outcome(known: Known, asset: Asset, node: NodeResult, intent: DbtRun) -> tuple[Outcome, str]:
     """Only the asset's own failure is one: what we cancelled for its time is, what never began to build is not."""
-    if node.outcome == "Cancelled" and intent.cancelled:
-        timed_out = intent.cancelled.startswith(TIMEOUT)
-        return ("Failed" if timed_out else "Interrupted"), f"{known.run.message}: {intent.cancelled}"
+    if known.run.cancelled and node.outcome in ("Cancelled", "Skipped", "Unknown"):
+        return _cancelled(known, asset, intent)
     if node.outcome == "Unknown" and known.run.succeeded:
         return "Unchanged", untold(node)
     if not _is_named(known, node) and OUTCOMES[node.outcome] == "Failed" and _never_began(known.run):
         return "Interrupted", f"{known.run.message}; dbt was not started for this model"
     return OUTCOMES[node.outcome], node.message
+
+
+def _cancelled(known: Known, asset: Asset, intent: DbtRun) -> tuple[Outcome, str]:
+    """What did not come to its end. Of a run that took too long, only what could have begun is at fault: what has
+    another model of the run above it that was not done, or tests that failed, never did.
+    """
+    why = f"{known.run.message}: {intent.cancelled}" if intent.cancelled else known.run.message
+    if not intent.cancelled:
+        return "Cancelled", why
+    if not intent.cancelled.startswith(TIMEOUT):
+        return "Interrupted", why
+    if _is_behind(known, asset, intent):
+        return "Skipped", f"{why}; it had not begun, since what it reads was not done"
+    return "Failed", why
+
+
+def _is_behind(known: Known, asset: Asset, intent: DbtRun) -> bool:
+    above = [upstream for name in asset.spec.upstreams if (upstream := known.find(name)) is not None]
+    return any(_is_undone(known, upstream, intent) for upstream in above)
+
+
+def _is_undone(known: Known, asset: Asset, intent: DbtRun) -> bool:
+    """A model of the run of which nothing good is told; a view that is not built is as far as what it shows."""
+    if asset.name in intent.passed:
+        return _is_behind(known, asset, intent)
+    if asset.name not in intent.assets:
+        return False
+    node = known.node(asset)
+    tests = (check for check in _checks(known, asset) if check.severity == "error" and not check.passed)
+    return node is None or not node.considered or any(tests)
 
 
 def _fell_above(known: Known, asset: Asset) -> bool:

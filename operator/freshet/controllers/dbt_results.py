@@ -19,7 +19,7 @@ from freshet.core.outcome import Ended, is_recorded
 from freshet.dbtcloud import errors, model
 from freshet.dbtcloud.client import DbtCloud
 from freshet.dbtcloud.manifest import Manifest, Model, named
-from freshet.dbtcloud.results import StepResults, TestNode, artifact_steps, merge, parse
+from freshet.dbtcloud.results import StepResults, TestNode, artifact_steps, cut_short, merge, parse
 from freshet.dbtcloud.silence import taken_at_its_word
 
 __all__ = ["Results", "Rewards"]
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 SLOWEST = 120.0
 """Seconds for the results of one step, all attempts together."""
+CUT_SHORT = 15
+"""So many polls of a run under way: what a step that was cancelled left is waited for no longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,7 @@ class Rewards:
         if not steps and run.run_steps is None:
             steps = [(None, None)]
         tests, models = self._tests(pipeline), [unique_id_of(asset) for asset in self._models(pipeline)]
-        pages, missing = [], []
+        cut, pages, missing = cut_short(run), [], []
         for step, command in steps:
             raw = await _artifact(client, run, step)
             page = parse(raw, command=command, tests=tests, models=models)
@@ -69,9 +71,16 @@ class Rewards:
                 pages.append(page)
             else:
                 missing += [it for it in run.run_steps or () if it.index == step]
-        complete = len(pages) == len(steps)
+        if cut in missing and self._is_over(run, skew=client.skew):
+            missing.remove(cut)
+        complete = len(pages) == len(steps) or (cut is not None and not missing)
         merged = merge(pages) if pages else None
         return Results(complete=complete, steps=merged, missing=tuple(missing), skew=client.skew)
+
+    def _is_over(self, run: model.Run, *, skew: timedelta) -> bool:
+        """Has the cancelled run had the time to leave anything?"""
+        grace = timedelta(seconds=self._world.settings.dbt_poll_fast) * CUT_SHORT
+        return run.finished_at is None or self._world.clock.now() + skew >= run.finished_at + grace
 
     def completed(self, pipeline: Pipeline, run: model.Run, results: Results, *, ours: bool = False) -> Results:
         """Results that do not come any more are made up for by what the steps' commands and their ends say."""

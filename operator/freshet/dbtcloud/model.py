@@ -61,7 +61,7 @@ class RunStep(Answer, frozen=True, kw_only=True):
 
     @property
     def ran(self) -> bool:
-        """Did it end by itself, so that it may have left artifacts?"""
+        """Did it end by itself, so that artifacts are due to come?"""
         return self.status in (RunStatus.SUCCESS, RunStatus.ERROR)
 
 

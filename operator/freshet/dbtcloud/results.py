@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from freshet.dbtcloud.model import Run, RunStep, utc
+from freshet.dbtcloud.model import Run, RunStatus, RunStep, utc
 from freshet.dbtcloud.outcomes import CheckResult, NodeResult, outcome_of
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "TestNode",
     "artifact_steps",
     "command_of",
+    "cut_short",
     "line_of",
     "merge",
     "parse",
@@ -129,8 +130,16 @@ def settle(*, results: StepResults | None, run: Run, expected: Sequence[str]) ->
 
 def artifact_steps(run: Run) -> tuple[tuple[int, str], ...]:
     """(index, command) of the steps whose run_results.json can say something; none where the run names no steps."""
-    steps = [(step.index, _command(step)) for step in run.run_steps or () if step.index is not None and step.ran]
+    cut = cut_short(run)
+    ended = [step for step in run.run_steps or () if step.index is not None and (step.ran or step is cut)]
+    steps = [(step.index, _command(step)) for step in ended if step.index is not None]
     return tuple((index, name) for index, name in steps if name is not None and name in BUILDS | TESTS | {RETRY})
+
+
+def cut_short(run: Run) -> RunStep | None:
+    """The step that was under way when the run was cancelled: it may have left what it had done by then, or nothing."""
+    steps = (run.run_steps or ()) if run.cancelled else ()
+    return next((step for step in steps if step.status == RunStatus.CANCELLED), None)
 
 
 def source_steps(run: Run) -> tuple[int, ...]:

@@ -126,6 +126,56 @@ def test_what_we_cancelled_says_why(why: str, outcome: str) -> None:
     assert why in ended.message
 
 
+CUT = ((BUILD, RunStatus.CANCELLED),)
+NAMES = ("a", "b", "c")
+
+
+def cut_short(why: str | None, *, nodes: Any = None, checks: Any = (), passed: Any = ()) -> dict[str, str]:
+    """What becomes of a chain a → b → c whose run was cancelled."""
+    assets = {name: model(name, upstreams=list(above)) for name, above in (("a", ()), ("b", "a"), ("c", "b"))}
+    meant = tuple(name for name in NAMES if name not in passed)
+    of = run(RunStatus.CANCELLED, steps=CUT)
+    seen = replace(known(*assets.values(), of=of, nodes=nodes, checks=checks), meant=frozenset(meant))
+    ends = {name: own_run(seen, assets[name], intent(*meant, cancelled=why, passed=passed)) for name in meant}
+    return {name: ended.outcome for name, ended in ends.items()}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "outcomes"),
+    [
+        (None, ("Failed", "Skipped", "Skipped")),
+        ({}, ("Failed", "Skipped", "Skipped")),
+        ({"a": "Success"}, ("Succeeded", "Failed", "Skipped")),
+        ({"a": "Reused", "b": "Success"}, ("Unchanged", "Succeeded", "Failed")),
+        ({"a": "Success", "b": "Skipped", "c": "Skipped"}, ("Succeeded", "Failed", "Skipped")),
+        ({"a": "Error"}, ("Failed", "Skipped", "Skipped")),
+        ({"a": "Success", "b": "Success", "c": "Success"}, ("Succeeded",) * 3),
+    ],
+)
+def test_of_a_run_that_took_too_long_only_what_had_begun_has_failed(nodes: Any, outcomes: tuple[str, ...]) -> None:
+    assert tuple(cut_short("Timeout: 1s", nodes=nodes).values()) == outcomes
+
+
+def test_what_is_below_a_view_that_is_not_built_had_not_begun_either() -> None:
+    assert cut_short("Timeout: 1s", passed=("b",)) == {"a": "Failed", "c": "Skipped"}
+
+
+def test_what_a_failed_test_held_back_is_not_charged_with_the_time() -> None:
+    broken = CheckResult(unique_id="test.p.t.1", name="t", nodes=("model.p.a",), passed=False, severity="error", at=NOW)
+    nodes = {"a": "Success", "b": "Skipped", "c": "Skipped"}
+    assert cut_short("Timeout: 1s", nodes=nodes, checks=[broken]) == {"a": "Succeeded", "b": "Skipped", "c": "Skipped"}
+
+
+def test_what_a_cancelled_run_had_built_by_then_counts_and_the_rest_does_not_come_back_by_itself() -> None:
+    nodes = {"a": "Success", "b": "Skipped"}
+    assert cut_short(None, nodes=nodes) == {"a": "Succeeded", "b": "Cancelled", "c": "Cancelled"}
+    assert cut_short("Suspended: so", nodes=nodes) == {"a": "Succeeded", "b": "Interrupted", "c": "Interrupted"}
+    seen = known(model("a"), of=run(RunStatus.CANCELLED, steps=CUT), nodes=nodes)
+    ended = foreign_run(seen, model("a"))
+    assert ended is not None
+    assert ended.version == "7"
+
+
 def test_within_a_run_the_new_version_is_consumed() -> None:
     a, b = model("a", upstreams=["raw"]), model("b", upstreams=["a", "raw"])
     meant = intent("a", "b", versions={"a": {"raw": "v1"}, "b": {"a": "old", "raw": "v1"}})

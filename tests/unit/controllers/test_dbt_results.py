@@ -1,25 +1,28 @@
 """Results that do not come: dbt Cloud is asked whether it is there at all."""
 
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import pytest
+from tests.unit.core.making import NOW, SECOND
 
 from freshet.api.pipeline import Pipeline, PipelineSpec
 from freshet.api.view import Meta
 from freshet.controllers import dbt_results
 from freshet.dbtcloud import errors
-from freshet.dbtcloud.model import Run
+from freshet.dbtcloud.model import Run, RunStep
 
 WORLD: Any = SimpleNamespace(manifests={}, cache=SimpleNamespace(assets_of=lambda *_: []))
+BUILT = b'{"args": {"which": "build"}, "results": [{"unique_id": "model.p.a", "status": "success"}]}'
 PIPELINE = Pipeline(metadata=Meta(name="shop", namespace="demo"), spec=PipelineSpec())
 
 
 class Hanging:
     """A client whose artifacts never come; the run itself answers unless dbt Cloud is ``away``."""
 
-    skew = dbt_results.timedelta(0)
+    skew = timedelta(0)
 
     def __init__(self, *, away: bool) -> None:
         self.away, self.asked = away, list[int]()
@@ -44,6 +47,37 @@ async def test_what_hangs_is_late_where_dbt_cloud_answers_anything_else(monkeypa
     client = Hanging(away=False)
     results = await fetch(client, monkeypatch)
     assert (results.complete, results.steps, client.asked) == (False, None, [7])
+
+
+class Leaving:
+    """A client whose run was cancelled; its step left results, or none."""
+
+    skew = timedelta(0)
+
+    def __init__(self, raw: bytes | None) -> None:
+        self.raw = raw
+
+    async def get_artifact(self, **_: Any) -> bytes:
+        if self.raw is None:
+            raise errors.NotFound("no such artifact")
+        return self.raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "seconds", "complete", "built"),
+    [(BUILT, 0, True, 1), (None, 0, False, 0), (None, 29, False, 0), (None, 30, True, 0)],
+)
+async def test_what_a_cancelled_step_left_is_taken_and_nothing_is_waited_for_but_a_while(
+    raw: bytes | None, seconds: int, complete: bool, built: int
+) -> None:
+    steps = (RunStep(index=4, name="dbt build", status=30), RunStep(index=5, name="dbt build", status=30))
+    run = Run(id=7, status=30, finished_at=NOW, run_steps=steps)
+    clock = SimpleNamespace(now=lambda: NOW + seconds * SECOND)
+    world = SimpleNamespace(**vars(WORLD), clock=clock, settings=SimpleNamespace(dbt_poll_fast=2.0))
+    client: Any = Leaving(raw)
+    results = await dbt_results.Rewards(world=world).fetch(client, run, pipeline=PIPELINE)  # type: ignore[arg-type]
+    assert (results.complete, results.built) == (complete, built)
+    assert [step.index for step in results.missing] == ([] if complete else [4])
 
 
 async def test_an_outage_is_sat_out_and_no_results_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

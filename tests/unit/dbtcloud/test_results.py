@@ -234,6 +234,15 @@ def test_only_steps_that_build_or_test_are_read() -> None:
     assert artifact_steps(Run(id=1)) == ()
 
 
+@pytest.mark.parametrize(("status", "asked"), [(30, (3, 4)), (20, (3,))])
+def test_what_a_cancelled_step_left_is_asked_for_and_that_of_those_behind_it_is_not(
+    status: int, asked: tuple[int, ...]
+) -> None:
+    """In a run that failed, steps that never began are cancelled, too."""
+    steps = tuple(RunStep(index=at, name="dbt build", status=state) for at, state in ((3, 10), (4, 30), (5, 30)))
+    assert tuple(index for index, _ in artifact_steps(Run(id=1, status=status, run_steps=steps))) == asked
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
