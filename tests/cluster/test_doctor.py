@@ -1,11 +1,13 @@
 """``freshet doctor`` on a real API server: what is wrong is named with its remedy; once all is mended it says so."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cluster.conftest import OperatorFactory
 from tests.support.dbt_place import SECRET, add_dbt_pipeline
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
@@ -18,11 +20,10 @@ from freshet.local.controlplane import LocalCluster
 FRESHET = Path(sys.executable).with_name("freshet")
 
 
-def doctor(kubeconfig: Path, *arguments: str) -> tuple[int, str]:
+def doctor(kubeconfig: Path, *arguments: str, **env: str) -> tuple[int, str]:
     """Its exit code and what it prints."""
-    done = subprocess.run(
-        [FRESHET, "doctor", f"--kubeconfig={kubeconfig}", *arguments], capture_output=True, text=True, check=False
-    )
+    command = [FRESHET, "doctor", f"--kubeconfig={kubeconfig}", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **env})
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout + done.stderr
 
@@ -45,7 +46,7 @@ def test_a_pipeline_is_mended_step_by_step(
     assert code == 1
     assert f"Secret {SECRET} (dbtCloud.tokenSecretRef) lacks token" in said
     assert "you may do all that the operator does" in said
-    assert said.endswith("1 of 6 findings need somebody.\n"), said
+    assert said.endswith("1 of 7 findings need somebody.\n"), said
 
     place.patch("secrets", SECRET, {"stringData": {"token": "not the right one"}})
     code, said = doctor(operator_kubeconfig, here)
@@ -107,3 +108,27 @@ def test_what_cannot_be_asked_is_one_sentence(tmp_path: Path, cluster: LocalClus
     code, said = doctor(cluster.kubeconfig, "--account=me")
     assert code == 2
     assert "write NAMESPACE/NAME" in said
+
+
+def test_an_operator_that_has_died_is_said_and_what_was_changed_since(
+    operator_factory: OperatorFactory, operator_kubeconfig: Path, place: Place
+) -> None:
+    name = f"freshet-system/{place.namespace}"
+    operator = operator_factory(arguments=[f"--lease={name}"], env={"POD_NAME": "one"}).start()
+    place.add_asset("table")
+    wait_for(lambda: place.condition("table", "Ready"), what="the operator has seen the Asset")
+    code, said = doctor(operator_kubeconfig, f"--namespace={place.namespace}", FRESHET_LEASE=name)
+    assert f"one acts: it renews the Lease {name}" in said
+    assert (code, "1 Asset, all reconciled\n" in said) == (0, True), said
+    operator.kill()
+    place.patch("assets", "table", {"spec": {"suspend": True}})
+
+    def told() -> str:
+        """What is said once the Lease has run out."""
+        code, said = doctor(operator_kubeconfig, f"--namespace={place.namespace}", FRESHET_LEASE=name)
+        assert code == 1
+        return said if f"one has not renewed the Lease {name} for " in said else ""
+
+    said = str(wait_for(told, timeout=90, what="the operator is said to be dead"))
+    assert "such as asset " + place.namespace + "/table (generation 2, seen 1)" in said
+    assert "all reconciled" not in said

@@ -14,6 +14,7 @@ from freshet.runtime import errors
 from freshet.runtime.cache import Cache
 from freshet.runtime.config import load_access
 from freshet.runtime.kube import Kube
+from freshet.runtime.lease import LeaseName
 from freshet.runtime.options import Options
 from freshet.runtime.transport import Transport
 
@@ -41,8 +42,8 @@ def doctor(*, namespace: str | None, account: Account | None, kubeconfig: Path |
     Definitions, the operator's rights, Secrets, dbt Cloud, warehouses. Ends with 1 when something is wrong.
     """
     try:
-        home = account.namespace if account else _home()
-        found = asyncio.run(_examine(namespace=namespace, account=account, home=home, kubeconfig=kubeconfig))
+        lease = _lease(account)
+        found = asyncio.run(_examine(namespace=namespace, account=account, lease=lease, kubeconfig=kubeconfig))
     except (errors.CannotStart, errors.KubeError) as error:
         raise click.ClickException(str(error)) from error
     count = trouble(found)
@@ -50,10 +51,12 @@ def doctor(*, namespace: str | None, account: Account | None, kubeconfig: Path |
     sys.exit(1 if count else 0)
 
 
-def _home() -> str | None:
-    """Where the Lease is of an operator that is started here."""
+def _lease(account: Account | None) -> LeaseName | None:
+    """That of an operator that is started here, or with that account."""
     lease = Options.from_env().lease
-    return lease.namespace if lease is not None else None
+    if account is None or (lease is not None and lease.namespace == account.namespace):
+        return lease
+    return LeaseName(namespace=account.namespace)
 
 
 async def _examine(*, kubeconfig: Path | None, **given: Any) -> list[Finding]:

@@ -1,5 +1,6 @@
 """All questions, put in the order in which their answers matter."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -7,46 +8,61 @@ from typing import TypeVar
 from freshet.api.asset import Asset
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import InvalidObject, Object, parse
-from freshet.doctor import definitions, objects, outside, rights, secrets
+from freshet.doctor import definitions, objects, operating, outside, rights, secrets
 from freshet.doctor.findings import Finding, bad, unsure
 from freshet.doctor.rights import Account
 from freshet.runtime import errors
 from freshet.runtime.kube import Kube
+from freshet.runtime.lease import LeaseName
 
 __all__ = ["Examination"]
 
 T = TypeVar("T", bound=Object)
 Secret = dict[str, bytes] | None
+USUAL = LeaseName(namespace="freshet-system")
+"""Where manifests/base puts it."""
+MOMENT_SECONDS = 3.0
 
 
 class Examination:
-    """Of one namespace, or of all that may be listed; ``home`` is the namespace of the operator's Lease, if any."""
+    """Of one namespace, or of all that may be listed; ``lease`` is the operator's, where that is known."""
 
-    def __init__(self, *, kube: Kube, namespace: str | None, account: Account | None, home: str | None) -> None:
+    def __init__(self, *, kube: Kube, namespace: str | None, account: Account | None, lease: LeaseName | None) -> None:
         self._kube = kube
         self._namespace = namespace
         self._account = account
-        self._home = home
+        self._lease = lease
 
     async def findings(self) -> AsyncIterator[Finding]:
         """Each as soon as it is known. Raises KubeError where the API itself does not answer."""
         for finding in await definitions.examine(self._kube.transport):
             yield finding
+        home = self._lease.namespace if self._lease else None
         for finding in await rights.examine(
-            self._kube.transport, namespace=self._namespace, account=self._account, home=self._home
+            self._kube.transport, namespace=self._namespace, account=self._account, home=home
         ):
             yield finding
+        operator = await operating.examine(self._kube.transport, lease=self._lease or USUAL, now=_now)
+        yield operator
         try:
-            pipelines, assets = await self._all("Pipeline", Pipeline), await self._all("Asset", Asset)
+            pipelines, assets = await self._settled()
         except (errors.Refused, errors.Gone) as error:
             yield bad("objects", f"they cannot be listed: {error.message}", "name a namespace that you may read: -n NS")
             return
-        for finding in objects.judge(pipelines, assets, now=datetime.now(UTC)):
+        for finding in objects.judge(pipelines, assets, now=_now(), acts=operator.level != "bad"):
             yield finding
         for pipeline in pipelines:
             own = [asset for asset in assets if asset.spec.pipeline == pipeline.name and _same(asset, pipeline)]
             async for finding in self._pipeline(pipeline, own):
                 yield finding
+
+    async def _settled(self) -> tuple[list[Pipeline], list[Asset]]:
+        """Looked at twice where somebody has just changed one: an operator that acts needs a moment."""
+        pipelines, assets = await self._all("Pipeline", Pipeline), await self._all("Asset", Asset)
+        if objects.behind([*pipelines, *assets]):
+            await asyncio.sleep(MOMENT_SECONDS)
+            pipelines, assets = await self._all("Pipeline", Pipeline), await self._all("Asset", Asset)
+        return pipelines, assets
 
     async def _all(self, kind: str, type: type[T]) -> list[T]:
         found = []
@@ -93,3 +109,7 @@ async def _outside(
 
 def _same(asset: Asset, pipeline: Pipeline) -> bool:
     return asset.namespace == pipeline.namespace
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

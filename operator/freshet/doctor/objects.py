@@ -8,20 +8,32 @@ from freshet.api.asset import Asset
 from freshet.api.pipeline import Pipeline
 from freshet.doctor.findings import Finding, bad, good, unsure
 
-__all__ = ["judge"]
+__all__ = ["behind", "judge"]
 
 PATIENCE = timedelta(minutes=1)
 SHOWN = 10
+REMEDY = "does the operator run, and does it watch this namespace? kubectl -n freshet-system get pods"
 
 
-def judge(pipelines: Sequence[Pipeline], assets: Sequence[Asset], *, now: datetime) -> list[Finding]:
-    """The operator first: what objects say is old where it does not run."""
+def judge(pipelines: Sequence[Pipeline], assets: Sequence[Asset], *, now: datetime, acts: bool = True) -> list[Finding]:
+    """The operator first: what objects say is old where it does not run. ``acts``: it is not known to be down."""
     objects: list[Pipeline | Asset] = [*pipelines, *assets]
     if not objects:
         return [unsure("objects", "there are no Pipelines and no Assets", "README.md has a first one")]
-    found = [*_unseen(objects, now), *_unready(objects), *_failing(assets)]
+    found = [*_unseen(objects, now), *_changed(objects), *_unready(objects), *_failing(assets)]
     counts = f"{_count(len(pipelines), 'Pipeline')} and {_count(len(assets), 'Asset')}"
-    return found or [good("objects", f"{counts}, all reconciled")]
+    when = "" if acts else " when an operator last looked"
+    return found or [good("objects", f"{counts}, all reconciled{when}")]
+
+
+def behind(objects: Iterable[Pipeline | Asset]) -> list[Pipeline | Asset]:
+    """Those whose spec has changed since an operator looked at it."""
+    return [
+        obj
+        for obj in objects
+        if obj.status.observed_generation not in (-1, obj.metadata.generation)
+        and obj.metadata.deletion_timestamp is None
+    ]
 
 
 def _unseen(objects: Iterable[Pipeline | Asset], now: datetime) -> list[Finding]:
@@ -35,8 +47,18 @@ def _unseen(objects: Iterable[Pipeline | Asset], now: datetime) -> list[Finding]
     if not waiting:
         return []
     first = _name(waiting[0])
-    remedy = "does the operator run, and does it watch this namespace? kubectl -n freshet-system get pods"
-    return [bad("operator", f"nobody has looked at {len(waiting)} objects, such as {first}", remedy)]
+    return [bad("operator", f"nobody has looked at {len(waiting)} objects, such as {first}", REMEDY)]
+
+
+def _changed(objects: Iterable[Pipeline | Asset]) -> list[Finding]:
+    found = behind(objects)
+    if not found:
+        return []
+    first = found[0]
+    which = f"{_name(first)} (generation {first.metadata.generation}, seen {first.status.observed_generation})"
+    return [
+        bad("operator", f"nobody has looked at {len(found)} objects since they were changed, such as {which}", REMEDY)
+    ]
 
 
 def _unready(objects: Iterable[Pipeline | Asset]) -> list[Finding]:

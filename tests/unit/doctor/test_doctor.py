@@ -1,8 +1,8 @@
 """What the doctor makes of what it sees."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -12,9 +12,12 @@ from freshet import __version__
 from freshet.api.asset import Asset
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import parse
-from freshet.doctor import definitions, objects, outside, secrets
+from freshet.doctor import definitions, objects, operating, outside, secrets
 from freshet.doctor.findings import Finding, bad, good, trouble, unsure
 from freshet.doctor.rights import CLUSTER, LEASE, NAMESPACES, RIGHTS, Rights
+from freshet.runtime import errors
+from freshet.runtime.lease import DURATION, LeaseName
+from freshet.runtime.transport import Transport
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -124,6 +127,101 @@ def test_what_needs_a_change_says_it_in_its_own_words() -> None:
         ("bad", "BadRows: 1 of 3 rows are bad"),
     ]
     assert [finding.remedy.split()[0] for finding in found] == ["change", "kubectl", "kubectl", "kubectl"]
+
+
+def test_what_was_changed_and_not_looked_at_since_is_said() -> None:
+    """Days after an operator has died: what it wrote reads well, but is about another spec."""
+    stale = asset(name="old", generation=7, status={"observedGeneration": 1})
+    sound = asset(name="sound", generation=7, status={"observedGeneration": 7})
+    going = parse(
+        {
+            "metadata": {"name": "g", "namespace": "demo", "generation": 3, "deletionTimestamp": BEFORE},
+            "spec": {"materialize": {"external": {}}},
+            "status": {"observedGeneration": 2},
+        },
+        type=Asset,
+    )
+    left = {"name": "shop", "namespace": "demo", "generation": 2}
+    shop = parse({"metadata": left, "spec": {}, "status": {"observedGeneration": 1}}, type=Pipeline)
+    (found,) = objects.judge([], [sound, stale, going], now=NOW)
+    assert (found.level, found.message) == (
+        "bad",
+        "nobody has looked at 1 objects since they were changed, such as asset demo/old (generation 7, seen 1)",
+    )
+    assert "kubectl" in found.remedy
+    assert objects.judge([shop], [], now=NOW)[0].level == "bad"
+    assert objects.judge([], [sound, going], now=NOW)[0].level == "good"
+
+
+def test_what_is_reconciled_is_of_the_past_where_no_operator_acts() -> None:
+    seen = asset(status={"observedGeneration": 1})
+    (found,) = objects.judge([], [seen], now=NOW, acts=False)
+    assert found.message == "0 Pipelines and 1 Asset, all reconciled when an operator last looked"
+
+
+class LeaseApi:
+    """Answers each look by the next Lease of a list, or by the last; ``paused`` seconds have passed."""
+
+    def __init__(self, *leases: dict[str, Any] | errors.KubeError) -> None:
+        self.leases, self.paused = list(leases), 0.0
+
+    async def json(self, method: str, path: str) -> dict[str, Any]:
+        assert path == "/apis/coordination.k8s.io/v1/namespaces/home/leases/freshet"
+        found = self.leases.pop(0) if len(self.leases) > 1 else self.leases[0]
+        if isinstance(found, errors.KubeError):
+            raise found
+        return found
+
+    async def pause(self, seconds: float) -> None:
+        self.paused += seconds
+
+    async def finding(self) -> Finding:
+        def now() -> datetime:
+            return NOW + timedelta(seconds=self.paused)
+
+        lease, api = LeaseName(namespace="home"), cast(Transport, self)
+        return await operating.examine(api, lease=lease, now=now, pause=self.pause)
+
+
+def lease(*, holder: str = "freshet-1", ago: float) -> dict[str, Any]:
+    renewed = (NOW - timedelta(seconds=ago)).isoformat()
+    spec = {"holderIdentity": holder, "renewTime": renewed, "leaseDurationSeconds": 10}
+    return {"metadata": {"name": "freshet"}, "spec": spec}
+
+
+async def test_an_operator_that_renews_its_lease_acts_whatever_the_clock_here_says() -> None:
+    fresh = LeaseApi(lease(ago=2))
+    assert (await fresh.finding()).message == "freshet-1 acts: it renews the Lease home/freshet"
+    assert fresh.paused == 0
+    for skew in (3600, -3600):
+        assert (await LeaseApi(lease(ago=skew), lease(ago=skew - 2)).finding()).level == "good"
+    given_back, taken = lease(holder="", ago=1), lease(holder="freshet-2", ago=0)
+    assert (await LeaseApi(given_back, given_back, taken).finding()).message.startswith("freshet-2 acts")
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        (lease(ago=3 * 86400), "freshet-1 has not renewed the Lease home/freshet for 3d"),
+        (lease(holder="", ago=7200), "no replica acts: nobody has held the Lease home/freshet for 2h"),
+        (lease(ago=-3600), "freshet-1 has not renewed the Lease home/freshet: it is down"),
+    ],
+)
+async def test_an_operator_that_is_dead_is_said_with_where_to_look(held: dict[str, Any], message: str) -> None:
+    """After as long as a holder may be silent."""
+    api = LeaseApi(held)
+    found = await api.finding()
+    assert found.level == "bad"
+    assert found.message.startswith(message)
+    assert api.paused > DURATION
+    assert found.remedy.startswith("kubectl -n home get pods; kubectl -n home logs deployment/freshet")
+
+
+async def test_a_lease_that_cannot_be_seen_is_no_verdict() -> None:
+    missing = await LeaseApi(errors.Gone("no such Lease")).finding()
+    assert (missing.level, "FRESHET_LEASE" in missing.remedy) == ("unsure", True)
+    refused = await LeaseApi(errors.Refused("forbidden", reason="Forbidden")).finding()
+    assert refused.message.startswith("you may not read the Lease home/freshet")
 
 
 def test_many_of_a_kind_are_cut_short() -> None:
