@@ -1,9 +1,11 @@
 """The whole exposition as the operator serves it: promtool's lint, exemplars, how many series, what a scrape costs."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -15,9 +17,12 @@ from tests.support.runtime import ManualClock, raw_asset
 from freshet.api.asset import Asset
 from freshet.api.view import Key, parse
 from freshet.controllers.router import Router
-from freshet.controllers.tell import observe_duration
+from freshet.controllers.tell import Teller, observe_duration
 from freshet.controllers.world import World
+from freshet.core.decide import Decision
 from freshet.core.outcome import Ended
+from freshet.core.policy import UNREADABLE
+from freshet.core.situation import Due
 from freshet.metrics import AssetMetrics, PipelineMetrics
 from freshet.runtime import telemetry
 from freshet.runtime.cache import Cache
@@ -156,28 +161,60 @@ def lattice(name: str, size: int) -> list[dict[str, Any]]:
     return [derived(node, "root", *sorted(names)) for node, names in zip(nodes, above, strict=True)]
 
 
-async def test_assets_that_come_and_go_leave_no_series(cache: Cache, world: World, url: str) -> None:
+def own_labels(text: str) -> dict[str, set[str]]:
+    """The names of labels of each family of the operator's own that has been counted at all."""
+    found: dict[str, set[str]] = {}
+    for family in parse_openmetrics(text):
+        if family.samples and family.type in ("counter", "histogram"):
+            found[family.name] = {name for sample in family.samples for name in sample.labels} - {"le"}
+    return {name: labels for name, labels in found.items() if name.startswith("freshet_")}
+
+
+def documented() -> dict[str, set[str]]:
+    """What docs/monitoring.md says of them."""
+    page = (Path(__file__).parents[3] / "docs" / "monitoring.md").read_text()
+    table = page.partition("Of the operator:")[2].partition("\n## ")[0]
+    named = re.findall(r"`(freshet_\w+)(?:\{([^}]*)\})?`", table)
+    return {name.removesuffix("_total"): set(labels.split(", ")) - {""} for name, labels in named}
+
+
+def ran(teller: Teller, made: Asset, run: str) -> None:
+    """An asset's run, caused by what has moved: launched, then ended; as reconcilers tell of it."""
+    teller.launched(made, Due(cause="updated: mover", versions={"mover": "v2"}, attempt=1, definition=""))
+    over = ended(started_at=AT - timedelta(seconds=3), id=run)
+    teller.changed(made, Decision(status=made.status, policy=UNREADABLE, recorded=(over,)))
+
+
+async def test_assets_that_come_and_go_leave_no_series(
+    cache: Cache, world: World, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ten thousand in a graph; a thousand below them, which read each other, and a hundred Pipelines come and go."""
+    monkeypatch.setattr(World, "tell", lambda *_, **__: None)  # there is no API server to write Events to
     cache.ingest(raw_asset("root", spec={"pipeline": "shop"}, status=STATUS), kind="Asset")
     for made in lattice("stays", MANY):
         cache.ingest(made, kind="Asset")
+    for version in (1, 2):
+        cache.ingest(raw_asset("mover", version=version, status={**STATUS, "version": f"v{version}"}), kind="Asset")
+    ran(Teller(world=world), asset("root"), "run-root")
     goers = [*lattice("goes", 999), derived("goes-last", "stays-0", f"stays-{MANY - 1}", "goes-998")]
     before, blamed = series(await scrape(url)), world.graph.followers(ROOT)
     assert len(blamed) == MANY, "each is as old as the root"
     assert sum(line.startswith("freshet_asset_upstream_info") for line in before) > 2.9 * MANY
-    assert sum(line.startswith("freshet_asset_data_timestamp_seconds") for line in before) == MANY + 1
+    assert sum(line.startswith("freshet_asset_data_timestamp_seconds") for line in before) == MANY + 2
     for number, made in enumerate(goers):
         cache.ingest(made, kind="Asset")
         cache.ingest(raw_pipeline(f"goes-{number % 100}"), kind="Pipeline")
         name = made["metadata"]["name"]
-        observe_duration(asset(name), ended(started_at=AT - timedelta(seconds=3), id=f"run-{number}"))
+        ran(Teller(world=world), asset(name), f"run-{number}")
     assert len(series(await scrape(url))) > len(before) + 20 * len(goers)
     assert len(world.graph.followers(ROOT)) == MANY + len(goers)
     for number, made in enumerate(goers):
         cache.ingest(made, kind="Asset", deleted=True)
         cache.ingest(raw_pipeline(f"goes-{number % 100}"), kind="Pipeline", deleted=True)
-    after = series(await scrape(url))
-    assert {line for line in after ^ before if not line.startswith("freshet_run_duration_seconds")} == set()
+    assert series(await scrape(url)) == before, "nor does a run: each has the labels of the one before"
+    labels = own_labels(await scrape(url, accept=OPENMETRICS))
+    assert {"freshet_runs", "freshet_run_duration_seconds", "freshet_trigger_latency_seconds"} <= labels.keys()
+    assert labels == {name: named for name, named in documented().items() if name in labels}
     assert world.graph.followers(ROOT) == blamed
     assert not any(key.name.startswith("goes") for key in world.graph.downstreams(ROOT))
     assert len(before) < 30 * MANY
