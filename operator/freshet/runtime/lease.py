@@ -63,7 +63,9 @@ class Record:
 
 
 class Election:
-    """Takes part until ``run`` is cancelled. ``begin`` and ``end`` are awaited when this replica's turn does."""
+    """Takes part until ``run`` is cancelled. ``begin`` and ``end`` are awaited when this replica's turn does; ``again``
+    is called where it ran out by the clock only, and is renewed before that was noticed elsewhere.
+    """
 
     def __init__(
         self,
@@ -75,14 +77,15 @@ class Election:
         address: str,
         begin: Callable[[], Awaitable[None]],
         end: Callable[[], Awaitable[None]],
+        again: Callable[[], None] = lambda: None,
     ) -> None:
         self._transport, self._clock, self._lease = transport, clock, lease
         self._identity, self._address = identity, address
-        self._begin, self._end = begin, end
+        self._begin, self._end, self._again = begin, end, again
         self._seen: tuple[Record, float] | None = None
         self._until, self._until_by_wall = float("-inf"), datetime.min.replace(tzinfo=UTC)
         self._acting = self._was_last = False
-        self._said = ""
+        self._said, self._now = "", asyncio.Event()
         self.tried = asyncio.Event()
         """Set once it is known whether this replica acts."""
 
@@ -107,10 +110,22 @@ class Election:
     async def run(self) -> None:
         """Look, take, renew."""
         while True:
-            await self._attempt()
+            self._now.clear()
+            ran_out = self._acting and not self.holds
+            if await self._attempt() and not self.holds:  # the machine slept on the way
+                ran_out = self._acting
+                await self._attempt()
             await self._settle()
             self.tried.set()
-            await asyncio.sleep(self._pause())
+            if ran_out and self._acting:
+                self._again()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pause()):
+                    await self._now.wait()
+
+    def renew_now(self) -> None:
+        """The wall clock has gone on alone, as while the machine slept: the pause until the next renewal has not."""
+        self._now.set()
 
     async def release(self) -> None:
         """Give it back, so that another need not wait. After ``run`` has ended."""
@@ -125,7 +140,7 @@ class Election:
         left = self._until - self._clock.monotonic()
         return max(0.05, min(RENEW if self.holds else LOOK, left if self._acting else LOOK))
 
-    async def _attempt(self) -> None:
+    async def _attempt(self) -> bool:
         began, began_by_wall = self._clock.monotonic(), self._clock.now()
         try:
             async with asyncio.timeout(ACTS - RENEW):
@@ -133,11 +148,12 @@ class Election:
         except (errors.KubeError, TimeoutError) as error:
             self._say(f"The Lease {self._lease} cannot be renewed or read: {error or 'no answer in time'}", bad=True)
             self._seen = self._seen if isinstance(error, TimeoutError | errors.Unavailable) else None
-            return
+            return False
         if taken:
             self._was_last = True
             self._until, self._until_by_wall = began + ACTS, began_by_wall + timedelta(seconds=ACTS)
         self._tell()
+        return taken
 
     async def _take(self) -> bool:
         """Renew what is ours; take what is free."""

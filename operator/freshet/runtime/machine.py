@@ -144,6 +144,7 @@ class Machine:
             address=f"{options.pod_ip or options.host or '127.0.0.1'}:{port}",
             begin=self._act,
             end=self._stand_by,
+            again=self.queue.hasten,
         )
 
     async def stop(self) -> None:
@@ -187,7 +188,12 @@ class Machine:
             reconcile=controllers.reconcile,
             set_back=controllers.look_at_all,
             woken=controllers.woken,
+            set_ahead=self._slept,
         )
+
+    def _slept(self) -> None:
+        if self._election is not None:
+            self._election.renew_now()
 
     async def _stand_by(self) -> None:
         """It has ended: what is under way is dropped, as a crash would. Watches go on, so that the cache stays warm."""

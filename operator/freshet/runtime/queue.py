@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 BACKOFF_FIRST = 0.1
 BACKOFF_LIMIT = 60.0
 LOOK_SECONDS = 0.5
-SET_BACK_SECONDS = 1.0
+STEP_SECONDS = 1.0
 """What was judged by a clock that was ahead by less is right within the second."""
 URGENT, ORDINARY = 0, 1
 
@@ -128,6 +128,10 @@ class WorkQueue:
         self._hurry(True)
         return timedelta(seconds=delay)
 
+    def hasten(self) -> None:
+        """What kept visits from ending well is over: try all of them again at once."""
+        self._try_again(float("inf"))
+
     def forget(self, key: Key) -> None:
         """The visit went well: the next failure is the first one again."""
         self._failures.pop(key, None)
@@ -163,14 +167,16 @@ class WorkQueue:
         reconcile: Reconcile,
         set_back: Callable[[], None] = lambda: None,
         woken: Callable[[Sequence[Key]], None] = lambda keys: None,
+        set_ahead: Callable[[], None] = lambda: None,
     ) -> None:
         """Visit keys until cancelled, with so many workers each. A visit that raises is told of and tried again.
 
         ``set_back`` is called when the wall clock was: what passed by the wrong time wakes nobody by itself any more.
+        ``set_ahead`` is called, before anybody is woken, when it has gone on alone, as while the machine slept.
         ``woken`` is told at once of those whose time has come: when they are many, their visits take a while.
         """
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch_the_clock(set_back, woken), name="wake-ups")
+            tasks.create_task(self._watch_the_clock(set_back, set_ahead, woken), name="wake-ups")
             for number in range(workers):
                 tasks.create_task(self._work(reconcile), name=f"worker {number}")
                 if self._apart:
@@ -210,29 +216,36 @@ class WorkQueue:
         if sooner:
             self._sooner.set()
 
-    async def _watch_the_clock(self, set_back: Callable[[], None], woken: Callable[[Sequence[Key]], None]) -> None:
+    async def _watch_the_clock(
+        self, set_back: Callable[[], None], set_ahead: Callable[[], None], woken: Callable[[Sequence[Key]], None]
+    ) -> None:
         self._lead = None
         while True:
             self._sooner.clear()
-            self._compare_the_clocks(set_back)
+            self._compare_the_clocks(set_back, set_ahead)
             due = self._deadlines.pop_due(self._clock.now())
             woken(due)
             for key in due:
                 self.add(key, urgent=key not in self._calm)
                 self._calm.discard(key)
-            for key in self._backoffs.pop_due(self._clock.monotonic()):
-                self.add(key, urgent=key in self._hasty)
-                self._hasty.discard(key)
+            self._try_again(self._clock.monotonic())
             with suppress(TimeoutError):  # wait_for of Python 3.11 may swallow the cancellation that ends all this
                 async with asyncio.timeout(self._pause()):
                     await self._sooner.wait()
 
-    def _compare_the_clocks(self, set_back: Callable[[], None]) -> None:
-        """Has the wall clock lost time since the last look, as no sleep and no slow correction makes it?"""
+    def _try_again(self, now: float) -> None:
+        for key in self._backoffs.pop_due(now):
+            self.add(key, urgent=key in self._hasty)
+            self._hasty.discard(key)
+
+    def _compare_the_clocks(self, set_back: Callable[[], None], set_ahead: Callable[[], None]) -> None:
+        """Has the wall clock lost time since the last look, as no sleep and no slow correction makes it? Or gained?"""
         before, self._lead = self._lead, self._clock.now().timestamp() - self._clock.monotonic()
-        if before is not None and before - self._lead > SET_BACK_SECONDS:
+        if before is not None and before - self._lead > STEP_SECONDS:
             logger.warning("The clock was set back by %.0f s: everything is looked at again", before - self._lead)
             set_back()
+        elif before is not None and self._lead - before > STEP_SECONDS:
+            set_ahead()
 
     def _pause(self) -> float:
         """Seconds until the clocks and the heaps must be looked at again."""
