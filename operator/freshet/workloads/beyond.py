@@ -7,6 +7,7 @@ from typing import Any
 from freshet.workloads.errors import InputError
 from freshet.workloads.header import first_record, text_codec
 from freshet.workloads.inputs import Content
+from freshet.workloads.lines import line_ends
 from freshet.workloads.spec import Csv
 
 __all__ = ["changed", "content_of", "copy_beyond"]
@@ -24,6 +25,7 @@ class _Text:
         self._decoder: Any = None
         self.size = 0
         self.lines = 0
+        self._end = b""
         self.head = b""
         self.last = b""
         self.codec = ""
@@ -34,7 +36,9 @@ class _Text:
             self.codec, _ = text_codec(piece, self._csv)
             self._decoder = codecs.getincrementaldecoder(self.codec)("replace")
         wide = self.codec.startswith("utf-16")
-        self.lines += self._decoder.decode(piece).count("\n") if wide else piece.count(b"\n")
+        text = self._decoder.decode(piece).encode() if wide else piece
+        self.lines += line_ends(text, after=self._end)
+        self._end = text[-1:] or self._end
         self._digest.update(piece)
         self.size += len(piece)
         self.head += piece[: _PIECE - len(self.head)]
@@ -78,7 +82,7 @@ def copy_beyond(source: Any, out: Any, *, known: Content, name: str, csv: Csv) -
     if end is None:
         raise changed(name, f"goes on in line {ahead + 1:,}, which had no line end when it was appended before")
     if len(head) < known.size:
-        ahead, piece = ahead + _lines(piece[:end], text.codec), piece[end:]
+        ahead, piece = ahead + _lines(piece[:end], text.codec, after=last), piece[end:]
     out.write(head)
     while piece:
         out.write(piece)
@@ -103,5 +107,6 @@ def _rest_of_line(last: bytes, piece: bytes, codec: str) -> int | None:
     return next((len(end) for end in (back + feed, feed, back) if piece.startswith(end)), None)
 
 
-def _lines(part: bytes, codec: str) -> int:
-    return part.decode(codec, "replace").count("\n")
+def _lines(part: bytes, codec: str, *, after: bytes = b"") -> int:
+    before = after.decode(codec, "replace").encode()
+    return line_ends(part.decode(codec, "replace").encode(), after=before[-1:])

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from freshet.workloads.columns import Column
+from freshet.workloads.header import leading_blanks
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier, literal, struct
 
@@ -30,11 +31,13 @@ def read_csv(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
     """A table function call: ``columns`` in the file's order, nothing guessed, bad rows set aside in
     reject_errors.
     """
+    blanks = leading_blanks(path, csv)
     nulls = ", ".join(literal(text) for text in csv.null_strings)
     options = [
         literal(path),
         f"columns={struct((column.name, column.type) for column in columns)}",
         f"header={str(csv.header).lower()}",
+        *([f"skip={blanks}"] if blanks else []),
         f"delim={literal(csv.delimiter)}",
         f"quote={literal(csv.quote)}",
         f"escape={literal(csv.escape if csv.escape is not None else csv.quote)}",

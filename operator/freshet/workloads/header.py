@@ -9,7 +9,16 @@ from typing import Any, Literal
 from freshet.workloads.errors import InputError
 from freshet.workloads.spec import Csv
 
-__all__ = ["create_bytes", "first_record", "open_bytes", "open_text", "packing", "read_header", "text_codec"]
+__all__ = [
+    "create_bytes",
+    "first_record",
+    "leading_blanks",
+    "open_bytes",
+    "open_text",
+    "packing",
+    "read_header",
+    "text_codec",
+]
 
 _LONGEST = 1 << 20
 _CODECS = {"utf-8": "utf-8-sig", "utf8": "utf-8-sig", "utf-16": "utf-16", "latin-1": "latin-1"}
@@ -106,6 +115,15 @@ def _names(head: str, path: str, csv: Csv) -> tuple[str, ...]:
     if csv.header:
         return tuple(first)
     return tuple(csv.schema) if csv.schema else tuple(f"column{index}" for index in range(len(first)))
+
+
+def leading_blanks(path: str, csv: Csv) -> int:
+    """How many blank lines come before the header: DuckDB would take the first for it. None where there is none."""
+    if not csv.header:
+        return 0
+    with open_text(path, csv) as stream:
+        head = stream.read(_LONGEST)
+    return len(head[: len(head) - len(head.lstrip("\r\n"))].splitlines())
 
 
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}

@@ -5,27 +5,35 @@ import csv as csvlib
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from freshet.workloads.header import dialect, open_bytes, open_text, text_codec
+from freshet.workloads.header import dialect, open_bytes, open_text, read_header, text_codec
 from freshet.workloads.spec import Csv
 
-__all__ = ["last_text", "lines_of_bytes", "lines_of_rows"]
+__all__ = ["last_text", "line_ends", "lines_of_bytes", "lines_of_rows"]
 
 _CHUNK = 1 << 20
+csvlib.field_size_limit(1 << 31)
+"""Python takes 128 KB for the longest field; DuckDB refuses a line of more than 2 MB."""
 
 
 def lines_of_bytes(path: str, csv: Csv, positions: Collection[int]) -> dict[int, int]:
     """Byte position (in the unpacked UTF-8 text) → physical line, counted from 1. One pass."""
     found: dict[int, int] = {}
     waiting = sorted(set(positions), reverse=True)
-    line, at = 1, 0
+    line, at, last = 1, 0, b""
     for chunk in _chunks(path, csv):
         while waiting and waiting[-1] < at + len(chunk):
             position = waiting.pop()
-            found[position] = line + chunk.count(b"\n", 0, _row_start(chunk, max(0, position - at)))
+            found[position] = line + line_ends(chunk[: _row_start(chunk, max(0, position - at))], after=last)
         if not waiting:
             return found
-        line, at = line + chunk.count(b"\n"), at + len(chunk)
+        line, at, last = line + line_ends(chunk, after=last), at + len(chunk), chunk[-1:]
     return found | dict.fromkeys(waiting, line)
+
+
+def line_ends(part: bytes, *, after: bytes) -> int:
+    """LF, CR LF, or CR alone, as editors count. ``after``: what came before ``part``, which may divide a CR LF."""
+    divided = after == b"\r" and part.startswith(b"\n")
+    return part.count(b"\n") + part.count(b"\r") - part.count(b"\r\n") - divided
 
 
 def _row_start(chunk: bytes, position: int) -> int:
@@ -67,12 +75,14 @@ def lines_of_rows(path: str, csv: Csv, rows: Sequence[int], *, skipped: Collecti
     found: dict[int, tuple[int, str]] = {}
     last = max(rows, default=-1)
     wanted = set(rows)
+    alone = len(read_header(path, csv)) == 1
     with open_text(path, csv) as stream:
         row = -1 if not csv.header else -2
         tape = _Tape(stream)
         for line, record in _records(csvlib.reader(tape, **dialect(csv))):
             text = tape.cut()
-            if not record or line in skipped:
+            # A blank line is a row where there is but one column, which is empty there; it is no header.
+            if (not record and (not alone or row == -2)) or line in skipped:
                 continue
             row += 1
             if row in wanted:
@@ -110,4 +120,4 @@ def _records(reader: Any) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csvlib.Error:
-            yield line, []
+            yield line, [""]

@@ -21,6 +21,9 @@ from freshet.workloads.warehouse import TableState
 __all__ = ["Ready", "prepare"]
 
 
+FEW = 100
+"""So many bad rows are described where none is kept."""
+
 Files = Mapping[str, Sequence[str]]
 """Path → the names of its columns, in its order."""
 
@@ -86,7 +89,7 @@ def _parse(
     ahead: Mapping[str, int],
 ) -> Parsed:
     all_told = "quarantine" in (spec.on_bad_rows, spec.write.on_duplicate_key)
-    details = DETAILS if all_told else 100
+    details = DETAILS if all_told else FEW
     declared = declared_types(spec.csv.schema, canonical=canonical_types(con, spec.csv.schema))
     held = {column.name for column in state.columns or ()}
     inferred = _inferred(con, spec, files, [name for name in names if name not in declared and name not in held])
@@ -176,6 +179,7 @@ def _judge(spec: IngestSpec, parsed: Parsed, *, grown: bool) -> None:
     if not parsed.rejected:
         return
     samples = [one.sample() for one in parsed.refused[:3]]
+    _expect_described(spec, parsed)
     if spec.on_bad_rows == "fail":
         raise DataRefused(
             "BadRows",
@@ -192,6 +196,19 @@ def _judge(spec: IngestSpec, parsed: Parsed, *, grown: bool) -> None:
             " too many to be tolerated (maximumBadRows), so nothing was loaded.",
             samples=samples,
             rows_in=total,
+            rows_rejected=parsed.rejected,
+        )
+
+
+def _expect_described(spec: IngestSpec, parsed: Parsed) -> None:
+    """Raises DataRefused where rows would be left out of which freshet cannot say where they stand."""
+    limit = DETAILS if spec.on_bad_rows == "quarantine" else FEW
+    if spec.on_bad_rows != "fail" and len(parsed.refused) < min(parsed.rejected, limit):
+        raise DataRefused(
+            "BadCsv",
+            f"{parsed.rejected:,} rows of {spec.csv.path} are bad, and only {len(parsed.refused):,} of them can be"
+            " found again in the file: nothing was loaded, so that none is lost; mend its quotes and line ends.",
+            rows_in=parsed.rows + parsed.rejected,
             rows_rejected=parsed.rejected,
         )
 

@@ -126,15 +126,18 @@ WHY = {
     quote=st.sampled_from("\"'"),
     quoting=st.sampled_from([csvlib.QUOTE_MINIMAL, csvlib.QUOTE_ALL]),
     newline=st.sampled_from(["\n", "\r\n"]),
+    blanks=st.integers(0, 3),
 )
 def test_each_bad_row_is_told_with_its_line_column_reason_and_text(
-    rows: list[tuple[str, tuple[str, ...]]], delimiter: str, quote: str, quoting: Any, newline: str
+    rows: list[tuple[str, tuple[str, ...]]], delimiter: str, quote: str, quoting: Any, newline: str, blanks: int
 ) -> None:
     """Wherever quotes, delimiters and line ends stand within fields, before it and in it."""
     texts = [_written(("id", "b", "c"), delimiter, quote, quoting, newline)]
     texts += [_written(row, delimiter, quote, quoting, newline) for row in [("0", "", "z"), *(row for _, row in rows)]]
-    content = "".join(texts)
+    content = newline * blanks + "".join(texts)
     reader = csvlib.reader(io.StringIO(content, newline=""), delimiter=delimiter, quotechar=quote)
+    for _ in range(blanks):
+        next(reader)
     starts, records = [], []
     for _ in texts:
         starts.append(reader.line_num + 1)

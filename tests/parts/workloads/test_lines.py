@@ -1,0 +1,63 @@
+# ruff: noqa: E501 - a table reads best with one case a line
+"""Rows that are set aside are told with the line and the text that they have in the file, however it is written."""
+
+from typing import Any
+
+import pytest
+from tests.parts.workloads.conftest import World
+
+from freshet.workloads import parse
+from freshet.workloads.errors import WorkloadError
+
+KEPT = 'SELECT line, "column", raw FROM kw.raw__rejected ORDER BY line'
+LONG = "z" * 140_000
+CASES: dict[str, tuple[str, list[Any], list[Any]]] = {
+    "a blank line first": ("\nid,v\n1,a\nx,b\n", [(1, "a")], [(4, "id", "x,b")]),
+    "blank lines first": ("\n\n\nid,v\n1,a\nx,b\n2\n\ny,c\n", [(1, "a")], [(6, "id", "x,b"), (7, "v", "2"), (9, "id", "y,c")]),
+    "blank CR LF lines first": ("\r\n\r\nid,v\r\n1,a\r\nx,b\r\n", [(1, "a")], [(5, "id", "x,b")]),
+    "a long field": (f"id,v\n1,{LONG}\nx,b\n2,c\n", [(1, LONG), (2, "c")], [(3, "id", "x,b")]),
+    "a long bad row": (f"id,v\n1,a\nx,{LONG}\n2,c\n", [(1, "a"), (2, "c")], [(3, "id", f"x,{LONG}")]),
+    "CR alone": ("id,v\r1,a\rx,b\r2\r\r3,c\r", [(1, "a"), (3, "c")], [(3, "id", "x,b"), (4, "v", "2")]),
+    "one column, blank lines": ("id\n1\n\nx\n2\n\ny\n", [(1,), (2,), (None,), (None,)], [(4, "id", "x"), (7, "id", "y")]),
+    "one column, blank lines first": ("\n\nid\n\n1\nx\n", [(1,), (None,)], [(6, "id", "x")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bad_rows_are_told_by_their_line_and_kept_as_they_are(world: World, name: str) -> None:
+    content, good, bad = CASES[name]
+    world.write(content)
+    told = world.load(csv={"schema": {"id": "BIGINT"}}, onBadRows="quarantine")
+    assert (world.rows(), world.rows(KEPT)) == (good, bad)
+    assert told["rowsRejected"] == len(bad)
+
+
+def test_blank_lines_first_are_no_header_where_types_are_inferred_or_keys_checked(world: World) -> None:
+    world.write("\n\nid,v\n1,2\n1,3\n")
+    merge = {"disposition": "merge", "primaryKey": ["id"]}
+    with pytest.raises(WorkloadError, match="lines 4, 5"):
+        world.load(write=merge)
+    world.write("\n\nid,v\n1,2\n2,3\n")
+    world.load(write=merge)
+    assert world.rows() == [(1, 2), (2, 3)]
+
+
+def test_lines_that_end_with_cr_alone_are_counted_where_a_file_grows(world: World) -> None:
+    grow = {"disposition": "append", "onFileChange": "append"}
+    spec = {"csv": {"schema": {"id": "BIGINT"}}, "write": grow, "onBadRows": "quarantine"}
+    world.write("\rid,v\r1,a\r")
+    world.load(**spec)
+    world.write("\rid,v\r1,a\r2,b\rx,c\r")
+    world.load(**spec)
+    assert (world.rows(), world.rows(KEPT)) == ([(1, "a"), (2, "b")], [(5, "id", "x,c")])
+
+
+@pytest.mark.parametrize("choice", ["quarantine", "drop"])
+def test_a_bad_row_that_cannot_be_found_again_refuses_the_load(
+    world: World, monkeypatch: pytest.MonkeyPatch, choice: str
+) -> None:
+    world.write("id,v\n1,a\nx,b\n")
+    monkeypatch.setattr(parse, "lines_of_rows", lambda *_, **__: {})
+    with pytest.raises(WorkloadError, match="only 0 of them can be found again") as caught:
+        world.load(csv={"schema": {"id": "BIGINT"}}, onBadRows=choice)
+    assert (caught.value.reason, caught.value.exit_code) == ("BadCsv", 3)
