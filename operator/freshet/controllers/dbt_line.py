@@ -26,8 +26,13 @@ class Line:
         self._shown: dict[Key, set[Key]] = {}
 
     def take(self, key: Key, spec: DbtCloudSpec) -> bool:
-        """Take a place for a run, or stand in line. A place that is taken holds until :meth:`settled`."""
+        """Take a place for a run, or stand in line, and in no other: a Pipeline may have named another job before.
+
+        A place that is taken holds until :meth:`settled`.
+        """
         job = job_of(spec)
+        for other in [known for known in self._waiting if known != job]:
+            self._leave(key, other)
         line = self._waiting.setdefault(job, [])
         if key not in line:
             line.append(key)

@@ -60,6 +60,23 @@ def test_first_come_first_served() -> None:
     assert line.take(key(1), spec())
 
 
+def test_two_that_change_places_do_not_wait_for_each_other() -> None:
+    one, two = spec(job=1), spec(job=2)
+    line, pipelines, woken, _ = place(one, two)
+    for pipeline, it in zip(pipelines, (one, two), strict=True):
+        starts(pipeline, host=it.host, account=1, job=it.job_id)
+    assert not line.take(key(0), one)
+    assert not line.take(key(1), two)
+    for pipeline, it in zip(pipelines, (two, one), strict=True):
+        pipeline.spec.dbt_cloud, pipeline.status.dbt_cloud.run = it, None
+    woken.clear()
+    assert not line.take(key(0), two), "the other came first"
+    assert line.take(key(1), one), "it has left the line of the job that it named before"
+    assert key(0) in woken
+    line.settled(key(1))
+    assert line.take(key(0), two)
+
+
 def test_a_place_that_is_taken_holds_before_it_is_recorded_and_is_given_back() -> None:
     line, _, _, _ = place(spec(), spec())
     assert line.take(key(0), spec())
