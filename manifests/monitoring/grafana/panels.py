@@ -146,8 +146,6 @@ def alerts() -> table.Panel:
                         "Value": True,
                         "__name__": True,
                         "alertstate": True,
-                        "instance": True,
-                        "job": True,
                     },
                 )
             ]
