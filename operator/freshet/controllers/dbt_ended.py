@@ -5,82 +5,33 @@ not be forgotten. Somebody else's: only what the results say of this very table 
 attempt of ours.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from freshet.api.asset import Asset, Check, Consumed, Outcome
-from freshet.api.pipeline import DbtRun, Pipeline
+from freshet.api.pipeline import DbtRun
+from freshet.controllers.dbt_judged import OUTCOMES, outcome_of_ours
+from freshet.controllers.dbt_known import Known, checks_of
 from freshet.controllers.dbt_members import unique_id_of
 from freshet.core.nodes import plain_relation
 from freshet.core.outcome import Ended
-from freshet.core.situation import definition_of, some
-from freshet.dbtcloud import foreign, model
+from freshet.core.situation import definition_of
+from freshet.dbtcloud import foreign
 from freshet.dbtcloud.outcomes import NodeResult, same_relation
-from freshet.dbtcloud.results import BUILDS, RETRY, StepResults, TestNode, command_of, settle, test_name
+from freshet.dbtcloud.results import settle, test_name
 
-__all__ = ["SUSPENDED", "TIMEOUT", "Known", "foreign_run", "own_run", "passed_run", "strangers"]
+__all__ = ["foreign_run", "own_run", "passed_run"]
 
-OUTCOMES: dict[str, Outcome] = {
-    "Success": "Succeeded",
-    "PartialSuccess": "Succeeded",
-    "Error": "Failed",
-    "Skipped": "Skipped",
-    "NoOp": "Unchanged",
-    "Reused": "Unchanged",
-    "Cancelled": "Cancelled",
-    "Unknown": "Failed",
-}
 COUNTED = ("Succeeded", "Failed", "Unchanged")
 """Outcomes of somebody else's run that say something of a table."""
-FELL = ("Error", "Skipped")
-TIMEOUT, SUSPENDED = "Timeout", "Suspended"
-"""First words of the reason for which we cancel a run."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Known:
-    """A run that ended, what its steps say, and a look at the assets around."""
-
-    pipeline: Pipeline
-    run: model.Run
-    steps: StepResults | None
-    now: datetime
-    tests: Mapping[str, TestNode] | None
-    """The manifest's tests; None where there is no manifest."""
-    find: Callable[[str], Asset | None]
-    live: Callable[[str], datetime | None]
-    skew: timedelta = timedelta(0)
-    """How far the run's times are ahead of ours."""
-    meant: frozenset[str] = frozenset()
-    """The assets that it was for, where it is a run of ours."""
-
-    @property
-    def version(self) -> str:
-        """A run's id names the versions that it made."""
-        return str(self.run.id)
-
-    def built(self, name: str) -> bool:
-        """Did this run build that asset? Without any results, what it was for follows its own status."""
-        if self.steps is None:
-            return name in self.meant and self.run.succeeded
-        asset = self.find(name)
-        node = self.node(asset) if asset is not None else None
-        return node is not None and node.built
-
-    def node(self, asset: Asset) -> NodeResult | None:
-        """What the results say of it."""
-        return self.steps.nodes.get(unique_id_of(asset)) if self.steps else None
 
 
 def own_run(known: Known, asset: Asset, intent: DbtRun) -> Ended:
     """The part of a run of ours that was for this asset."""
     unique_id = unique_id_of(asset)
     node = settle(results=known.steps, run=known.run, expected=[unique_id])[unique_id]
-    if not known.run.cancelled and not _is_named(known, node) and _fell_above(known, asset):
-        node = replace(node, outcome="Skipped")
-    outcome, message = _own_outcome(known, asset, node, intent)
+    outcome, message = outcome_of_ours(known, asset, node, intent)
     return _ended(
         known,
         asset,
@@ -96,17 +47,6 @@ def own_run(known: Known, asset: Asset, intent: DbtRun) -> Ended:
         definition=intent.definitions.get(asset.name) or definition_of(asset, known.pipeline),
         options=intent.options,
     )
-
-
-def strangers(steps: StepResults | None, *, run: model.Run, expected: Sequence[str]) -> str:
-    """What the results of a run that succeeded leave open, in one line: words not known, models left out."""
-    if steps is None or not run.succeeded:
-        return ""
-    words: dict[str, list[str]] = {}
-    for node in {**settle(results=steps, run=run, expected=expected), **steps.nodes}.values():
-        if node.outcome == "Unknown":
-            words.setdefault(untold(node), []).append(node.unique_id)
-    return "; ".join(f"{some(names)}: {text}" for text, names in sorted(words.items()))
 
 
 def passed_run(known: Known, asset: Asset, intent: DbtRun) -> Ended | None:
@@ -132,7 +72,7 @@ def passed_run(known: Known, asset: Asset, intent: DbtRun) -> Ended | None:
 
 def foreign_run(known: Known, asset: Asset) -> Ended | None:
     """What somebody else's run did to this table or found out about it; None where it says nothing."""
-    node, checks = known.node(asset), _checks(known, asset)
+    node, checks = known.node(asset), checks_of(known, asset)
     outcome = OUTCOMES[node.outcome] if node is not None else None
     if node is None or outcome not in COUNTED or node.outcome == "Unknown" or _elsewhere(node, asset):
         return _only_checks(known, asset, checks) if checks and node is None else None
@@ -162,82 +102,11 @@ def _ended(known: Known, asset: Asset, node: NodeResult, *, outcome: Outcome, **
         seconds=node.seconds,
         rows=node.rows_affected,
         relation=plain_relation(node.relation) or asset.status.relation,
-        checks=_checks(known, asset),
+        checks=checks_of(known, asset),
         declared=_declared(known, asset),
         retested=known.steps is not None and known.steps.tested,
         **more,
     )
-
-
-def untold(node: NodeResult) -> str:
-    """What is said of a result that cannot be read as one."""
-    said = f"the status {node.status!r}, which freshet does not know" if node.status else "no status"
-    return f"dbt gave {said}: it counts as a look that left the table as it was"
-
-
-def _own_outcome(known: Known, asset: Asset, node: NodeResult, intent: DbtRun) -> tuple[Outcome, str]:
-    """Only the asset's own failure is one: what we cancelled for its time is, what never began to build is not."""
-    if known.run.cancelled and node.outcome in ("Cancelled", "Skipped", "Unknown"):
-        return _cancelled(known, asset, intent)
-    if node.outcome == "Unknown" and known.run.succeeded:
-        return "Unchanged", untold(node)
-    if not _is_named(known, node) and OUTCOMES[node.outcome] == "Failed" and _never_began(known.run):
-        return "Interrupted", f"{known.run.message}; dbt was not started for this model"
-    return OUTCOMES[node.outcome], node.message
-
-
-def _cancelled(known: Known, asset: Asset, intent: DbtRun) -> tuple[Outcome, str]:
-    """What did not come to its end. Of a run that took too long, only what could have begun is at fault: what has
-    another model of the run above it that was not done, or tests that failed, never did.
-    """
-    why = f"{known.run.message}: {intent.cancelled}" if intent.cancelled else known.run.message
-    if not intent.cancelled:
-        return "Cancelled", why
-    if not intent.cancelled.startswith(TIMEOUT):
-        return "Interrupted", why
-    if _is_behind(known, asset, intent):
-        return "Skipped", f"{why}; it had not begun, since what it reads was not done"
-    return "Failed", why
-
-
-def _is_behind(known: Known, asset: Asset, intent: DbtRun) -> bool:
-    above = [upstream for name in asset.spec.upstreams if (upstream := known.find(name)) is not None]
-    return any(_is_undone(known, upstream, intent) for upstream in above)
-
-
-def _is_undone(known: Known, asset: Asset, intent: DbtRun) -> bool:
-    """A model of the run of which nothing good is told; a view that is not built is as far as what it shows."""
-    if asset.name in intent.passed:
-        return _is_behind(known, asset, intent)
-    if asset.name not in intent.assets:
-        return False
-    node = known.node(asset)
-    tests = (check for check in _checks(known, asset) if check.severity == "error" and not check.passed)
-    return node is None or not node.considered or any(tests)
-
-
-def _fell_above(known: Known, asset: Asset) -> bool:
-    """Has what it waits for failed in this run? dbt v2 leaves out what failed, and what it skips for that."""
-    above = [upstream for name in asset.spec.upstreams if name in known.meant and (upstream := known.find(name))]
-    nodes = [known.node(upstream) for upstream in above]
-    return known.steps is not None and any(_fell(known, node) for node in nodes)
-
-
-def _fell(known: Known, node: NodeResult | None) -> bool:
-    untold = node is None or node.outcome == "Unknown"
-    return (untold and not known.run.succeeded) or (node is not None and node.outcome in FELL)
-
-
-def _is_named(known: Known, node: NodeResult) -> bool:
-    return known.steps is not None and node.unique_id in known.steps.nodes
-
-
-def _never_began(run: model.Run) -> bool:
-    """Did it fail before a command that builds could run to its end (a clone, a profile, an earlier step)?"""
-    if run.run_steps is None:
-        return False
-    builds = [step for step in run.run_steps if command_of(step.name) in BUILDS | {RETRY}]
-    return not builds or any(not step.ran for step in builds)
 
 
 def _at_launch(known: Known, asset: Asset, intent: DbtRun) -> dict[str, Consumed]:
@@ -320,13 +189,3 @@ def _declared(known: Known, asset: Asset) -> frozenset[str] | None:
         return None
     unique_id = unique_id_of(asset)
     return frozenset(test_name(key) for key, test in known.tests.items() if unique_id in test.nodes)
-
-
-def _checks(known: Known, asset: Asset) -> tuple[Check, ...]:
-    """The tests of this model, as its checks."""
-    unique_id = unique_id_of(asset)
-    found = [check for check in (known.steps.checks if known.steps else ()) if unique_id in check.nodes]
-    return tuple(
-        Check(name=c.name, passed=c.passed, severity=c.severity, message=c.message, at=c.at)
-        for c in sorted(found, key=lambda c: c.name)
-    )

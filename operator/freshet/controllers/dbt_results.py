@@ -11,7 +11,9 @@ from datetime import timedelta
 from freshet.api.asset import Asset
 from freshet.api.pipeline import DbtRun, Pipeline
 from freshet.api.view import Key
-from freshet.controllers.dbt_ended import Known, foreign_run, own_run, passed_run, strangers
+from freshet.controllers.dbt_ended import foreign_run, own_run, passed_run
+from freshet.controllers.dbt_judged import strangers
+from freshet.controllers.dbt_known import Known
 from freshet.controllers.dbt_members import unique_id_of
 from freshet.controllers.world import World, pipeline_key
 from freshet.core.lineage import key_of

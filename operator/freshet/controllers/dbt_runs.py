@@ -17,9 +17,9 @@ from freshet.api.view import Key
 from freshet.controllers.dbt_batch import Batch, Batcher
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_drive import Visit, intent_of
-from freshet.controllers.dbt_ended import SUSPENDED, TIMEOUT
 from freshet.controllers.dbt_finish import Finisher
 from freshet.controllers.dbt_intent import Intents
+from freshet.controllers.dbt_judged import SUSPENDED, TIMEOUT
 from freshet.controllers.dbt_places import job_of_run, place_of, place_of_run
 from freshet.controllers.dbt_record import Recorder, note_run, run_url
 from freshet.controllers.world import World

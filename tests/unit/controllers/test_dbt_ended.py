@@ -9,7 +9,9 @@ from tests.unit.core.making import MINUTE, NOW, built, model, pipeline, up
 
 from freshet.api.asset import Asset, AssetStatus, Check, HistoryItem
 from freshet.api.pipeline import DbtRun
-from freshet.controllers.dbt_ended import Known, foreign_run, own_run, passed_run, strangers
+from freshet.controllers.dbt_ended import foreign_run, own_run, passed_run
+from freshet.controllers.dbt_judged import strangers
+from freshet.controllers.dbt_known import Known
 from freshet.core.outcome import Ended, record
 from freshet.core.policy import effective
 from freshet.dbtcloud.model import Run, RunStatus, RunStep
