@@ -87,6 +87,30 @@ def test_a_failure_of_others_is_told_and_is_no_attempt(
     chain_is_built_from(place, "v2")
 
 
+def test_a_nightly_whose_results_come_after_a_failure_of_ours_is_not_lost(
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
+) -> None:
+    chain(place, stand_in, own={"retries": {"backoff": "1h"}})
+    place.patch("assets", "stg", {"spec": {"automation": {"when": "Manual"}}})
+    before = len(runs_of(stand_in))
+    place.announce("raw", "v2")
+    place.wait_status("raw", version="v2")
+    nightly = stand_in.start_foreign(cause="nightly", override={"seconds": 0.5})
+    stand_in.faults([{"action": "status", "status": 404, "path": f"/runs/{nightly['id']}/artifacts/"}])
+    stand_in.wait(nightly["id"])
+    stand_in.graph({**CHAIN, "outcomes": {"stg": "error"}})
+    place.patch("assets", "stg", {"spec": {"automation": {"when": "AnyUpstreamUpdated"}}})
+    failed = place.wait_status("stg", failures=1)["lastRun"]
+    stand_in.clear_faults()
+    status = place.wait_status("stg", version=str(nightly["id"]), state="Fresh", considered={"raw": "v2"}, timeout=90)
+    assert not status.get("failures")
+    assert status["lastRun"] == failed
+    assert [item["id"] for item in status["history"][:2]] == [failed["id"], str(nightly["id"])]
+    place.wait_status("mart", version=str(nightly["id"]), state="Fresh", considered={"stg": str(nightly["id"])})
+    place.quiet(watcher)
+    assert len(runs_of(stand_in)) == before + 2
+
+
 def test_tests_of_others_hold_back_and_release(
     place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
 ) -> None:
