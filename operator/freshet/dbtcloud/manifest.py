@@ -141,7 +141,7 @@ def parse(data: bytes | mmap.mmap) -> Manifest:
         checksum=_checksum(found, sources.rows, tests.rows, exposures.rows),
         models=found,
         sources=sources.rows,
-        tests=tests.rows,
+        tests=_seen_through(tests.rows, found),
         exposures=tuple(exposures.rows.values()),
         odd=tuple(sorted(odd)),
     )
@@ -253,6 +253,32 @@ def _meta(*places: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 def _mark_crowded(models: dict[str, Model]) -> dict[str, Model]:
     folders = {model.fqn[:size] for model in models.values() for size in range(1, len(model.fqn))}
     return {key: replace(model, crowded=True) if model.fqn in folders else model for key, model in models.items()}
+
+
+def _seen_through(tests: dict[str, TestNode], models: Mapping[str, Model]) -> dict[str, TestNode]:
+    """A test of an ephemeral model, which has no table, belongs to the tables that are built from it."""
+    readers: dict[str, list[str]] = {}
+    for model in models.values():
+        for upstream in model.upstreams:
+            if upstream in models and models[upstream].ephemeral:
+                readers.setdefault(upstream, []).append(model.unique_id)
+    if not readers:
+        return tests
+    return {key: replace(test, nodes=tuple(_tables(test.nodes, readers))) for key, test in tests.items()}
+
+
+def _tables(nodes: Iterable[str], readers: Mapping[str, list[str]]) -> Iterable[str]:
+    """Each once, in the order in which they are come upon."""
+    queue, seen = list(nodes), set[str]()
+    while queue:
+        node = queue.pop(0)
+        if node in seen:
+            continue
+        seen.add(node)
+        if node in readers:
+            queue += readers[node]
+        else:
+            yield node
 
 
 def _checksum(*tables: Mapping[str, Any]) -> str:

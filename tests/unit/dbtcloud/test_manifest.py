@@ -92,6 +92,18 @@ def test_a_file_is_read_as_its_bytes_are(tmp_path: Path) -> None:
     assert load(tmp_path / "manifest.json") == parse(manifest({USERS: model()}))
 
 
+def test_a_test_of_an_ephemeral_model_belongs_to_the_tables_built_from_it() -> None:
+    ephemeral = {"config": {"materialized": "ephemeral"}}
+    nodes = {
+        "model.shop.lately": model("model.shop.lately", **ephemeral),
+        "model.shop.latest": model("model.shop.latest", depends_on={"nodes": ["model.shop.lately"]}, **ephemeral),
+        USERS: model(depends_on={"nodes": ["model.shop.latest"]}),
+        "model.shop.other": model("model.shop.other", depends_on={"nodes": ["model.shop.lately"]}),
+        "test.shop.t": {"attached_node": "model.shop.lately", "config": {"severity": "error"}},
+    }
+    assert parse(manifest(nodes)).tests["test.shop.t"] == TestNode(nodes=("model.shop.other", USERS))
+
+
 def test_tests_know_their_models_and_their_severity() -> None:
     generic = {
         "attached_node": USERS,
