@@ -11,7 +11,7 @@ from typing import Any
 
 from freshet.workloads.databricks_sql import Sql
 from freshet.workloads.inputs import InputFile
-from freshet.workloads.ledger import FILES, LOAD_ID, LOADS, file_values, taken_file
+from freshet.workloads.ledger import FILES, LEVEL, LOAD_ID, LOADS, file_values, taken_file
 from freshet.workloads.sql import literal, qualified
 from freshet.workloads.warehouse import Level
 
@@ -46,6 +46,7 @@ _COLUMNS = {
     "rows_rejected": "BIGINT",
     "bytes": "BIGINT",
     "finished_at": "TIMESTAMP",
+    "samples": "STRING",
 }
 _MARKS = 100
 """So many values are given to one statement; Databricks takes 256."""
@@ -73,13 +74,12 @@ def make_ledger(sql: Sql, schema: Sequence[str]) -> None:
 
 
 def level_of(sql: Sql, schema: Sequence[str], table: str) -> Level | None:
-    names = ("load_id", "version", "fingerprint", "updated_at", "data_time", "rows", "previous_rows")
     found = sql.ask(
-        f"SELECT {', '.join(f'`{name}`' for name in names)} FROM {_named(schema, LOADS)}"
+        f"SELECT {', '.join(f'`{name}`' for name in LEVEL)} FROM {_named(schema, LOADS)}"
         " WHERE table_name = :name ORDER BY seq DESC LIMIT 1",
         name=table,
     )
-    return Level(**dict(zip(names, found[0], strict=True))) if found else None
+    return Level(**dict(zip(LEVEL, found[0], strict=True))) if found else None
 
 
 def taken_by(sql: Sql, schema: Sequence[str], table: str) -> dict[str, InputFile]:

@@ -336,6 +336,7 @@ class DatabricksWarehouse:
             "rows_in": batch.rows_in,
             "rows_loaded": written,
             "rows_rejected": batch.rejected,
+            "samples": batch.samples,
             "bytes": sum(file.size for file in batch.files),
             "finished_at": now,
         }

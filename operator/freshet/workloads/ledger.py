@@ -13,6 +13,7 @@ from freshet.workloads.warehouse import Level
 
 __all__ = [
     "FILES",
+    "LEVEL",
     "LOADS",
     "LOAD_ID",
     "file_values",
@@ -26,6 +27,11 @@ __all__ = [
 
 LOADS = "_freshet_loads"
 FILES = "_freshet_files"
+LEVEL = (
+    *("load_id", "version", "fingerprint", "updated_at", "data_time", "rows", "previous_rows"),
+    *("rows_in", "rows_rejected", "samples"),
+)
+"""What a ``Level`` takes of a load's record."""
 LOAD_ID = "_freshet_load_id"
 """The column by which rows name the load that wrote them, where a warehouse has no transaction for both."""
 
@@ -37,7 +43,7 @@ def make_ledger(con: Any, schema: str) -> None:
             version VARCHAR, changed BOOLEAN,
             updated_at TIMESTAMPTZ, data_time TIMESTAMPTZ, rows BIGINT, previous_rows BIGINT, rows_in BIGINT,
             rows_loaded BIGINT,
-            rows_rejected BIGINT, bytes BIGINT, finished_at TIMESTAMPTZ)"""
+            rows_rejected BIGINT, bytes BIGINT, finished_at TIMESTAMPTZ, samples VARCHAR)"""
     )
     con.execute(
         f"""CREATE TABLE IF NOT EXISTS {qualified([schema, FILES])} (
@@ -48,14 +54,12 @@ def make_ledger(con: Any, schema: str) -> None:
 
 def level_of(con: Any, schema: str, table: str) -> Level | None:
     row = con.execute(
-        "SELECT load_id, version, fingerprint, updated_at, data_time, rows, previous_rows"
-        f" FROM {qualified([schema, LOADS])} WHERE table_name = ? ORDER BY seq DESC LIMIT 1",
+        f"SELECT {', '.join(LEVEL)} FROM {qualified([schema, LOADS])} WHERE table_name = ? ORDER BY seq DESC LIMIT 1",
         [table],
     ).fetchone()
     if row is None:
         return None
-    names = ("load_id", "version", "fingerprint", "updated_at", "data_time", "rows", "previous_rows")
-    return Level(**dict(zip(names, row, strict=True)))
+    return Level(**dict(zip(LEVEL, row, strict=True)))
 
 
 def taken_by(con: Any, schema: str, table: str) -> dict[str, InputFile]:

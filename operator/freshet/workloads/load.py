@@ -3,6 +3,7 @@
 Every step can be repeated: what was done before is known from the warehouse, never from this pod.
 """
 
+import json
 import tempfile
 import threading
 import time
@@ -199,6 +200,9 @@ def _write(
     quarantined = (*(parsed.refused if spec.on_bad_rows == "quarantine" else ()), *parsed.doubled)
     refused = [replace(one, path=names[one.path]) for one in quarantined]
     rejected = parsed.rejected + len(parsed.doubled)
+    samples = [
+        {"line": one.line, "column": one.column, "reason": one.reason} for one in (*parsed.refused, *parsed.doubled)[:3]
+    ]
     batch = Batch(
         path=ready.path,
         rows=ready.rows,
@@ -209,13 +213,11 @@ def _write(
         files=files,
         refused=refused,
         rejected=rejected,
+        samples=json.dumps(samples) if samples else None,
         started_at=started,
     )
     LOG.info("Loading %s rows into %s.", f"{batch.rows:,}", warehouse.relation)
     outcome = warehouse.load(batch=batch, expected=state, folder=folder)
-    samples = [
-        {"line": one.line, "column": one.column, "reason": one.reason} for one in (*parsed.refused, *parsed.doubled)[:3]
-    ]
     return _loaded(spec, warehouse, outcome, started, batch, samples)
 
 
@@ -250,8 +252,17 @@ def _unchanged(
     return {
         **_level(spec, warehouse, level, started, rows=state.rows),
         **_nothing(found),
+        **_found_before(level),
         "message": f"The input is unchanged: {warehouse.relation} holds {state.rows:,} rows{by_hand}.",
     }
+
+
+def _found_before(level: Level) -> dict[str, Any]:
+    """What the load found in its input, once more: its pod may have been lost before it told anybody."""
+    if level.rows_in is None:
+        return {}
+    samples = json.loads(level.samples) if level.samples else None
+    return {"rowsIn": level.rows_in, "rowsRejected": level.rows_rejected or 0, "samples": samples}
 
 
 def _level(spec: IngestSpec, warehouse: Warehouse, level: Level, started: datetime, *, rows: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ becomes a Python object.
 
 import os
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 
 from freshet.workloads.columns import Column
 from freshet.workloads.csvsql import BAD, TYPES, checked_select, parquet_type
-from freshet.workloads.errors import ConfigError, DataRefused, InputError, Sample
+from freshet.workloads.errors import ConfigError, DataRefused, InputError, Sample, Unavailable
+from freshet.workloads.header import open_bytes
 from freshet.workloads.lines import last_text, lines_of_bytes, lines_of_rows
 from freshet.workloads.log import Progress
 from freshet.workloads.spec import Csv
@@ -284,9 +286,25 @@ def _marked(
     ]
 
 
+def _unpacks(path: str, csv: Csv) -> bool:
+    """Whether the file, read once more by other means, unpacks; also where nobody can tell, since it is not read."""
+    try:
+        with open_bytes(path, csv.compression) as source:
+            while source.read(1 << 20):
+                pass
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        return isinstance(error, OSError) and error.errno is not None
+    return True
+
+
 def unreadable(path: str, csv: Csv, error: Exception, *, ahead: int = 0) -> Exception:
-    """DuckDB's message may quote values: only the number of the line is taken from it."""
-    text = str(error)
+    """DuckDB's message may quote values: only the number of the line is taken from it.
+
+    A volume that fails is none of the file's doing: so it is told from a file that does not unpack.
+    """
+    import duckdb
+
+    text = str(error).replace(path, "")
     line = re.search(r"\bLine: (\d+)", text)
     where = f" near line {int(line[1]) + ahead}" if line else ""
     if "out of memory" in text.lower() or "no space left" in text.lower():
@@ -301,6 +319,11 @@ def unreadable(path: str, csv: Csv, error: Exception, *, ahead: int = 0) -> Exce
     if "state machine" in text:
         return DataRefused(
             "BadCsv", f"The file {path} is not valid CSV{where} (mixed line ends or broken quotes): mend the export."
+        )
+    if isinstance(error, duckdb.IOException | OSError) and _unpacks(path, csv):
+        return Unavailable(
+            "SourceUnavailable",
+            f"Reading {path} failed{where} ({type(error).__name__}): it is tried again; see the volume if that stays.",
         )
     return DataRefused(
         "FileUnreadable",

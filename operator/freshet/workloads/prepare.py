@@ -69,7 +69,9 @@ def prepare(
 
 
 def _typed_by_table(spec: IngestSpec, state: TableState, names: Sequence[str]) -> bool:
-    """Whether rows are bad that another table, or none, might take."""
+    """Whether rows are bad that another table, or none, might take; ``append`` to none would take all files."""
+    if state.columns is not None and spec.write.disposition == "append":
+        return True
     declared = {snake(name) for name in spec.csv.schema or {}}
     return (state.columns is not None or spec.write.adopt) and not declared.issuperset(names)
 

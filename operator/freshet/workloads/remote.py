@@ -26,6 +26,7 @@ _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?/")
 YOUNG = 1.5
 """A file in a bucket that was written in the last seconds may be written again without that its time tells."""
 _LOOKS = 3
+_NO_HEAD = (403, 405, 501)
 _HINT = "check csv.path and csv.secretRef"
 
 
@@ -126,12 +127,28 @@ def _opened(url: str) -> Iterator[Iterator[bytes]]:
 
 def _head(url: str) -> RemoteFile:
     """Servers that tell nothing of the content are read to the end instead."""
-    with _told(url), _request("HEAD", url) as answer:
+    with _told(url), _asked(url) as answer:
         told = [answer.headers.get(name, "") for name in ("etag", "last-modified")]
         size = int(answer.headers.get("content-length") or -1)
     if any(told):
         return RemoteFile(url=url, size=size, mark=":".join([*told, str(size)]))
     return _hashed(url)
+
+
+@contextmanager
+def _asked(url: str) -> Iterator[Any]:
+    """The headers alone; of a server that answers no HEAD, or a signature that is for GET only, those of a GET."""
+    import httpx
+
+    try:
+        with _request("HEAD", url) as answer:
+            yield answer
+            return
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code not in _NO_HEAD:
+            raise
+    with _request("GET", url) as answer:
+        yield answer
 
 
 def _hashed(url: str) -> RemoteFile:

@@ -40,6 +40,10 @@ class Level:
     data_time: datetime | None
     rows: int
     previous_rows: int | None
+    rows_in: int | None = None
+    rows_rejected: int | None = None
+    samples: str | None = None
+    """Of the rows that the load read, how many were bad, and the first of them (JSON), for whoever was not told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +76,7 @@ class Batch:
     files: Sequence[InputFile]
     refused: Sequence[Refused]
     rejected: int
+    samples: str | None
     started_at: datetime
 
 

@@ -24,6 +24,7 @@ class Server:
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
         self.tagged = True
+        self.head = 200
         self.authorization: str | None = None
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
@@ -37,7 +38,10 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_HEAD(self) -> None:
-            self.answer(body=False)
+            if server.head == 200:
+                self.answer(body=False)
+            else:
+                self.send(server.head, b"")
 
         def do_GET(self) -> None:
             self.answer(body=True)
@@ -103,6 +107,15 @@ def test_a_web_address_is_read_and_unchanged_only_asked_about(world: World, serv
     server.files["/in.csv.gz"] = gzip.compress(b"id,v\n2,c\n3,d\n", mtime=0)
     assert world.load(csv=csv, write=MERGE)["rows"] == 3
     assert world.rows() == [(1, "a"), (2, "c"), (3, "d")]
+
+
+@pytest.mark.parametrize("status", [403, 405, 501])
+def test_a_server_that_answers_no_head_is_asked_by_get(world: World, server: Server, status: int) -> None:
+    """So is one where an address is signed for GET alone."""
+    server.files["/a.csv"], server.head = b"id\n1\n", status
+    spec = {"csv": {"path": f"{server.url}/a.csv"}}
+    first = world.load(**spec)
+    assert (first["rows"], world.load(last=first, **spec)["changed"]) == (1, False)
 
 
 def test_a_server_that_tells_nothing_is_read_to_the_end(world: World, server: Server) -> None:

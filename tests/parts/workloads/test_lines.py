@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.parts.workloads.conftest import World
+from tests.parts.workloads.lake import Lake
 
 from freshet.workloads import parse
 from freshet.workloads.errors import WorkloadError
@@ -61,3 +62,17 @@ def test_a_bad_row_that_cannot_be_found_again_refuses_the_load(
     with pytest.raises(WorkloadError, match="only 0 of them can be found again") as caught:
         world.load(csv={"schema": {"id": "BIGINT"}}, onBadRows=choice)
     assert (caught.value.reason, caught.value.exit_code) == ("BadCsv", 3)
+
+
+@pytest.mark.parametrize("where", ["duckdb", "databricks"])
+def test_what_a_lost_pod_found_bad_is_told_by_the_next(world: World, lake: Lake, where: str) -> None:
+    """It was killed after its commit and before its result."""
+    place = world if where == "duckdb" else lake
+    place.write("id,v\n1,a\nx,b\n2\n")
+    spec = {"csv": {"schema": {"id": "BIGINT"}}, "onBadRows": "quarantine"}
+    first = place.load(**spec)
+    again = place.load(**spec)
+    told = ("rowsIn", "rowsRejected", "samples", "version")
+    assert [again[name] for name in told] == [first[name] for name in told]
+    assert (again["changed"], again["rowsRejected"], again["samples"][0]["line"]) == (False, 2, 3)
+    assert place.load(last=again, **spec)["rowsIn"] == 0, "it was told"

@@ -1,9 +1,11 @@
 """An input that was refused and has not changed is refused again, and the warehouse sleeps on."""
 
+import gzip
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import duckdb
 import pytest
 from tests.parts.workloads.lake import Lake
 
@@ -183,3 +185,41 @@ def test_a_volume_that_fails_to_read_is_not_remembered_and_a_broken_archive_is(
 
     monkeypatch.setattr("freshet.workloads.header.open_text", failing)
     assert told(refused(lake, **spec)) == {"refused": None}
+
+
+def test_a_volume_that_fails_while_duckdb_reads_is_not_remembered_and_a_file_that_is_cut_is(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = {"csv": {"path": str(lake.folder / "in.csv.gz")}}
+    lines = "".join(f"{at},{at * 7919 % 99991}\n" for at in range(300_000))
+    lake.write(gzip.compress(f"id,v\n{lines}".encode())[:-9_000], "in.csv.gz")
+    cut = refused(lake, **spec)
+    assert (cut.reason, cut.refused is not None) == ("FileUnreadable", True)
+    lake.write(gzip.compress(b"id,v\n1,a\n"), "in.csv.gz")
+
+    def failing(*_: Any, **__: Any) -> Any:
+        raise duckdb.IOException("IO Error: Could not read from file: Input/output error")
+
+    monkeypatch.setattr("freshet.workloads.parse._stream", failing)
+    error = refused(lake, **spec)
+    assert (error.reason, error.exit_code, told(error)) == ("SourceUnavailable", 4, {"refused": None})
+
+
+def test_the_name_of_a_file_says_nothing_of_its_encoding(lake: Lake) -> None:
+    path = lake.write(b"id,v\n1,a\r\n2,b\n", "encoded-utf8.csv")
+    assert refused(lake, csv={"path": str(path), "schema": DECLARED}).reason == "BadCsv"
+
+
+def test_appending_bad_rows_are_judged_anew_where_the_table_may_have_been_dropped(lake: Lake) -> None:
+    """With it the files that it took come again, so that some rows of the input are good."""
+    spec = {"csv": {"path": str(lake.folder / "*.csv"), "schema": DECLARED}, "write": APPEND, "onBadRows": "drop"}
+    lake.write("id,v\n1,a\n", "1.csv")
+    lake.load(**spec)
+    lake.write("id,v\nx,b\n", "2.csv")
+    error = refused(lake, **spec)
+    assert error.refused is not None
+    assert (error.reason, error.refused["ofTable"]) == ("TooManyBadRows", True)
+    last = told(error)
+    last["refused"] |= {"since": ago(2), "lookedAt": ago(2)}
+    lake.query("DROP TABLE {raw}")
+    assert lake.load(last=last, **spec)["rows"] == 1
