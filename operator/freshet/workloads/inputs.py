@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from freshet.workloads.errors import InputError
-from freshet.workloads.remote import find_remote, is_remote
+from freshet.workloads.remote import find_remote, is_remote, name_of
 from freshet.workloads.spec import IngestSpec
 
 __all__ = ["Content", "InputFile", "Stamp", "find_files", "fingerprint", "hash_files", "stamps"]
@@ -92,7 +92,7 @@ def _marked(stamp: Stamp) -> InputFile:
     url, mark, size, _ = stamp
     if size == 0:
         raise InputError("EmptyFile", f"The file {url} is empty (0 bytes): see whether its export failed.")
-    return InputFile(path=url, sha256=hashlib.sha256(str(mark).encode()).hexdigest(), size=max(size, 0))
+    return InputFile(path=name_of(url), sha256=hashlib.sha256(str(mark).encode()).hexdigest(), size=max(size, 0))
 
 
 def _hash(path: str) -> InputFile:

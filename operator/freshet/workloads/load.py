@@ -21,7 +21,7 @@ from freshet.workloads.growth import Part, part_of, wanted, with_content
 from freshet.workloads.inputs import InputFile, Stamp, find_files, fingerprint, hash_files, stamps
 from freshet.workloads.log import LOG
 from freshet.workloads.opening import open_warehouse
-from freshet.workloads.remote import RemoteFile, fetch, is_remote
+from freshet.workloads.remote import RemoteFile, fetch, is_remote, name_of
 from freshet.workloads.result import parse_time, rfc3339
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, Warehouse
@@ -140,8 +140,9 @@ def _fetched(found: _Input, files: Sequence[InputFile], folder: Path) -> dict[st
     names = {file.path for file in files}
     if not any(map(is_remote, names)):
         return {name: name for name in names}
-    remote = [RemoteFile(url=url, size=size, mark=str(mark)) for url, mark, size, _ in found.stamps if url in names]
-    return {url: path for path, url in fetch(remote, folder).items()}
+    wanted = [one for one in found.stamps if name_of(one[0]) in names]
+    remote = [RemoteFile(url=url, size=size, mark=str(mark)) for url, mark, size, _ in wanted]
+    return {name_of(url): path for path, url in fetch(remote, folder).items()}
 
 
 def _parts(

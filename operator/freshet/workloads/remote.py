@@ -8,9 +8,10 @@ import fnmatch
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ from freshet.workloads.clouds import TIMEOUT, bucket, sentence
 from freshet.workloads.errors import ConfigError, InputError, WorkloadError
 from freshet.workloads.log import Progress
 
-__all__ = ["RemoteFile", "fetch", "find_remote", "is_remote"]
+__all__ = ["RemoteFile", "fetch", "find_remote", "is_remote", "name_of"]
 
 _PIECE = 1 << 20
 _SCHEMES = ("s3", "gs", "az", "https")
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?/")
 YOUNG = 1.5
-"""A file in a bucket that was written in the last seconds may be written again without that its time tells."""
+"""A file at an address that was written in the last seconds may be written again without that its time tells."""
 _LOOKS = 3
 _NO_HEAD = (403, 405, 501)
 _HINT = "check csv.path and csv.secretRef"
@@ -44,17 +45,22 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
+def name_of(url: str) -> str:
+    """What a file is known by: a web address without its query, which may hold a signature that changes."""
+    return url.partition("?")[0] if url.startswith(("https://", "http://")) else url
+
+
 def find_remote(path: str) -> tuple[RemoteFile, ...]:
     """The files that ``path`` (one, or a glob in a bucket) names, sorted. Raises WorkloadError with a sentence."""
     scheme = path.partition("://")[0]
     if scheme == "https" or _LOOPBACK.match(path):
-        return (_head(path),)
+        return _settled(path, lambda url: (_head(url),))
     if scheme not in _SCHEMES:
         raise ConfigError(
             "UnsupportedUrl", f"csv.path {path} is no address that can be read: use s3://, gs://, az:// or https://."
         )
     with _told(path):
-        return _settled(path)
+        return _settled(path, _listed)
 
 
 def fetch(files: Sequence[RemoteFile], folder: Path) -> dict[str, str]:
@@ -72,10 +78,10 @@ def fetch(files: Sequence[RemoteFile], folder: Path) -> dict[str, str]:
     return found
 
 
-def _settled(path: str) -> tuple[RemoteFile, ...]:
-    """What is there, once its time can tell it from what may yet be written: buckets count whole seconds."""
+def _settled(path: str, look: Callable[[str], tuple[RemoteFile, ...]]) -> tuple[RemoteFile, ...]:
+    """What is there, once its time can tell it from what may yet be written: servers count whole seconds."""
     for _ in range(_LOOKS):
-        found = _listed(path)
+        found = look(path)
         age = time.time() - max(file.modified for file in found)
         if age >= YOUNG:
             break
@@ -130,9 +136,19 @@ def _head(url: str) -> RemoteFile:
     with _told(url), _asked(url) as answer:
         told = [answer.headers.get(name, "") for name in ("etag", "last-modified")]
         size = int(answer.headers.get("content-length") or -1)
+        modified = _modified(answer.headers)
     if any(told):
-        return RemoteFile(url=url, size=size, mark=":".join([*told, str(size)]))
+        return RemoteFile(url=url, size=size, mark=":".join([*told, str(size)]), modified=modified)
     return _hashed(url)
+
+
+def _modified(headers: Any) -> float:
+    """In this pod's time, by the server's own clock: an ETag is often made of time and size, too."""
+    try:
+        at = parsedate_to_datetime(headers["last-modified"])
+        return time.time() - float((parsedate_to_datetime(headers["date"]) - at).total_seconds())
+    except (KeyError, ValueError, TypeError):
+        return 0.0
 
 
 @contextmanager

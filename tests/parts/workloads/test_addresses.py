@@ -3,7 +3,9 @@
 import gzip
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -25,6 +27,8 @@ class Server:
         self.asked: list[str] = []
         self.tagged = True
         self.head = 200
+        self.modified = 1767225600.0
+        self.read_at = 0.0
         self.authorization: str | None = None
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
@@ -44,6 +48,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self.send(server.head, b"")
 
         def do_GET(self) -> None:
+            server.read_at = time.time()
             self.answer(body=True)
 
         def answer(self, *, body: bool) -> None:
@@ -75,7 +80,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(content)))
             if server.tagged and status == 200:
                 self.send_header("ETag", f'"{hashlib.md5(content).hexdigest()}"')
-                self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+                self.send_header("Last-Modified", formatdate(server.modified, usegmt=True))
             self.end_headers()
             if body:
                 self.wfile.write(content)
@@ -107,6 +112,23 @@ def test_a_web_address_is_read_and_unchanged_only_asked_about(world: World, serv
     server.files["/in.csv.gz"] = gzip.compress(b"id,v\n2,c\n3,d\n", mtime=0)
     assert world.load(csv=csv, write=MERGE)["rows"] == 3
     assert world.rows() == [(1, "a"), (2, "c"), (3, "d")]
+
+
+def test_an_address_that_was_written_just_now_is_read_when_its_second_is_over(world: World, server: Server) -> None:
+    """What overwrites it by then has the same time, and may have the same size."""
+    server.files["/a.csv"], server.modified = b"id\n1\n", time.time()
+    world.load(csv={"path": f"{server.url}/a.csv"})
+    assert int(server.read_at) > int(server.modified)
+
+
+def test_appending_a_signature_that_changes_is_no_other_file(world: World, server: Server) -> None:
+    server.files["/a.csv"] = b"id,v\n1,a\nx,b\n"
+    more = {"write": {"disposition": "append"}, "onBadRows": "quarantine"}
+    for signature in ("s1gned", "an0ther"):
+        path = f"{server.url}/a.csv?sig={signature}"
+        assert world.load(csv={"path": path, "schema": {"id": "BIGINT"}}, **more)["rows"] == 1
+    for table in ("_freshet_files", "raw__rejected"):
+        assert world.rows(f"SELECT path FROM kw.{table}") == [(f"{server.url}/a.csv",)]
 
 
 @pytest.mark.parametrize("status", [403, 405, 501])
