@@ -97,13 +97,15 @@ def _known(
     claims = {
         node: Claim(pipeline=_who(asset, pipeline), asset=asset.name if asset.namespace == pipeline.namespace else None)
         for asset in rivals
-        if (node := asset.dbt_node) and node not in owners.values() and _is_same_table(asset, manifest)
+        if (node := asset.dbt_node) and _is_same_table(asset, manifest)
     }
+    owned = set(owners.values())
     return Known(
         owners=owners,
         given={asset.dbt_node: asset.name for asset in usable if asset.dbt_node},
         taken={asset.name: _holder(asset, pipeline) for asset in written},
-        claimed=claims,
+        claimed={node: claim for node, claim in claims.items() if node not in owned},
+        shared={node: claim for node, claim in claims.items() if node in owned},
         fed={*fed, *(name for name, asset in ours.items() if asset.status.version not in (None, UNOBSERVED))},
     )
 

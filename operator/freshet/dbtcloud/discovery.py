@@ -86,13 +86,15 @@ class Known:
 
     `owners`: Asset → unique id, of those that this discovery made. `given`: unique id → Asset, of those that a person
     wrote for this Pipeline, or that another discovery made of what nobody builds here. `taken`: name → who else has it.
-    `claimed`: unique id → who builds it. `fed`: external Assets of which something says how recent they are.
+    `claimed`: unique id → who builds it; `shared`: who builds what this discovery has made, too.
+    `fed`: external Assets of which something says how recent they are.
     """
 
     owners: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
     taken: Mapping[str, str] = field(default_factory=dict)
     claimed: Mapping[str, Claim] = field(default_factory=dict)
+    shared: Mapping[str, Claim] = field(default_factory=dict)
     fed: Collection[str] = frozenset()
 
 
@@ -181,7 +183,15 @@ class _Discovery:
     @cached_property
     def collisions(self) -> tuple[Problem, ...]:
         losers = [(name, key) for key, name in self.wishes.items() if self.winners.get(name) != key]
-        return tuple(self._lost(name, key) for name, key in losers)
+        return (*(self._lost(name, key) for name, key in losers), *self._shared())
+
+    def _shared(self) -> Iterable[Problem]:
+        """An Asset that a person wrote under another Pipeline builds what this one has: both would."""
+        for key in sorted(self.known.shared.keys() & self.wishes.keys()):
+            claim, name = self.known.shared[key], self.wishes[key]
+            text = f"{key} is built by Pipeline {claim.pipeline}, too: leave it out here by discovery.select, or delete"
+            where = f"Asset {claim.asset}" if claim.asset else "the Asset there"
+            yield Problem(reason="Conflict", name=name, message=f"{text} {where}")
 
     def _lost(self, name: str, key: str) -> Problem:
         if (claim := self.known.claimed.get(key)) is not None:

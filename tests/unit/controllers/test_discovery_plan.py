@@ -104,7 +104,9 @@ def test_a_rivals_table_is_claimed_and_another_environments_is_not(relation: str
     result = plan(manifest=manifest("a"), pipeline=pipeline(), here=[], rivals=[elsewhere])
     assert [problem.reason for problem in result.found.problems] == (["Conflict"] if claimed else [])
     ours = made(plan(manifest=manifest("a"), pipeline=pipeline(), here=[]))
-    assert plan(manifest=manifest("a"), pipeline=pipeline(), here=ours, rivals=[elsewhere]).found.problems == ()
+    later = plan(manifest=manifest("a"), pipeline=pipeline(), here=ours, rivals=[elsewhere])
+    assert [problem.reason for problem in later.found.problems] == (["Conflict"] if claimed else [])
+    assert later.delete == (), "who has it keeps it, and is told"
 
 
 def test_tables_that_are_there_are_taken_over() -> None:
