@@ -111,6 +111,10 @@ def test_policy_that_is_refused_is_told_and_the_rest_applied(place: Place, stand
     condition = discovered(place, "InvalidMeta")
     assert "when Cron and schedule go together" in condition["message"]
     assert "meta.freshet.nonsense is not known" in condition["message"]
+    stand_in.graph({"models": [{"name": "a", "meta": meta}, {"name": "b"}]})
+    built(stand_in)
+    place.wait_status("b", state="Fresh", timeout=PATIENCE)
+    assert "when Cron and schedule go together" in discovered(place, "InvalidMeta")["message"], "it is said as long"
     spec = place.get("assets", "a")["spec"]
     assert spec["freshness"] == {"maximumLag": "1h"}
     assert "automation" not in spec

@@ -55,6 +55,11 @@ def taken_in(place: Place) -> list[str]:
     return [item["id"] for item in reversed(place.status("mart")["history"])]
 
 
+def newest(stand_in: DbtCloudStandIn) -> str:
+    """The run that was started last."""
+    return str(max(run["id"] for run in runs_of(stand_in)))
+
+
 @pytest.mark.parametrize("name", SPOILT)
 def test_what_is_spoilt_loses_nothing_and_starts_nothing_twice(
     place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess, name: str
@@ -69,7 +74,11 @@ def test_what_is_spoilt_loses_nothing_and_starts_nothing_twice(
     causes = [run["trigger"]["cause"] for run in runs_of(stand_in)]
     assert len(causes) == 2, causes
     stand_in.wait(stand_in.start_foreign(cause="nightly")["id"])
-    wait_for(lambda: taken_in(place) == [str(run["id"]) for run in runs_of(stand_in)], what="each once, in order")
+    known = sorted(str(run["id"]) for run in runs_of(stand_in))
+    wait_for(lambda: sorted(taken_in(place)) == known, what="each once")
+    ends = [item["finishedAt"] for item in place.status("mart")["history"]]
+    assert ends == sorted(ends, reverse=True), "in the order of their ends, as dbt Cloud tells them"
+    assert place.status("mart")["version"] == newest(stand_in)
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])

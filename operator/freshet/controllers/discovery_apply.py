@@ -6,7 +6,7 @@ from typing import Any
 
 from freshet.api import conditions
 from freshet.api.asset import Asset
-from freshet.api.names import ANNOTATION_UNIQUE_ID
+from freshet.api.names import ANNOTATION_APPLIED, ANNOTATION_UNIQUE_ID
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key
 from freshet.controllers.world import World
@@ -61,7 +61,7 @@ class Applier:
                 rest, refused = without(body, fields=error.fields), error.message
             except errors.Refused as error:
                 refused = error.message
-                rest = without(body, fields=[field for field, _ in error.causes], only=POLICY)
+                rest = _unmarked(without(body, fields=[field for field, _ in error.causes], only=POLICY))
                 problems = [Problem(reason=conditions.INVALID_META, name=name, message=f"{_node(body)}: {refused}")]
         return [Problem(reason=conditions.WRITE_REFUSED, name=name, message=f"{_node(body)}: {refused}")]
 
@@ -76,6 +76,14 @@ class Applier:
         else:
             found = [live for name in new if (live := await kube.get("Asset", namespace=namespace, name=name))]
         return {live["metadata"]["name"] for live in found if not _owns(pipeline, live)}.intersection(new)
+
+
+def _unmarked(body: dict[str, Any] | None) -> dict[str, Any] | None:
+    """It is not what was planned: the next look applies it again, and tells again what is refused of it."""
+    if body is None:
+        return None
+    notes = {name: text for name, text in body["metadata"]["annotations"].items() if name != ANNOTATION_APPLIED}
+    return {**body, "metadata": {**body["metadata"], "annotations": notes}}
 
 
 def _owns(pipeline: Pipeline, live: dict[str, Any]) -> bool:

@@ -37,9 +37,11 @@ def is_late(status: AssetStatus, run: Ended) -> bool:
 
 
 def is_older(status: AssetStatus, run: Ended) -> bool:
-    """Is what it left older than the newest version?"""
+    """Is what it left older than the newest version, by the clock and by its id? A clock that was set back, or another
+    clock, must not lose an update; a version too many costs a run below.
+    """
     at = status.last_updated_at
-    return at is not None and (run.finished_at, _number(run.id)) <= (at, _number(status.version))
+    return at is not None and run.finished_at <= at and _number(run.id) <= _number(status.version)
 
 
 def is_told(status: AssetStatus, run: Ended) -> bool:

@@ -130,3 +130,9 @@ def test_jobs_and_adopted_tables_are_recorded_in_order_as_before() -> None:
     assert is_recorded(status, ran(id="r9", at=NOW))
     assert is_recorded(status, ran(id="9", at=NOW, executor="DbtCloud", adopted=True))
     assert asset("x").kind != "DbtCloud"
+
+
+@pytest.mark.parametrize("run", [ours("Succeeded", at=NOW - 90 * SECOND), theirs(id="11", at=NOW - 80 * SECOND)])
+def test_a_clock_that_was_set_back_loses_no_build(run: Ended) -> None:
+    status = told(theirs(), run)
+    assert status.version == run.id, "its id is newer, though its time is not"
