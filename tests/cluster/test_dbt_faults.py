@@ -55,11 +55,6 @@ def taken_in(place: Place) -> list[str]:
     return [item["id"] for item in reversed(place.status("mart")["history"])]
 
 
-def newest(stand_in: DbtCloudStandIn) -> str:
-    """The run that was started last."""
-    return str(max(run["id"] for run in runs_of(stand_in)))
-
-
 @pytest.mark.parametrize("name", SPOILT)
 def test_what_is_spoilt_loses_nothing_and_starts_nothing_twice(
     place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess, name: str
@@ -78,7 +73,6 @@ def test_what_is_spoilt_loses_nothing_and_starts_nothing_twice(
     wait_for(lambda: sorted(taken_in(place)) == known, what="each once")
     ends = [item["finishedAt"] for item in place.status("mart")["history"]]
     assert ends == sorted(ends, reverse=True), "in the order of their ends, as dbt Cloud tells them"
-    assert place.status("mart")["version"] == newest(stand_in)
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
