@@ -13,6 +13,7 @@ import asyncio
 import json
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page
@@ -20,11 +21,9 @@ from tests.bench.support import ASSETS, Setup, api, many, percentile, prepared, 
 from tests.support.chromium import browsing
 from tests.support.kube import merge_patch
 from tests.support.operator import OperatorProcess
+from tests.support.page import with_page
 
-from freshet.local.build_progress import progress_bar
-from freshet.local.build_ui import build_ui
-
-__all__ = ["measure"]
+__all__ = ["measure", "plant"]
 
 NAMESPACE = "bench-page"
 LOADS = 5
@@ -54,14 +53,12 @@ def measure(
     setup: Setup, running: OperatorProcess | None = None, *, assets: int = 1000, changes: int = 30
 ) -> dict[str, float]:
     """The page's figures, printed as they come: in a namespace of its own, by an operator of its own, whatever runs."""
-    with progress_bar() as progress:
-        folder = build_ui(progress=progress)
-    asyncio.run(_make_assets(setup, assets=assets))
+    asyncio.run(plant(setup.cluster.kubeconfig, namespace=NAMESPACE, assets=assets))
     operator = OperatorProcess(
         kubeconfig=setup.operator_kubeconfig,
         folder=setup.folder / "page",
         namespaces=[NAMESPACE],
-        arguments=[f"--ui={folder}"],
+        arguments=with_page(),
     )
     try:
         operator.start(wait=False)
@@ -132,10 +129,11 @@ def _update(page: Page, setup: Setup, *, suspend: bool) -> float:
     return at - began
 
 
-async def _make_assets(setup: Setup, *, assets: int) -> None:
-    async with api(setup.cluster.kubeconfig) as client:
-        await client.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-        path = f"{ASSETS}/namespaces/{NAMESPACE}/assets"
+async def plant(kubeconfig: Path, *, namespace: str, assets: int) -> None:
+    """A namespace with asset-0, asset-1 and so on, in trees."""
+    async with api(kubeconfig) as client:
+        await client.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
+        path = f"{ASSETS}/namespaces/{namespace}/assets"
         await many((_manifest(number) for number in range(assets)), lambda body: client.post(path, body))
 
 

@@ -10,11 +10,10 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.support.chromium import browsing
 from tests.support.freshet_objects import Place, user_job
 from tests.support.kube import list_objects
-from tests.support.operator import OperatorProcess
+from tests.support.operator import OperatorProcess, running
+from tests.support.page import with_page
 from tests.support.waiting import wait_for
 
-from freshet.local.build_progress import progress_bar
-from freshet.local.build_ui import build_ui
 from freshet.local.cluster import free_port
 from freshet.local.controlplane import LocalCluster
 
@@ -45,17 +44,10 @@ def operator(
     place: Place, operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
     """With the page; on a port that it keeps when it starts again."""
-    with progress_bar() as progress:
-        folder = build_ui(progress=progress)
-    process = OperatorProcess(
-        kubeconfig=operator_kubeconfig,
-        folder=tmp_path_factory.mktemp("lineage"),
-        namespaces=[place.namespace],
-        arguments=[f"--ui={folder}", f"--port={free_port()}"],
-    )
-    yield process.start()
-    process.kill()
-    process.assert_nothing_shows()
+    folder, watched = tmp_path_factory.mktemp("lineage"), [place.namespace]
+    arguments = with_page(f"--port={free_port()}")
+    with running(kubeconfig=operator_kubeconfig, folder=folder, namespaces=watched, arguments=arguments) as process:
+        yield process
 
 
 @pytest.fixture(scope="module")

@@ -5,20 +5,18 @@ import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.bench.support import ASSETS, api, many
+from tests.bench.page import plant
 from tests.support.chromium import browsing
 from tests.support.freshet_objects import Place
-from tests.support.operator import OperatorProcess
+from tests.support.operator import OperatorProcess, running
+from tests.support.page import with_page
 
-from freshet.local.build_progress import progress_bar
-from freshet.local.build_ui import build_ui
 from freshet.local.controlplane import LocalCluster
 
-MANY, TREE = 1000, 10
+MANY = 1000
 PATIENCE_MS = 120_000
 expect.set_options(timeout=60_000)
 LAST = f"asset-{MANY - 1}"
@@ -26,27 +24,10 @@ CORNERS = """[...document.querySelectorAll('.card')].map((card) => card.getBound
   .map((box) => [box.x, box.y, box.right, box.bottom])"""
 
 
-def manifests() -> Iterator[dict[str, Any]]:
-    """Trees of ten: each asset but the first reads one of those before it in its tree."""
-    for number in range(MANY):
-        place = number % TREE
-        upstreams = [f"asset-{number - place + (place - 1) // 2}"] if place else []
-        spec = {"materialize": {"external": {}}, "upstreams": upstreams, "freshness": {"maximumLag": "24h"}}
-        notes = {"freshet.dev/materialized": "v1"}
-        metadata = {"name": f"asset-{number}", "annotations": notes}
-        yield {"apiVersion": "freshet.dev/v1alpha1", "kind": "Asset", "metadata": metadata, "spec": spec}
-
-
 @pytest.fixture(scope="module")
 def place(cluster: LocalCluster) -> Iterator[Place]:
     name = f"thousand-{uuid.uuid4().hex[:8]}"
-    cluster.http.post("/api/v1/namespaces", json={"metadata": {"name": name}}).raise_for_status()
-
-    async def create() -> None:
-        async with api(cluster.kubeconfig) as client:
-            await many(manifests(), lambda body: client.post(f"{ASSETS}/namespaces/{name}/assets", body))
-
-    asyncio.run(create())
+    asyncio.run(plant(cluster.kubeconfig, namespace=name, assets=MANY))
     yield Place(cluster, name)
     cluster.http.delete(f"/api/v1/namespaces/{name}")
 
@@ -55,16 +36,9 @@ def place(cluster: LocalCluster) -> Iterator[Place]:
 def operator(
     place: Place, operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
-    with progress_bar() as progress:
-        folder = build_ui(progress=progress)
-    process = OperatorProcess(
-        kubeconfig=operator_kubeconfig,
-        folder=tmp_path_factory.mktemp("thousand"),
-        namespaces=[place.namespace],
-        arguments=[f"--ui={folder}"],
-    )
-    yield process.start()
-    process.kill()
+    folder, watched = tmp_path_factory.mktemp("thousand"), [place.namespace]
+    with running(kubeconfig=operator_kubeconfig, folder=folder, namespaces=watched, arguments=with_page()) as process:
+        yield process
 
 
 @pytest.fixture(params=["light", "dark"])

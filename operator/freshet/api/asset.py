@@ -195,6 +195,11 @@ class Check(View, frozen=True, kw_only=True):
     message: str = ""
     at: datetime | None = None
 
+    @property
+    def broken(self) -> bool:
+        """Does it hold back what is downstream?"""
+        return not self.passed and self.severity == "error"
+
 
 class Sample(View, frozen=True, kw_only=True):
     """One bad row: where and why, never what it held."""

@@ -85,7 +85,7 @@ def _is_undone(known: Known, asset: Asset, intent: DbtRun) -> bool:
     if asset.name not in intent.assets:
         return False
     node = known.node(asset)
-    tests = (check for check in checks_of(known, asset) if check.severity == "error" and not check.passed)
+    tests = (check for check in checks_of(known, asset) if check.broken)
     return node is None or not node.considered or any(tests)
 
 

@@ -107,9 +107,8 @@ class Router:
         namespace, name = pipeline.namespace, pipeline.name
         self._world.queue.add(Key("Pipeline", namespace, name))
         self._world.queue.add(dbt_key(namespace, name))
-        if old is None or new is None or old.spec != new.spec or _became_reachable(old, new):
-            self._world.queue.add(discovery_key(namespace, name))
         if old is None or new is None or old.spec != new.spec:
+            self._world.queue.add(discovery_key(namespace, name))
             for asset in self._world.cache.assets_of(namespace, name):
                 self._world.queue.add(key_of(asset))
             return
@@ -182,11 +181,6 @@ def _concerns_discovery(old: Asset | None, new: Asset | None) -> bool:
 def _is_observed(old: Asset, new: Asset) -> bool:
     unknown = (None, UNOBSERVED)
     return new.kind == "External" and old.status.version in unknown and new.status.version not in unknown
-
-
-def _became_reachable(old: Pipeline, new: Pipeline) -> bool:
-    before, after = (find(it.status.conditions, type=DBT_CLOUD_READY) for it in (old, new))
-    return after is not None and after.status == "True" and (before is None or before.status != "True")
 
 
 def _as(obj: Object | None, type: type[T]) -> T | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from freshet.api import conditions as c
-from freshet.api.asset import Asset
+from freshet.api.asset import Asset, RunInFlight
 from freshet.api.conditions import find
 from freshet.api.view import Key
 from freshet.core import cron
@@ -25,6 +25,7 @@ __all__ = [
     "again",
     "ancestor",
     "clock",
+    "held_up",
     "next_time",
     "outlook",
     "story",
@@ -164,12 +165,20 @@ def _in_between(asset: Asset) -> Iterator[str | None]:
 def under_way(asset: Asset) -> str | None:
     """The run in flight, and since when; where it has not begun, why not."""
     run = asset.status.run
-    if run is None or waits_for_others(run):
-        return run.message if run is not None else None
-    if run.message:
-        return f"{c.POD_NOT_STARTED if run.executor == 'Job' else c.QUEUED}: {run.message}"
+    if run is None:
+        return None
+    held = held_up(run)
+    if held is not None:
+        return held
     verb = "load" if asset.kind == "Source" else "build"
     return f"{verb} running since {clock(run.started_at)}" if run.started_at is not None else f"{verb} started"
+
+
+def held_up(run: RunInFlight) -> str | None:
+    """Why a run that is under way gets nowhere. None: it does, for all that is known."""
+    if waits_for_others(run) or not run.message:
+        return run.message or None
+    return f"{c.POD_NOT_STARTED if run.executor == 'Job' else c.QUEUED}: {run.message}"
 
 
 def again(asset: Asset) -> str:

@@ -58,7 +58,7 @@ def _checks_failed(situation: Situation, need: Need) -> Waiting | None:
 
 def failed_checks(asset: Asset) -> list[str]:
     """Names of the checks that hold back what is downstream."""
-    return [check.name for check in asset.status.checks if not check.passed and check.severity == "error"]
+    return [check.name for check in asset.status.checks if check.broken]
 
 
 def _skipped(situation: Situation, need: Need) -> Waiting | None:

@@ -10,7 +10,7 @@ from freshet.api import conditions as c
 from freshet.api.asset import Asset, AssetStatus, RunInFlight, State
 from freshet.api.conditions import Condition, Status, find
 from freshet.api.pipeline import Pipeline
-from freshet.core.blame import AGAIN, UNTIL, Ancestor, clock
+from freshet.core.blame import AGAIN, UNTIL, Ancestor, clock, held_up
 from freshet.core.freshness import Verdict
 from freshet.core.policy import Policy
 from freshet.core.situation import Waiting
@@ -221,10 +221,9 @@ def _told(status: AssetStatus) -> str:
 def _running(case: Case) -> str:
     run = case.status.run
     assert run is not None
-    if waits_for_others(run):
-        return run.message or ""
-    if run.message:
-        return f"{c.POD_NOT_STARTED if run.executor == 'Job' else c.QUEUED}: {run.message}"
+    held = held_up(run)
+    if held is not None:
+        return held
     since = f" (since {clock(run.started_at)})" if case.late and run.started_at is not None else ""
     return f"{c.RUN_IN_FLIGHT}{since}: {run.cause or 'started elsewhere'}"
 
@@ -279,7 +278,7 @@ def _failing(case: Case) -> Draft:
 
 
 def _checks(status: AssetStatus) -> Draft:
-    failed = [check for check in status.checks if not check.passed and check.severity == "error"]
+    failed = [check for check in status.checks if check.broken]
     if failed:
         message = "; ".join(f"{check.name}: {check.message}" for check in failed[:3])
         return Draft(type=c.CHECKS_PASSED, status="False", reason=c.CHECKS_FAILED, message=message)

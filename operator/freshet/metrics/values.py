@@ -47,7 +47,7 @@ def failed_checks(asset: Asset) -> float | None:
     status = asset.status
     if status.version is None:
         return None
-    return float(sum(not check.passed and check.severity == "error" for check in status.checks))
+    return float(sum(check.broken for check in status.checks))
 
 
 def max_lag(asset: Asset) -> float | None:

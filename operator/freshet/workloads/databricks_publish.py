@@ -4,13 +4,28 @@ Each is atomic, and done twice is the same as once: rows carry their load's id, 
 there, ``merge`` writes only what is new or differs, ``replace`` swaps. Readers see the table before or after.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
+from freshet.workloads.columns import Column, holds_time, snake
 from freshet.workloads.databricks_sql import Sql, error_class
 from freshet.workloads.ledger import LOAD_ID
+from freshet.workloads.moments import as_time
 from freshet.workloads.sql import identifier, literal, qualified
 
-__all__ = ["add_columns", "append", "create", "merge", "missing", "overwrite", "rows_of", "take_back"]
+__all__ = [
+    "Publishing",
+    "add_columns",
+    "append",
+    "create",
+    "merge",
+    "missing",
+    "newest",
+    "overwrite",
+    "rows_of",
+    "take_back",
+]
 
 
 def _name(name: str) -> str:
@@ -32,83 +47,78 @@ def add_columns(sql: Sql, target: Sequence[str], new: Sequence[tuple[str, str]])
         sql.ask(f"ALTER TABLE {_table(target)} ADD COLUMNS ({described})")
 
 
-def create(
-    sql: Sql, incoming: Sequence[str], target: Sequence[str], *, names: Sequence[str], load_id: str, expected: int
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Publishing:
+    """Rows that came to ``incoming``, as many as ``expected``, on their way into ``target``."""
+
+    incoming: Sequence[str]
+    target: Sequence[str]
+    names: Sequence[str]
+    load_id: str
+    expected: int
+
+    def rows(self, *, empty: Sequence[tuple[str, str]] = ()) -> str:
+        """A query for them, with their load's id. ``empty``: further columns, which nothing fills."""
+        nulls = "".join(f", CAST(NULL AS {kind}) AS {_name(name)}" for name, kind in empty)
+        source = _table(self.incoming)
+        return f"SELECT {_list(self.names)}{nulls}, {literal(self.load_id)} AS {LOAD_ID} FROM {source}"
+
+    @property
+    def whole(self) -> str:
+        """A copy may arrive after its rows were counted, so that the statement which publishes counts them itself."""
+        return f"(SELECT count(*) FROM {_table(self.incoming)}) = {self.expected}"
+
+    @property
+    def or_fail(self) -> str:
+        """Where no rows would be an empty table, the statement itself fails (USER_RAISED_EXCEPTION)."""
+        return f"CASE WHEN {self.whole} THEN true ELSE raise_error('rows arrived late') END"
+
+
+def create(sql: Sql, it: Publishing) -> None:
     """A table that is not there yet, at once with its rows."""
     try:
-        sql.ask(
-            f"CREATE TABLE {_table(target)} AS {_rows(incoming, names, load_id)} WHERE {_or_fail(incoming, expected)}"
-        )
+        sql.ask(f"CREATE TABLE {_table(it.target)} AS {it.rows()} WHERE {it.or_fail}")
     except Exception as error:
         # The connector repeats a statement whose answer was lost. Whose table it is, the count of the rows tells.
         if error_class(error) != "TABLE_OR_VIEW_ALREADY_EXISTS":
             raise
 
 
-def overwrite(
-    sql: Sql,
-    incoming: Sequence[str],
-    target: Sequence[str],
-    *,
-    names: Sequence[str],
-    load_id: str,
-    empty: Sequence[tuple[str, str]],
-    same: bool,
-    expected: int,
-) -> None:
+def overwrite(sql: Sql, it: Publishing, *, empty: Sequence[tuple[str, str]], same: bool) -> None:
     """All rows at once. ``empty``: further columns of the table (name and Databricks type), which nothing fills.
 
     ``same``: the columns stay as they are, and so do the table's comments and properties.
     """
-    rows = f"{_rows(incoming, names, load_id, empty=empty)} WHERE {_or_fail(incoming, expected)}"
+    rows = f"{it.rows(empty=empty)} WHERE {it.or_fail}"
     if same:
-        all_names = [*names, *(name for name, _ in empty), LOAD_ID]
-        sql.ask(f"INSERT OVERWRITE {_table(target)} ({_list(all_names)}) {rows}")
+        names = [*it.names, *(name for name, _ in empty), LOAD_ID]
+        sql.ask(f"INSERT OVERWRITE {_table(it.target)} ({_list(names)}) {rows}")
     else:
-        sql.ask(f"CREATE OR REPLACE TABLE {_table(target)} AS {rows}")
+        sql.ask(f"CREATE OR REPLACE TABLE {_table(it.target)} AS {rows}")
 
 
-def append(
-    sql: Sql,
-    incoming: Sequence[str],
-    target: Sequence[str],
-    *,
-    names: Sequence[str],
-    load_id: str,
-    unless: Sequence[str],
-    expected: int,
-) -> None:
+def append(sql: Sql, it: Publishing, *, unless: Iterable[str]) -> None:
     """``unless``: loads whose rows were not there when this one looked. If they are by now, it adds none."""
-    ids = ", ".join(literal(one) for one in dict.fromkeys([load_id, *unless]))
+    ids = ", ".join(literal(one) for one in dict.fromkeys([it.load_id, *unless]))
     sql.ask(
-        f"INSERT INTO {_table(target)} ({_list([*names, LOAD_ID])}) {_rows(incoming, names, load_id)}"
-        f" WHERE NOT EXISTS (SELECT 1 FROM {_table(target)} WHERE {LOAD_ID} IN ({ids}))"
-        f" AND {_whole(incoming, expected)}"
+        f"INSERT INTO {_table(it.target)} ({_list([*it.names, LOAD_ID])}) {it.rows()}"
+        f" WHERE NOT EXISTS (SELECT 1 FROM {_table(it.target)} WHERE {LOAD_ID} IN ({ids})) AND {it.whole}"
     )
 
 
-def merge(
-    sql: Sql,
-    incoming: Sequence[str],
-    target: Sequence[str],
-    *,
-    names: Sequence[str],
-    key: Sequence[str],
-    load_id: str,
-    expected: int,
-) -> None:
-    others = [name for name in names if name not in key]
+def merge(sql: Sql, it: Publishing, *, key: Sequence[str]) -> None:
+    """What is new or differs, by the key."""
+    others = [name for name in it.names if name not in key]
     update = ""
     if others:
         differs = " OR ".join(f"NOT (t.{_name(name)} <=> s.{_name(name)})" for name in others)
         sets = ", ".join(f"{_name(name)} = s.{_name(name)}" for name in others)
-        update = f" WHEN MATCHED AND ({differs}) THEN UPDATE SET {sets}, {LOAD_ID} = {literal(load_id)}"
-    source = f"(SELECT * FROM {_table(incoming)} WHERE {_whole(incoming, expected)})"
+        update = f" WHEN MATCHED AND ({differs}) THEN UPDATE SET {sets}, {LOAD_ID} = {literal(it.load_id)}"
+    source = f"(SELECT * FROM {_table(it.incoming)} WHERE {it.whole})"
     sql.ask(
-        f"MERGE INTO {_table(target)} AS t USING {source} AS s ON {_same(key)}{update}"
-        f" WHEN NOT MATCHED THEN INSERT ({_list([*names, LOAD_ID])})"
-        f" VALUES ({_list(names, of='s.')}, {literal(load_id)})"
+        f"MERGE INTO {_table(it.target)} AS t USING {source} AS s ON {_same(key)}{update}"
+        f" WHEN NOT MATCHED THEN INSERT ({_list([*it.names, LOAD_ID])})"
+        f" VALUES ({_list(it.names, of='s.')}, {literal(it.load_id)})"
     )
 
 
@@ -129,34 +139,24 @@ def take_back(sql: Sql, target: Sequence[str], load_id: str, *, loads: Sequence[
     sql.ask(f"DELETE FROM {_table(target)} WHERE {LOAD_ID} = {literal(load_id)} AND NOT EXISTS ({recorded})")
 
 
-def missing(
-    sql: Sql, incoming: Sequence[str], target: Sequence[str], *, names: Sequence[str], key: Sequence[str]
-) -> int:
+def missing(sql: Sql, it: Publishing, *, key: Sequence[str]) -> int:
     """How many incoming rows a merged table does not have as they are."""
-    others = [name for name in names if name not in key]
+    others = [name for name in it.names if name not in key]
     same = "".join(f" AND t.{_name(name)} <=> s.{_name(name)}" for name in others)
-    return int(
-        sql.ask(
-            f"SELECT count(*) FROM {_table(incoming)} AS s WHERE NOT EXISTS"
-            f" (SELECT 1 FROM {_table(target)} AS t WHERE {_same(key)}{same})"
-        )[0][0]
+    found = sql.ask(
+        f"SELECT count(*) FROM {_table(it.incoming)} AS s WHERE NOT EXISTS"
+        f" (SELECT 1 FROM {_table(it.target)} AS t WHERE {_same(key)}{same})"
     )
+    return int(found[0][0])
+
+
+def newest(sql: Sql, target: Sequence[str], column: str | None, *, columns: Sequence[Column]) -> datetime | None:
+    """The data time. None where the table has no such column: it may come with the load that is being made ready."""
+    if column is None or not holds_time(column, columns=columns):
+        return None
+    [(found,)] = sql.ask(f"SELECT max({_name(snake(column))}) FROM {_table(target)}")
+    return as_time(found, column=column)
 
 
 def _same(key: Sequence[str]) -> str:
     return " AND ".join(f"t.{_name(name)} = s.{_name(name)}" for name in key)
-
-
-def _whole(incoming: Sequence[str], expected: int) -> str:
-    """A copy may arrive after its rows were counted, so that the statement which publishes counts them itself."""
-    return f"(SELECT count(*) FROM {_table(incoming)}) = {expected}"
-
-
-def _or_fail(incoming: Sequence[str], expected: int) -> str:
-    """Where no rows would be an empty table, the statement itself fails (USER_RAISED_EXCEPTION)."""
-    return f"CASE WHEN {_whole(incoming, expected)} THEN true ELSE raise_error('rows arrived late') END"
-
-
-def _rows(incoming: Sequence[str], names: Sequence[str], load_id: str, *, empty: Sequence[tuple[str, str]] = ()) -> str:
-    nulls = "".join(f", CAST(NULL AS {kind}) AS {_name(name)}" for name, kind in empty)
-    return f"SELECT {_list(names)}{nulls}, {literal(load_id)} AS {LOAD_ID} FROM {_table(incoming)}"

@@ -14,40 +14,23 @@ from pathlib import Path
 
 from freshet.workloads import databricks_ledger as ledger
 from freshet.workloads import databricks_publish as publish
-from freshet.workloads.columns import Column, expect_time, holds_time, snake
+from freshet.workloads.columns import Column, expect_time, snake
 from freshet.workloads.databricks_catalog import columns_of, make_schema
+from freshet.workloads.databricks_errors import doubled, incomplete, sorted_out
 from freshet.workloads.databricks_incoming import Incoming
+from freshet.workloads.databricks_publish import Publishing
 from freshet.workloads.databricks_quarantine import discard, quarantine
-from freshet.workloads.databricks_sql import Sql, connection_options, error_class, open_sql, sentence
+from freshet.workloads.databricks_recovery import finish, previous
+from freshet.workloads.databricks_sql import Sql, connection_options, error_class, open_sql
 from freshet.workloads.databricks_types import expect_known, stored, to_databricks
-from freshet.workloads.errors import AnswerLost, InputError, TableMoved, Unavailable, WorkloadError
+from freshet.workloads.errors import AnswerLost, TableMoved, WorkloadError
 from freshet.workloads.inputs import InputFile
-from freshet.workloads.ledger import LOAD_ID, LOADS
-from freshet.workloads.log import LOG
-from freshet.workloads.moments import as_time
+from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.spec import Databricks, IngestSpec
-from freshet.workloads.sql import identifier, qualified
+from freshet.workloads.sql import qualified
 from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, gone, next_load_id
 
 __all__ = ["DatabricksWarehouse"]
-
-_MOVED = (
-    "DELTA_CONCURRENT",
-    "DELTA_METADATA_CHANGED",
-    "DELTA_PROTOCOL_CHANGED",
-    "DELTA_SCHEMA_CHANGE",
-    "FIELD_ALREADY_EXISTS",
-    "FIELDS_ALREADY_EXISTS",
-    "TABLE_OR_VIEW_NOT_FOUND",
-    "TABLE_OR_VIEW_ALREADY_EXISTS",
-    "RESOURCE_DOES_NOT_EXIST",
-    "VOLUME_",
-)
-"""What another load of the same table, or the answer to a statement that is repeated, looks like from here: look again.
-
-Spark 4 renamed FIELDS_ALREADY_EXISTS (SPARK-48176).
-"""
-
 
 _LIFE = timedelta(days=1)
 """So long, and twice its Job's deadline, a load may still publish, for all that is known."""
@@ -111,18 +94,7 @@ class DatabricksWarehouse:
         except (WorkloadError, TableMoved, AnswerLost):
             raise
         except Exception as error:
-            raise self._sorted(error) from error
-
-    def _sorted(self, error: Exception) -> Exception:
-        cause = _telling(error)
-        kind = error_class(cause)
-        if kind.startswith(_MOVED):
-            return TableMoved()
-        if kind == "USER_RAISED_EXCEPTION":
-            return AnswerLost(self._incomplete(f"Rows arrived late beside {self.relation}"))
-        host = str(self._options["server_hostname"])
-        found = sentence(cause, what=f"the load of {self.relation}", relation=self.relation, host=host)
-        return AnswerLost(found) if isinstance(found, Unavailable) and not kind else found
+            raise sorted_out(error, relation=self.relation, host=str(self._options["server_hostname"])) from error
 
     def _state(self, sql: Sql, place: tuple[str, str]) -> TableState:
         all_columns = columns_of(sql, (*place, self._table), relation=self.relation)
@@ -155,56 +127,15 @@ class DatabricksWarehouse:
         sql: Sql,
         place: tuple[str, str],
         level: Level | None,
-        unrecorded: Iterable[str],
+        unrecorded: frozenset[str],
         *,
         columns: Sequence[Column],
     ) -> Level | None:
-        """Records loads that were cut off between their rows and their record. Returns the level then.
-
-        Such a record has no fingerprint: no input counts as loaded on its word. One of which not as many rows are
-        there as it had is not recorded: what is there of it is taken out, so that it is done again.
-        """
-        expected = ledger.pending(sql, place, self._table) if unrecorded else {}
-        for load_id in sorted(expected.keys() & set(unrecorded)):
-            rows, written = publish.rows_of(sql, (*place, self._table), load_id)
-            if not self._came_whole(written, expected[load_id], rows=rows):
-                self._take_back(sql, place, load_id, written=written, expected=expected[load_id])
-                continue
-            LOG.info("An earlier load wrote its rows and was cut off: it is recorded now.")
-            now = datetime.now(UTC)
-            values = {
-                "load_id": load_id,
-                "asset": self._spec.asset,
-                "fingerprint": "",
-                "version": load_id,
-                "changed": True,
-                "updated_at": now,
-                "data_time": self._data_time(sql, (*place, self._table), columns=columns),
-                "rows": rows,
-                "previous_rows": _previous(level),
-                "rows_loaded": written,
-                "finished_at": now,
-            }
-            ledger.record(sql, place, table=self._table, values=values)
-            level = ledger.level_of(sql, place, self._table)
+        target = (*place, self._table)
+        level = finish(sql, target, level, unrecorded, spec=self._spec, relation=self.relation, columns=columns)
         if unrecorded:
             self._incoming(place).fence(sql)
         return level
-
-    def _came_whole(self, written: int, expected: int, *, rows: int) -> bool:
-        """``merge`` writes of its rows those that are new or differ."""
-        disposition = self._spec.write.disposition
-        if disposition == "merge":
-            return written <= expected
-        return written == expected and (disposition == "append" or rows == expected)
-
-    def _take_back(self, sql: Sql, place: tuple[str, str], load_id: str, *, written: int, expected: int) -> None:
-        """Only where rows are added: what replaces them all is itself replaced. Raises InputError for ``merge``."""
-        if self._spec.write.disposition == "merge":
-            raise self._doubled()
-        LOG.warning("Of an earlier load's %s rows, %s are there: it is not recorded.", f"{expected:,}", f"{written:,}")
-        if self._spec.write.disposition == "append":
-            publish.take_back(sql, (*place, self._table), load_id, loads=(*place, LOADS))
 
     def _expect_time(self, before: TableState, batch: Batch) -> None:
         """Raises ConfigError while nothing is published: what is read back then is a time."""
@@ -221,10 +152,7 @@ class DatabricksWarehouse:
             sql, path=batch.path, rows=batch.rows, columns=batch.columns, folder=folder, options=self._options
         )
         if arrived != batch.rows:
-            raise AnswerLost(self._incomplete(f"{arrived:,} of {batch.rows:,} rows arrived beside {self.relation}"))
-
-    def _incomplete(self, what: str) -> Unavailable:
-        return Unavailable("LoadIncomplete", f"{what}: nothing is reported as loaded; it is tried again.")
+            raise AnswerLost(incomplete(f"{arrived:,} of {batch.rows:,} rows arrived beside {self.relation}"))
 
     def _publish(
         self, sql: Sql, place: tuple[str, str], incoming: Incoming, batch: Batch, before: TableState, folder: Path
@@ -239,33 +167,31 @@ class DatabricksWarehouse:
         files = batch.files if disposition == "append" else ()
         ledger.note(sql, place, self._table, load_id=load_id, files=files, rows=batch.rows)
         self._quarantine(sql, place, batch, load_id, folder)
-        expected = batch.rows
-        if before.columns is None:
-            publish.create(sql, incoming.table, target, names=names, load_id=load_id, expected=expected)
-        elif disposition == "replace":
-            empty = [(column.name, to_databricks(column.type)) for column in gone(before, batch)]
-            same = _same_columns(before, batch.columns)
-            publish.overwrite(
-                sql, incoming.table, target, names=names, load_id=load_id, empty=empty, same=same, expected=expected
-            )
-        else:
-            publish.add_columns(sql, target, _new(before, batch.columns))
-            if disposition == "append":
-                publish.append(
-                    sql, incoming.table, target, names=names, load_id=load_id, unless=[*others], expected=expected
-                )
-            else:
-                publish.merge(
-                    sql, incoming.table, target, names=names, key=batch.key, load_id=load_id, expected=expected
-                )
+        it = Publishing(incoming=incoming.table, target=target, names=names, load_id=load_id, expected=batch.rows)
+        self._change(sql, it, batch, before, others)
         rows, written = publish.rows_of(sql, target, load_id)
-        self._prove(sql, incoming, target, batch, written=written, rows=rows)
+        self._prove(sql, it, batch, written=written, rows=rows)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
         self._forget_lost(sql, place, [one for one in others if one != load_id])
         ledger.settle(sql, place, self._table)
         grown = [file.path for file in batch.files if file.path in before.taken]
         ledger.forget_older(sql, place, self._table, load_id=load_id, paths=grown)
         return Outcome(level=level, changed=level.version == load_id, written=written)
+
+    def _change(self, sql: Sql, it: Publishing, batch: Batch, before: TableState, others: Iterable[str]) -> None:
+        """The one statement that readers see."""
+        disposition = self._spec.write.disposition
+        if before.columns is None:
+            publish.create(sql, it)
+        elif disposition == "replace":
+            empty = [(column.name, to_databricks(column.type)) for column in gone(before, batch)]
+            publish.overwrite(sql, it, empty=empty, same=_same_columns(before, batch.columns))
+        else:
+            publish.add_columns(sql, it.target, _new(before, batch.columns))
+            if disposition == "append":
+                publish.append(sql, it, unless=others)
+            else:
+                publish.merge(sql, it, key=batch.key)
 
     def _forget_lost(self, sql: Sql, place: tuple[str, str], others: Sequence[str]) -> None:
         """What was said of loads that never published: bad rows at once, notes when nothing of theirs can come."""
@@ -287,27 +213,16 @@ class DatabricksWarehouse:
         )
         return before, next_load_id(batch, before)
 
-    def _prove(
-        self, sql: Sql, incoming: Incoming, target: tuple[str, ...], batch: Batch, *, written: int, rows: int
-    ) -> None:
+    def _prove(self, sql: Sql, it: Publishing, batch: Batch, *, written: int, rows: int) -> None:
         """Raises AnswerLost where the table does not hold what was published."""
         if self._spec.write.disposition == "merge":
-            names = [column.name for column in batch.columns]
-            lost = publish.missing(sql, incoming.table, target, names=names, key=batch.key)
+            lost = publish.missing(sql, it, key=batch.key)
             if lost:
-                raise AnswerLost(self._incomplete(f"{self.relation} lacks {lost:,} of {batch.rows:,} rows"))
+                raise AnswerLost(incomplete(f"{self.relation} lacks {lost:,} of {batch.rows:,} rows"))
             if written > batch.rows:
-                raise self._doubled()
+                raise doubled(self.relation, key=self._spec.write.primary_key or ())
         elif written != batch.rows or (self._spec.write.disposition == "replace" and rows != batch.rows):
-            raise AnswerLost(self._incomplete(f"{self.relation} holds {written:,} of {batch.rows:,} rows"))
-
-    def _doubled(self) -> InputError:
-        key = ", ".join(snake(name) for name in self._spec.write.primary_key or ())
-        return InputError(
-            "DuplicateKeysInTable",
-            f"{self.relation} holds more than one row of the same key ({key}), all of which were updated: delete those"
-            " that are too many, or name in write.primaryKey what tells its rows apart.",
-        )
+            raise AnswerLost(incomplete(f"{self.relation} holds {written:,} of {batch.rows:,} rows"))
 
     def _record(
         self,
@@ -330,9 +245,14 @@ class DatabricksWarehouse:
             "version": kept.version if kept else load_id,
             "changed": kept is None,
             "updated_at": kept.updated_at if kept else now,
-            "data_time": self._data_time(sql, (*place, self._table), columns=self._columns_after(before, batch)),
+            "data_time": publish.newest(
+                sql,
+                (*place, self._table),
+                self._spec.data_time_column,
+                columns=self._columns_after(before, batch),
+            ),
             "rows": rows,
-            "previous_rows": kept.previous_rows if kept else _previous(old),
+            "previous_rows": kept.previous_rows if kept else previous(old),
             "rows_in": batch.rows_in,
             "rows_loaded": written,
             "rows_rejected": batch.rejected,
@@ -345,14 +265,6 @@ class DatabricksWarehouse:
         if level is None or level.load_id != load_id:
             raise TableMoved
         return level
-
-    def _data_time(self, sql: Sql, target: tuple[str, ...], *, columns: Sequence[Column]) -> datetime | None:
-        """None where the table has no such column: it may come with the load that is being made ready."""
-        column = self._spec.data_time_column
-        if column is None or not holds_time(column, columns=columns):
-            return None
-        [(found,)] = sql.ask(f"SELECT max({identifier(snake(column), mark='`')}) FROM {qualified(target, mark='`')}")
-        return as_time(found, column=column)
 
     def _quarantine(self, sql: Sql, place: tuple[str, str], batch: Batch, load_id: str, folder: Path) -> None:
         """Bad rows, once per load: they may be written again by whoever finishes it. Raises AnswerLost."""
@@ -369,22 +281,10 @@ class DatabricksWarehouse:
         )
         if arrived != len(batch.refused):
             what = f"{arrived:,} of {len(batch.refused):,} bad rows arrived beside {self.relation}"
-            raise AnswerLost(self._incomplete(what))
+            raise AnswerLost(incomplete(what))
 
     def _rejected(self, place: tuple[str, str]) -> tuple[str, ...]:
         return (*place, f"{self._table}__rejected")
-
-
-def _telling(error: BaseException) -> Exception:
-    """The first complaint below dlt's that names its class, or else all of them in one."""
-    chain: list[BaseException] = []
-    found: BaseException | None = error
-    while found is not None and found not in chain:
-        if error_class(found):
-            return Exception(str(found))
-        chain.append(found)
-        found = found.__cause__ or found.__context__
-    return Exception(" / ".join(f"{type(one).__name__}: {one}" for one in chain))
 
 
 def _new(before: TableState, columns: tuple[Column, ...]) -> list[tuple[str, str]]:
@@ -396,13 +296,6 @@ def _new(before: TableState, columns: tuple[Column, ...]) -> list[tuple[str, str
 def _same_columns(before: TableState, columns: tuple[Column, ...]) -> bool:
     held = {column.name: column.type for column in before.columns or ()}
     return before.marked and all(held.get(column.name) == stored(column.type) for column in columns)
-
-
-def _previous(level: Level | None) -> int | None:
-    """Rows as they last were told: a level without a fingerprint is of a load that was cut off and told nobody."""
-    if level is None:
-        return None
-    return level.rows if level.fingerprint else level.previous_rows
 
 
 def _token(state: TableState) -> tuple[object, ...]:

@@ -1,0 +1,65 @@
+"""What goes wrong in a load into Databricks: look again, or a sentence for people."""
+
+from collections.abc import Sequence
+
+from freshet.workloads.columns import snake
+from freshet.workloads.databricks_sql import error_class, sentence
+from freshet.workloads.errors import AnswerLost, InputError, TableMoved, Unavailable
+
+__all__ = ["doubled", "incomplete", "sorted_out"]
+
+_MOVED = (
+    "DELTA_CONCURRENT",
+    "DELTA_METADATA_CHANGED",
+    "DELTA_PROTOCOL_CHANGED",
+    "DELTA_SCHEMA_CHANGE",
+    "FIELD_ALREADY_EXISTS",
+    "FIELDS_ALREADY_EXISTS",
+    "TABLE_OR_VIEW_NOT_FOUND",
+    "TABLE_OR_VIEW_ALREADY_EXISTS",
+    "RESOURCE_DOES_NOT_EXIST",
+    "VOLUME_",
+)
+"""What another load of the same table, or the answer to a statement that is repeated, looks like from here: look again.
+
+Spark 4 renamed FIELDS_ALREADY_EXISTS (SPARK-48176).
+"""
+
+
+def sorted_out(error: Exception, *, relation: str, host: str) -> Exception:
+    """Moved, lost, or a sentence."""
+    cause = _telling(error)
+    kind = error_class(cause)
+    if kind.startswith(_MOVED):
+        return TableMoved()
+    if kind == "USER_RAISED_EXCEPTION":
+        return AnswerLost(incomplete(f"Rows arrived late beside {relation}"))
+    found = sentence(cause, what=f"the load of {relation}", relation=relation, host=host)
+    return AnswerLost(found) if isinstance(found, Unavailable) and not kind else found
+
+
+def incomplete(what: str) -> Unavailable:
+    """Not all rows are where they should be."""
+    return Unavailable("LoadIncomplete", f"{what}: nothing is reported as loaded; it is tried again.")
+
+
+def doubled(relation: str, *, key: Sequence[str]) -> InputError:
+    """``merge`` has updated more rows than it was given."""
+    names = ", ".join(snake(name) for name in key)
+    return InputError(
+        "DuplicateKeysInTable",
+        f"{relation} holds more than one row of the same key ({names}), all of which were updated: delete those"
+        " that are too many, or name in write.primaryKey what tells its rows apart.",
+    )
+
+
+def _telling(error: BaseException) -> Exception:
+    """The first complaint below dlt's that names its class, or else all of them in one."""
+    chain: list[BaseException] = []
+    found: BaseException | None = error
+    while found is not None and found not in chain:
+        if error_class(found):
+            return Exception(str(found))
+        chain.append(found)
+        found = found.__cause__ or found.__context__
+    return Exception(" / ".join(f"{type(one).__name__}: {one}" for one in chain))

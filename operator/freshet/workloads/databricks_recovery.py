@@ -1,0 +1,90 @@
+"""Loads that were cut off between their rows, which are in the table, and their record: recorded, or taken out."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from freshet.workloads import databricks_ledger as ledger
+from freshet.workloads import databricks_publish as publish
+from freshet.workloads.columns import Column
+from freshet.workloads.databricks_errors import doubled
+from freshet.workloads.databricks_sql import Sql
+from freshet.workloads.ledger import LOADS
+from freshet.workloads.log import LOG
+from freshet.workloads.spec import IngestSpec
+from freshet.workloads.warehouse import Level
+
+__all__ = ["finish", "previous"]
+
+
+def finish(
+    sql: Sql,
+    target: tuple[str, str, str],
+    level: Level | None,
+    unrecorded: Iterable[str],
+    *,
+    spec: IngestSpec,
+    relation: str,
+    columns: Sequence[Column],
+) -> Level | None:
+    """Records them, after the ``level`` that is known. Returns the level then. Raises InputError.
+
+    Such a record has no fingerprint: no input counts as loaded on its word. One of which not as many rows are
+    there as it had is not recorded: what is there of it is taken out, so that it is done again.
+    """
+    *place, table = target
+    expected = ledger.pending(sql, place, table) if unrecorded else {}
+    for load_id in sorted(expected.keys() & set(unrecorded)):
+        rows, written = publish.rows_of(sql, target, load_id)
+        if not _came_whole(spec, written, expected[load_id], rows=rows):
+            _take_back(sql, target, load_id, spec=spec, relation=relation, written=written, expected=expected[load_id])
+            continue
+        LOG.info("An earlier load wrote its rows and was cut off: it is recorded now.")
+        now = datetime.now(UTC)
+        values = {
+            "load_id": load_id,
+            "asset": spec.asset,
+            "fingerprint": "",
+            "version": load_id,
+            "changed": True,
+            "updated_at": now,
+            "data_time": publish.newest(sql, target, spec.data_time_column, columns=columns),
+            "rows": rows,
+            "previous_rows": previous(level),
+            "rows_loaded": written,
+            "finished_at": now,
+        }
+        ledger.record(sql, place, table=table, values=values)
+        level = ledger.level_of(sql, place, table)
+    return level
+
+
+def previous(level: Level | None) -> int | None:
+    """Rows as they last were told: a level without a fingerprint is of a load that was cut off and told nobody."""
+    if level is None:
+        return None
+    return level.rows if level.fingerprint else level.previous_rows
+
+
+def _came_whole(spec: IngestSpec, written: int, expected: int, *, rows: int) -> bool:
+    """``merge`` writes of its rows those that are new or differ."""
+    if spec.write.disposition == "merge":
+        return written <= expected
+    return written == expected and (spec.write.disposition == "append" or rows == expected)
+
+
+def _take_back(
+    sql: Sql,
+    target: tuple[str, str, str],
+    load_id: str,
+    *,
+    spec: IngestSpec,
+    relation: str,
+    written: int,
+    expected: int,
+) -> None:
+    """Only where rows are added: what replaces them all is itself replaced. Raises InputError for ``merge``."""
+    if spec.write.disposition == "merge":
+        raise doubled(relation, key=spec.write.primary_key or ())
+    LOG.warning("Of an earlier load's %s rows, %s are there: it is not recorded.", f"{expected:,}", f"{written:,}")
+    if spec.write.disposition == "append":
+        publish.take_back(sql, target, load_id, loads=(*target[:2], LOADS))
