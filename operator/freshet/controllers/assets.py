@@ -113,9 +113,10 @@ class AssetReconciler:
 
     async def _check_template(self, key: Key, asset: Asset) -> None:
         """A user's template is checked by a dry run once per generation, so that a mistake shows before it is due."""
+        if asset.kind != "Job" or key in self._refusals:
+            return
         ready = find(asset.status.conditions, type=conditions.READY)
-        seen = ready is not None and ready.observed_generation == asset.metadata.generation
-        if asset.kind != "Job" or seen or key in self._refusals:
+        if ready is not None and ready.observed_generation == asset.metadata.generation:
             return
         try:
             await self._launcher.check(asset=asset, policy=decide(_bare(asset, self._world)).policy)

@@ -1,8 +1,9 @@
 """Names that follow from what they name, so that doing a thing twice is doing it once."""
 
 import hashlib
-import json
 from typing import Any
+
+import msgspec
 
 from freshet.api.names import LIMIT_NAME
 
@@ -11,8 +12,8 @@ __all__ = ["digest", "job_name"]
 
 def digest(*parts: Any, length: int = 10) -> str:
     """A short, stable hash over JSON data; lower-case letters and digits only."""
-    text = json.dumps(parts, sort_keys=True, default=str, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
+    data = msgspec.json.encode(parts, order="sorted")
+    return hashlib.sha256(data).hexdigest()[:length]
 
 
 def job_name(*, asset: str, identity: str, attempt: int) -> str:

@@ -58,6 +58,12 @@ def test_job_names_fit_and_follow_from_the_need(name: str, attempt: int) -> None
     assert made.endswith(f"-{attempt}")
 
 
+def test_a_hash_that_stands_in_a_status_means_the_same_to_the_next_version_of_freshet() -> None:
+    """Another one would be a changed definition: everything would be built again after an upgrade."""
+    parts = {"limit": 3, "count": {"relation": "a.b"}, "half": 0.5, "on": True, "no": None}, ["x", "y"]
+    assert digest(*parts) == "33e8265d6f"
+
+
 FOLLOWS = PolicyInForce(when="AnyUpstreamUpdated")
 
 
