@@ -62,9 +62,11 @@ def runs_of(stand_in: DbtCloudStandIn, job: int = 1) -> list[Object]:
     return [run for run in stand_in.runs() if run["job_definition_id"] == job]
 
 
-def discover(place: Place, stand_in: DbtCloudStandIn, name: str = "shop", **discovery: Any) -> None:
-    """A Pipeline over the stand-in's whole project."""
-    add_dbt_pipeline(place, stand_in, name, discovery={"enabled": True, **discovery})
+def discover(
+    place: Place, stand_in: DbtCloudStandIn, name: str = "shop", *, own: Object | None = None, **discovery: Any
+) -> None:
+    """A Pipeline over the stand-in's whole project; ``own``: of the spec of its dbt Cloud job."""
+    add_dbt_pipeline(place, stand_in, name, discovery={"enabled": True, **discovery}, **(own or {}))
 
 
 def discovered(place: Place, reason: str, pipeline: str = "shop") -> Object:

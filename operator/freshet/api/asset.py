@@ -194,6 +194,10 @@ class Check(View, frozen=True, kw_only=True):
     severity: str
     message: str = ""
     at: datetime | None = None
+    pipeline: str | None = None
+    """The Pipeline whose dbt project tests the asset as a source; None: a check of what builds it."""
+    source: str | None = None
+    """The unique id of what it is there: a source, or a model that the Pipeline does not build."""
 
     @property
     def broken(self) -> bool:

@@ -127,6 +127,11 @@ class DbtCloudSpec(View, frozen=True, kw_only=True):
     max_models_per_day: int | None = None
     cancel_on_suspend: bool | None = None
 
+    @property
+    def runs_tests(self) -> bool:
+        """Does a run of freshet's own run tests, too?"""
+        return self.mode != "Select" or "build" in self.command.split()
+
 
 class JobDefaults(View, frozen=True, kw_only=True):
     """What every pod of this Pipeline gets; values are those of the pod and container specs."""

@@ -133,7 +133,8 @@ class AssetReconciler:
         """What came by dbt Cloud is recorded: its run may be cleared."""
         if key in self._world.inbox:
             self._world.taken_in(key, observed.ended)
-            self._world.queue.add(dbt_key(asset.namespace, asset.spec.pipeline or ""), urgent=True)
+            for pipeline in {asset.spec.pipeline or "", *(run.tests_of or "" for run in observed.ended)} - {""}:
+                self._world.queue.add(dbt_key(asset.namespace, pipeline), urgent=True)
 
     def _wake(self, key: Key, observed: Observed, decision: Decision) -> None:
         times = [decision.wake_at]

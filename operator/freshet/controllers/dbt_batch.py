@@ -13,6 +13,7 @@ from freshet.api.view import Key
 from freshet.controllers.dbt_members import Member, Members, candidate, unique_id_of
 from freshet.controllers.dbt_views import passed_on
 from freshet.controllers.world import World, pipeline_key
+from freshet.core.checks import retested_first
 from freshet.core.situation import Due
 from freshet.dbtcloud import batch
 from freshet.dbtcloud.manifest import Model
@@ -124,9 +125,16 @@ class Batcher:
         return not pipeline.spec.suspend and bool(existing.intersection(run.assets))
 
     def nodes(self, pipeline: Pipeline, run: DbtRun) -> list[Node]:
-        """What to select, exactly where a manifest says how."""
-        assets = [self._world.cache.assets.get(Key("Asset", pipeline.namespace, name)) for name in run.assets]
-        return [self._node(pipeline, asset) for asset in assets if asset is not None and unique_id_of(asset)]
+        """What to select, exactly where a manifest says how; sources, too, whose tests go first."""
+        assets = [asset for name in run.assets if (asset := self._find(pipeline, name)) and unique_id_of(asset)]
+        reads = ((asset, self._find(pipeline, name)) for asset in assets for name in asset.spec.upstreams)
+        pairs = [(asset, upstream) for asset, upstream in reads if upstream is not None]
+        tests = (test for asset, up in pairs for test in retested_first(asset, up, pipeline=pipeline))
+        sources = {test.source for test in tests if test.source is not None}
+        return [*(self._node(pipeline, asset) for asset in assets), *(Node(unique_id=key) for key in sorted(sources))]
+
+    def _find(self, pipeline: Pipeline, name: str) -> Asset | None:
+        return self._world.cache.assets.get(Key("Asset", pipeline.namespace, name))
 
     def _node(self, pipeline: Pipeline, asset: Asset) -> Node:
         unique_id = unique_id_of(asset)

@@ -5,12 +5,16 @@ not be forgotten. Somebody else's: only what the results say of this very table 
 attempt of ours.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from freshet.api.asset import Asset, Check, Consumed, Outcome
 from freshet.api.pipeline import DbtRun
+from freshet.controllers import dbt_tests
 from freshet.controllers.dbt_judged import OUTCOMES, outcome_of_ours
 from freshet.controllers.dbt_known import Known, checks_of
 from freshet.controllers.dbt_members import unique_id_of
@@ -19,9 +23,9 @@ from freshet.core.outcome import Ended
 from freshet.core.situation import definition_of
 from freshet.dbtcloud import foreign
 from freshet.dbtcloud.outcomes import NodeResult, same_relation
-from freshet.dbtcloud.results import settle, test_name
+from freshet.dbtcloud.results import settle
 
-__all__ = ["foreign_run", "own_run", "passed_run"]
+__all__ = ["foreign_run", "own_run", "passed_run", "source_run"]
 
 COUNTED = ("Succeeded", "Failed", "Unchanged")
 """Outcomes of somebody else's run that say something of a table."""
@@ -75,7 +79,8 @@ def foreign_run(known: Known, asset: Asset) -> Ended | None:
     node, checks = known.node(asset), checks_of(known, asset)
     outcome = OUTCOMES[node.outcome] if node is not None else None
     if node is None or outcome not in COUNTED or node.outcome == "Unknown" or _elsewhere(node, asset):
-        return _only_checks(known, asset, checks) if checks and node is None else None
+        only = checks and node is None
+        return _only_checks(known, checks, declared=_declared(known, asset)) if only else None
     return _ended(
         known,
         asset,
@@ -88,6 +93,20 @@ def foreign_run(known: Known, asset: Asset) -> Ended | None:
         definition=definition_of(asset, known.pipeline),
         foreign=True,
     )
+
+
+def source_run(known: Known, sources: Collection[str]) -> Ended | None:
+    """What a run, whoever started it, found out about an Asset that these sources of the project are; None: nothing."""
+    name, found = known.pipeline.name, known.steps.checks if known.steps else ()
+    checks = tuple(_by_our_clock(known, check) for check in dbt_tests.shown(found, of=sources, pipeline=name))
+    if known.tests is None or not checks:
+        return None
+    return _only_checks(known, checks, declared=dbt_tests.declared(known.tests, of=sources), tests_of=name)
+
+
+def _by_our_clock(known: Known, check: Check) -> Check:
+    """A source is not built by dbt Cloud, so that its other times are not of that clock."""
+    return msgspec.structs.replace(check, at=check.at - known.skew) if check.at is not None else check
 
 
 def _ended(known: Known, asset: Asset, node: NodeResult, *, outcome: Outcome, **more: Any) -> Ended:
@@ -171,21 +190,19 @@ def _elsewhere(node: NodeResult, asset: Asset) -> bool:
     return same_relation(node.relation, asset.status.relation) is False
 
 
-def _only_checks(known: Known, asset: Asset, checks: tuple[Check, ...]) -> Ended:
+def _only_checks(known: Known, checks: tuple[Check, ...], *, declared: frozenset[str] | None, **more: Any) -> Ended:
     return Ended(
         id=known.version,
         outcome="Unchanged",
         executor="DbtCloud",
         finished_at=known.run.finished_at or known.now,
         checks=checks,
-        declared=_declared(known, asset),
+        declared=declared,
         checks_only=True,
+        **more,
     )
 
 
 def _declared(known: Known, asset: Asset) -> frozenset[str] | None:
     """The names of the asset's tests in the manifest; None where there is no manifest."""
-    if known.tests is None:
-        return None
-    unique_id = unique_id_of(asset)
-    return frozenset(test_name(key) for key, test in known.tests.items() if unique_id in test.nodes)
+    return dbt_tests.declared(known.tests, of={unique_id_of(asset)}) if known.tests is not None else None

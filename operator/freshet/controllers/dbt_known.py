@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from freshet.api.asset import Asset, Check
 from freshet.api.pipeline import Pipeline
 from freshet.controllers.dbt_members import unique_id_of
+from freshet.controllers.dbt_tests import shown
 from freshet.dbtcloud import model
 from freshet.dbtcloud.outcomes import NodeResult
 from freshet.dbtcloud.results import StepResults, TestNode
@@ -51,9 +52,4 @@ class Known:
 
 def checks_of(known: Known, asset: Asset) -> tuple[Check, ...]:
     """The tests of this model, as its checks."""
-    unique_id = unique_id_of(asset)
-    found = [check for check in (known.steps.checks if known.steps else ()) if unique_id in check.nodes]
-    return tuple(
-        Check(name=c.name, passed=c.passed, severity=c.severity, message=c.message, at=c.at)
-        for c in sorted(found, key=lambda c: c.name)
-    )
+    return shown(known.steps.checks if known.steps else (), of={unique_id_of(asset)})

@@ -82,9 +82,8 @@ class Members:
         if instead is not None and observed.active is not None and observed.active.name == instead.token:
             observed = replace(observed, active=None)
         decision = decide(observed)
-        rechecks = spec.mode != "Select" or "build" in spec.command.split()
         asked = situation(observed, observed.asset, decision.policy)
-        part = joining(asked, trouble=decision.trouble, mates=mates, rechecks=rechecks)
+        part = joining(asked, trouble=decision.trouble, mates=mates, rechecks=spec.runs_tests)
         passes = _passes(spec, observed.asset, part.due)
         return Member(asset=observed.asset, decision=decision, part=part, passes=passes)
 

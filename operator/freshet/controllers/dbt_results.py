@@ -11,7 +11,7 @@ from datetime import timedelta
 from freshet.api.asset import Asset
 from freshet.api.pipeline import DbtRun, Pipeline
 from freshet.api.view import Key
-from freshet.controllers.dbt_ended import foreign_run, own_run, passed_run
+from freshet.controllers.dbt_ended import foreign_run, own_run, passed_run, source_run
 from freshet.controllers.dbt_judged import strangers
 from freshet.controllers.dbt_known import Known
 from freshet.controllers.dbt_members import unique_id_of
@@ -65,6 +65,7 @@ class Rewards:
         if not steps and run.run_steps is None:
             steps = [(None, None)]
         tests, models = self._tests(pipeline), [unique_id_of(asset) for asset in self._models(pipeline)]
+        models += [source for sources in self._sources_of(pipeline).values() for source in sources]
         cut, pages, missing = cut_short(run), [], []
         for step, command in steps:
             raw = await _artifact(client, run, step)
@@ -106,12 +107,19 @@ class Rewards:
             else:
                 ended = foreign_run(known, asset)
             waiting += self._hand_over(asset, ended)
-        return waiting
+        return waiting + self._sources(known)
 
     def foreign(self, pipeline: Pipeline, run: model.Run, results: Results) -> list[str]:
         """Hand over what somebody else's run came to; returns the names of those that have yet to take it in."""
         known = self._known(pipeline, run, results)
-        return [name for asset in self._models(pipeline) for name in self._hand_over(asset, foreign_run(known, asset))]
+        waiting = [it for asset in self._models(pipeline) for it in self._hand_over(asset, foreign_run(known, asset))]
+        return waiting + self._sources(known)
+
+    def _sources(self, known: Known) -> list[str]:
+        """Hand over what tests of sources found, to the Assets that those are."""
+        assets = ((known.find(name), sources) for name, sources in self._sources_of(known.pipeline).items())
+        here = [(it, sources) for it, sources in assets if it is not None and it.metadata.deletion_timestamp is None]
+        return [name for it, sources in here for name in self._hand_over(it, source_run(known, sources))]
 
     def tell_unknown(self, pipeline: Pipeline, run: model.Run, results: Results, names: Iterable[str] = ()) -> None:
         """One Event for what a run that succeeded leaves open; ``names``: the Assets that it was for."""
@@ -119,6 +127,9 @@ class Rewards:
         expected = [unique_id_of(asset) for asset in self._models(pipeline) if asset.name in meant]
         if message := strangers(results.steps, run=run, expected=expected):
             self._world.tell(pipeline, type="Warning", reason="UnknownStatus", message=f"{run.message}; {message}")
+
+    def _sources_of(self, pipeline: Pipeline) -> Mapping[str, frozenset[str]]:
+        return self._world.tested.get(pipeline_key(pipeline, pipeline.name), {})
 
     def _hand_over(self, asset: Asset, ended: Ended | None) -> list[str]:
         if ended is None or is_recorded(asset.status, ended):

@@ -68,7 +68,7 @@ class DiscoveryReconciler:
         self._world.ran.pop(key, None)
         self._world.lost(key)
         self._world.parses.forget(Key("Pipeline", key.namespace, key.name))
-        self._world.manifests.pop(Key("Pipeline", key.namespace, key.name), None)
+        self._world.unlearn(key)
         self._world.queue.set_wake(key, None)
         if pipeline is not None:
             await self._teller.silence(pipeline)

@@ -8,14 +8,16 @@ from dataclasses import replace
 from freshet.api.asset import Asset
 from freshet.api.pipeline import DbtCloudSpec, Pipeline
 from freshet.api.view import Key, parse
+from freshet.controllers.dbt_tests import sources_of, undeclared
 from freshet.controllers.discovery_apply import Applier
-from freshet.controllers.discovery_learn import Learned, adopted, external
+from freshet.controllers.discovery_learn import Learned, adopted, external, source_checks
 from freshet.controllers.discovery_plan import Plan, plan
 from freshet.controllers.discovery_read import Read
 from freshet.controllers.discovery_say import Teller
 from freshet.controllers.discovery_visit import Visit
 from freshet.controllers.world import World, dbt_key
 from freshet.core import nodes
+from freshet.core.lineage import key_of
 from freshet.core.outcome import Ended
 from freshet.dbtcloud.marker import token_in
 from freshet.dbtcloud.model import Run
@@ -47,6 +49,7 @@ class Carrier:
             with self._making(visit.key, made):
                 for key in told:
                     self._announce(key, *told[key])
+                self._tests(visit, read, made, learned)
                 problems = [*made.found.problems, *await self._applier.apply(visit.pipeline, made.apply)]
                 self._world.manifests[Key("Pipeline", visit.key.namespace, visit.key.name)] = read.manifest
             await self._applier.delete(visit.pipeline, made.delete)
@@ -126,6 +129,21 @@ class Carrier:
             self._world.hand_over(key, replace(ended, outcome="Unchanged") if same else ended)
         elif nodes.describe(asset.status, described) != asset.status:
             self._world.queue.add(key)
+
+    def _tests(self, visit: Visit, read: Read, made: Plan, learned: Learned) -> None:
+        """Whose are the tests of sources? At first sight their newest results count as they are, as those of models do;
+        what is not tested any more holds nothing back.
+        """
+        pipeline, at = visit.pipeline, read.manifest.generated_at or visit.now
+        sources = self._world.tested[Key("Pipeline", visit.key.namespace, visit.key.name)] = sources_of(made.found)
+        first = pipeline.status.dbt_cloud.manifest is None
+        for name, ids in sources.items():
+            ended = source_checks(learned, ids, pipeline=pipeline.name) if first or name in made.fresh else None
+            if ended is not None:
+                self._world.hand_over(Key("Asset", pipeline.namespace, name), ended)
+        here = self._here(pipeline)
+        for asset, ended in undeclared(here, manifest=read.manifest, sources=sources, pipeline=pipeline.name, at=at):
+            self._world.hand_over(key_of(asset), ended)
 
 
 def _is_rival(asset: Asset, pipeline: Pipeline, world: World) -> bool:

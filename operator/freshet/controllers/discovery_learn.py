@@ -5,12 +5,13 @@ runs nothing. An external Asset gets its versions from ``dbt source freshness`` 
 nothing says how recent it is, it has the version ``unobserved``, and its data counts as static.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from freshet.api.asset import Asset, Check, Consumed
 from freshet.api.pipeline import Pipeline
+from freshet.controllers.dbt_tests import shown
 from freshet.controllers.discovery_plan import UNOBSERVED
 from freshet.core.nodes import plain_relation
 from freshet.core.outcome import Ended
@@ -21,7 +22,7 @@ from freshet.dbtcloud.model import Run
 from freshet.dbtcloud.results import StepResults
 from freshet.dbtcloud.sources import SourceState
 
-__all__ = ["Learned", "adopted", "external"]
+__all__ = ["Learned", "adopted", "external", "source_checks"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,15 +46,9 @@ class Learned:
         """The run that made a version."""
         return next((run for run, _ in self.results if str(run.id) == version), None)
 
-    def checks(self, unique_id: str) -> tuple[Check, ...]:
-        """The newest result of each test of a node."""
-        found: dict[str, Check] = {}
-        for _, steps in self.results:
-            for check in steps.checks:
-                if unique_id in check.nodes:
-                    shown = Check(name=check.name, passed=check.passed, severity=check.severity, message=check.message)
-                    found.setdefault(check.name, shown)
-        return tuple(found[name] for name in sorted(found))
+    def checks(self, *nodes: str, pipeline: str | None = None) -> tuple[Check, ...]:
+        """The newest result of each test of these nodes; ``pipeline``: they are sources of its project."""
+        return shown((check for _, steps in self.results for check in steps.checks), of=nodes, pipeline=pipeline)
 
 
 def adopted(
@@ -75,6 +70,19 @@ def external(*, found: Found, learned: Learned, fresh: frozenset[str], at: datet
     outside = {name: desired.unique_id for name, desired in found.assets.items() if desired.kind == "External"}
     known = {name: run for name, key in outside.items() if (run := _observed(key, learned)) is not None}
     return {name: _unobserved(at) for name in outside if name in fresh} | known
+
+
+def source_checks(learned: Learned, sources: Collection[str], *, pipeline: str) -> Ended | None:
+    """What is known of the tests of the sources that an Asset is; None: nothing."""
+    checks = learned.checks(*sources, pipeline=pipeline)
+    if not checks:
+        return None
+    run = learned.results[0][0]
+    assert run.finished_at is not None
+    return Ended(
+        id=str(run.id), outcome="Unchanged", executor="DbtCloud", finished_at=run.finished_at, checks=checks,
+        tests_of=pipeline, checks_only=True, adopted=True,
+    )  # fmt: skip
 
 
 def _first(found: Found, learned: Learned, fresh: frozenset[str]) -> list[tuple[str, Ended]]:

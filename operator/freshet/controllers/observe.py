@@ -8,6 +8,7 @@ from freshet.api.conditions import find
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key
 from freshet.api.workload import Job, Pod
+from freshet.controllers.dbt_tests import untested
 from freshet.controllers.obstacles import Obstacles
 from freshet.controllers.world import World
 from freshet.core import blame, jobs
@@ -79,6 +80,7 @@ class Observer:
         lost = await self._lost(asset)
         if lost is not None:
             ended.append(lost)
+        ended += await self._untested(asset)
         for job in sorted(
             self._own_jobs(asset), key=lambda j: j.metadata.creation_timestamp or self._world.clock.now()
         ):
@@ -89,6 +91,19 @@ class Observer:
             elif active is None:
                 active = await self._in_flight(job)
         return ended, active
+
+    async def _untested(self, asset: Asset) -> list[Ended]:
+        """What takes away the checks of tests whose project nobody looks at any more."""
+        names = {check.pipeline for check in asset.status.checks if check.pipeline is not None}
+        gone = [name for name in names if not await self._discovers(asset.namespace, name)]
+        return [untested(name, at=self._world.clock.now()) for name in gone]
+
+    async def _discovers(self, namespace: str, name: str) -> bool:
+        """That a Pipeline is gone is believed only after a live read."""
+        pipeline = self._world.cache.pipelines.get(Key("Pipeline", namespace, name))
+        if pipeline is not None:
+            return pipeline.discovers
+        return await self._world.kube.get("Pipeline", namespace=namespace, name=name) is not None
 
     def _own_jobs(self, asset: Asset) -> list[Job]:
         """Its Jobs and its CronJob's; not those of an older Asset of the same name."""

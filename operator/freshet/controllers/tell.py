@@ -46,7 +46,7 @@ class Teller:
     def changed(self, asset: Asset, decision: Decision) -> None:
         """The status was written."""
         for run in decision.recorded:
-            if not run.adopted:
+            if not run.adopted and run.tests_of is None:
                 self._ended(asset, run)
         after = decision.status.run
         if after is not None and after.id and (asset.status.run is None or asset.status.run.id != after.id):

@@ -1,14 +1,14 @@
 """What every reconciler is given: the cache to read, the API to write, the queue to come back, the clock."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from freshet.api.asset import Asset
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key, Object, to_json
 from freshet.controllers.parses import Parses
-from freshet.core.lineage import Graph
+from freshet.core.lineage import Graph, key_of
 from freshet.core.nodes import Described
 from freshet.core.outcome import Ended
 from freshet.core.patch import merge_patch
@@ -33,6 +33,7 @@ class World:
     newest manifest of each Pipeline's project, as discovery read it: for exact selectors, tests and views;
     ``explored`` the Pipelines whose project discovery has looked for in this process, whatever it found, and
     ``reachable`` those whose dbt Cloud answers;
+    ``tested`` which of a project's sources an Asset is, by the Asset's name: their tests are its checks;
     ``described`` what it says of each Asset; ``ran`` a Pipeline's runs that count, for discovery to look at; ``parses``
     the projects that discovery wants parsed, and ``making`` those whose Assets it is making: a run is planned for all.
     """
@@ -49,6 +50,7 @@ class World:
     manifests: dict[Key, Manifest] = field(default_factory=dict)
     explored: set[Key] = field(default_factory=set)
     reachable: set[Key] = field(default_factory=set)
+    tested: dict[Key, Mapping[str, frozenset[str]]] = field(default_factory=dict)
     described: dict[Key, Described] = field(default_factory=dict)
     ran: dict[Key, list[Run]] = field(default_factory=dict)
     making: set[Key] = field(default_factory=set)
@@ -66,7 +68,7 @@ class World:
     def hand_over(self, key: Key, ended: Ended) -> None:
         """Something ended that an asset has yet to take in: its reconciler is woken."""
         waiting = self.inbox.setdefault(key, [])
-        if all(known.id != ended.id for known in waiting):
+        if all((known.id, known.tests_of) != (ended.id, ended.tests_of) for known in waiting):
             waiting.append(ended)
         self.queue.add(key, urgent=True)
 
@@ -110,11 +112,18 @@ class World:
         pipeline = Key("Pipeline", key.namespace, key.name)
         self.explored.discard(pipeline)
 
+    def unlearn(self, key: Key) -> None:
+        """The Pipeline whose discovery has this key has no project any more: nor are there tests of it."""
+        pipeline = Key("Pipeline", key.namespace, key.name)
+        for table in (self.manifests, self.tested):
+            table.pop(pipeline, None)
+        for asset in self.cache.assets:
+            if asset.namespace == key.namespace and any(check.pipeline == key.name for check in asset.status.checks):
+                self.queue.add(key_of(asset))
+
     def is_explored(self, pipeline: Pipeline) -> bool:
-        """Is known which tests its models have? Of a project that was never read, no Asset has any yet."""
-        if not pipeline.discovers or pipeline.status.dbt_cloud.manifest is None:
-            return True
-        return pipeline_key(pipeline, pipeline.name) in self.explored
+        """Is known which tests its models and sources have, as well as it can be?"""
+        return not pipeline.discovers or pipeline_key(pipeline, pipeline.name) in self.explored
 
     def tell(self, obj: Asset | Pipeline, *, type: str, reason: str, message: str) -> None:
         """A line in the log, and the same as an Event."""

@@ -40,6 +40,10 @@ class Ended:
     """All its tests that could run did: without a manifest, what is not among ``checks`` is dropped."""
     checks_only: bool = False
     """Only tests ran: nothing was built, nothing considered."""
+    reused: bool = False
+    """dbt answered ``reused``."""
+    tests_of: str | None = None
+    """The Pipeline whose project tests the asset as a source: of its checks, only those are meant."""
     rejected: Rejected | None = None
     """Bad rows of the input; None: the run has not read any."""
     level: dict[str, Any] | None = None

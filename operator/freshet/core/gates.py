@@ -9,6 +9,7 @@ from freshet.api.durations import format_duration
 from freshet.core import nodes
 from freshet.core.blame import after, story
 from freshet.core.broken import first_broken
+from freshet.core.checks import retested_first
 from freshet.core.situation import Need, Situation, Waiting, some
 
 __all__ = ["failed_checks", "hold", "hold_within"]
@@ -50,7 +51,8 @@ def _checks_failed(situation: Situation, need: Need) -> Waiting | None:
     if not situation.policy.require_checks:
         return None
     for name, upstream in situation.upstreams.items():
-        if failed := failed_checks(upstream):
+        again = retested_first(situation.asset, upstream, pipeline=situation.pipeline)
+        if failed := [check.name for check in upstream.status.checks if check.broken and check not in again]:
             message = ", ".join(filter(None, (f"waits for {name}, whose check {failed[0]} failed", story(upstream))))
             return Waiting(reason=conditions.UPSTREAM_CHECKS_FAILED, message=message, on=name)
     return None

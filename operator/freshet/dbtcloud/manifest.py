@@ -7,6 +7,7 @@ costs that node and is named in `odd`; a file that is no manifest raises. Facts:
 """
 
 import mmap
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,6 +23,8 @@ from freshet.dbtcloud.results import TestNode
 __all__ = ["Exposure", "Manifest", "ManifestUnreadable", "Model", "Source", "load", "named", "parse"]
 
 KINDS = ("model", "seed", "snapshot")
+SOURCE = re.compile(r"""source\(\s*['"](.+?)['"]\s*,\s*['"](.+?)['"]\s*\)""")
+"""How a test's arguments name the source that it is about."""
 NAME = "manifest.json"
 
 
@@ -214,10 +217,20 @@ def _model(unique_id: str, raw: RawNode) -> Model:
 
 
 def _test(unique_id: str, raw: RawNode) -> TestNode:
-    """A generic test belongs to one node, a singular one to all that it reads."""
     severity: Literal["error", "warn"] = "warn" if (raw.config.severity or "").lower() == "warn" else "error"
-    attached = (raw.attached_node,) if raw.attached_node else raw.upstreams
-    return TestNode(nodes=tuple(node for node in attached if node.partition(".")[0] in KINDS), severity=severity)
+    return TestNode(nodes=tuple(_tested(raw)), severity=severity)
+
+
+def _tested(raw: RawNode) -> Iterable[str]:
+    """A generic test belongs to one node (where that is a source, only its arguments say which), a singular one to all
+    that it reads; but to sources only where it reads nothing that could be built from them.
+    """
+    if raw.attached_node:
+        return [raw.attached_node] if raw.attached_node.partition(".")[0] in (*KINDS, "source") else []
+    named = SOURCE.search(raw.tested_model or "")
+    sources = [node for node in raw.upstreams if node.startswith("source.")]
+    own = [node for node in sources if named and node.endswith(f".{named[1]}.{named[2]}")]
+    return own or [node for node in raw.upstreams if node.partition(".")[0] in KINDS] or sources
 
 
 def _unit_test(unique_id: str, raw: RawUnitTest) -> TestNode:

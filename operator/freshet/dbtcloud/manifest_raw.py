@@ -80,11 +80,19 @@ class RawNode(msgspec.Struct):
     config: RawConfig = msgspec.field(default_factory=RawConfig)
     meta: dict[str, Any] | None = None
     attached_node: str | None = None
+    test_metadata: dict[str, Any] | None = None
 
     @property
     def upstreams(self) -> tuple[str, ...]:
         """Unique ids that it depends on."""
         return tuple((self.depends_on or {}).get("nodes") or ())
+
+    @property
+    def tested_model(self) -> str | None:
+        """What a generic test is given as its model: an expression."""
+        arguments = (self.test_metadata or {}).get("kwargs")
+        found = arguments.get("model") if isinstance(arguments, dict) else None
+        return found if isinstance(found, str) else None
 
 
 class RawSource(msgspec.Struct):

@@ -83,7 +83,8 @@ def parse(
     models: Collection[str] = (),
 ) -> StepResults | Missing:
     """Read one run_results.json. `command` is the step's, where ``args.which`` is absent; `tests` the manifest's;
-    `models` the unique ids among which a test's model is looked for where no manifest tells.
+    `models` the unique ids, of sources too, among which that is looked for which a test is about, where no manifest
+    tells.
     """
     if not raw:
         return Missing(why="run_results.json is not there yet")
@@ -248,12 +249,15 @@ def _check(
 
 
 def _guess(unique_id: str, *, tables: list[str]) -> tuple[str, ...]:
-    """Without a manifest: ``test.pkg.not_null_<model>_<column>.<hash>`` names its model, the first if it names two."""
+    """Where the manifest does not have it: ``test.pkg.not_null_<model>_<column>.<hash>`` names its model, the first if
+    it names two, and ``test.pkg.source_not_null_<source>_<table>_<column>.<hash>`` its source.
+    """
     parts = unique_id.split(".")
     if parts[0] == "unit_test":
         return (f"model.{parts[1]}.{parts[2]}",) if len(parts) > 3 else ()
     text = f"_{parts[2] if len(parts) > 2 else ''}_"
-    places = [(text.find(f"_{_plain_name(table)}_"), -len(table), table) for table in tables]
+    kind = [table for table in tables if table.startswith("source.") == text.startswith("_source_")]
+    places = [(text.find(f"_{_plain_name(table)}_"), -len(table), table) for table in kind]
     hits = sorted(place for place in places if place[0] >= 0)
     return (hits[0][2],) if hits else ()
 

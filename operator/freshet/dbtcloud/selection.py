@@ -54,8 +54,11 @@ class RunOptions:
 
 
 def selector(node: Node) -> str:
-    """The narrowest selector of this node alone."""
+    """The narrowest selector of this node alone. That of a source selects its tests: there is nothing to build."""
     kind, package, name = _parts(node.unique_id)
+    if kind == "source":
+        source, _, table = name.partition(".")
+        return f"source:{_plain(package)}.{_plain(source)}.{_plain(table).replace('.', '?')}"
     if node.fqn:
         exact = "fqn:" + ".".join(map(_plain, node.fqn))
         return f"{exact},file:{_plain(name)}" if node.crowded and "." not in name else exact

@@ -12,9 +12,16 @@ import duckdb
 import pytest
 from tests.support.dbtcloud import PROJECT, DbtCloudStandIn
 
+from freshet.dbtcloud.manifest import parse
+from freshet.dbtcloud.results import TestNode
+from freshet.dbtcloud.selection import Node, selector
+
 ROOT = "/api/v2/accounts/1"
 MODEL = "model.kaizen_wars.stg_kaizen_wars__fact_virtual"
 SELECT = "--select fqn:kaizen_wars.staging.stg_kaizen_wars__fact_virtual --indirect-selection buildable"
+SOURCE = "source.kaizen_wars.kaizen_wars.raw_fact_virtual"
+WITH_SOURCE = SELECT.replace("--select ", f"--select {selector(Node(unique_id=SOURCE))} ")
+NOBODY = TestNode(nodes=())
 CSV = PROJECT.parent / "raw_fact_virtual.csv"
 LOCK = """
 import duckdb, sys
@@ -94,6 +101,19 @@ def test_a_build_of_one_model_with_docs(cloud: DbtCloudStandIn) -> None:
     counts = "select (select count(*) from kaizen_wars.raw_fact_virtual), (select count(*) from {})"
     raw, staged = query(cloud, counts.format("kaizen_wars.stg_kaizen_wars__fact_virtual"))[0]
     assert raw == staged == 20_000
+
+
+@pytest.mark.parametrize("command", ["dbt build", f"dbt build {WITH_SOURCE}"])
+def test_tests_of_sources_run_where_they_are_selected_and_the_manifest_tells_whose_they_are(
+    cloud: DbtCloudStandIn, command: str
+) -> None:
+    run = cloud.wait(cloud.trigger(steps_override=[command])["id"])
+    assert run["is_success"], log_of(run)
+    response = cloud.request("GET", f"{ROOT}/runs/{run['id']}/artifacts/manifest.json")
+    tests = parse(response.content).tests
+    results = artifact(cloud, run, "run_results.json")["results"]
+    ran = [it["unique_id"] for it in results if tests.get(it["unique_id"], NOBODY).nodes == (SOURCE,)]
+    assert [key.split(".")[2] for key in ran] == ["source_not_null_kaizen_wars_raw_fact_virtual_event_id"]
 
 
 def test_sources_are_checked_and_stale_ones_fail_no_run(cloud: DbtCloudStandIn) -> None:

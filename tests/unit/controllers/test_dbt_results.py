@@ -14,7 +14,7 @@ from freshet.controllers import dbt_results
 from freshet.dbtcloud import errors
 from freshet.dbtcloud.model import Run, RunStep
 
-WORLD: Any = SimpleNamespace(manifests={}, cache=SimpleNamespace(assets_of=lambda *_: []))
+WORLD: Any = SimpleNamespace(manifests={}, tested={}, cache=SimpleNamespace(assets_of=lambda *_: []))
 BUILT = b'{"args": {"which": "build"}, "results": [{"unique_id": "model.p.a", "status": "success"}]}'
 PIPELINE = Pipeline(metadata=Meta(name="shop", namespace="demo"), spec=PipelineSpec())
 

@@ -120,6 +120,25 @@ def test_tests_know_their_models_and_their_severity() -> None:
     }
 
 
+def test_tests_of_sources_know_them() -> None:
+    orders, users = "source.shop.raw.orders", "source.shop.raw.users"
+    call = "{{ get_where_subquery(source('raw', 'orders')) }}"
+    reads: dict[str, Any] = {
+        "test.shop.source_not_null_raw_orders_id.1": [orders],
+        "test.shop.source_relationships_raw_orders_user_id.2": [users, orders, USERS],
+        "test.shop.counts": [orders, users],
+        "test.shop.as_many": [orders, USERS],
+    }
+    nodes = {key: {"depends_on": {"nodes": ups}, "config": {}} for key, ups in reads.items()}
+    nodes["test.shop.source_relationships_raw_orders_user_id.2"]["test_metadata"] = {"kwargs": {"model": call}}
+    assert {key: test.nodes for key, test in parse(manifest(nodes)).tests.items()} == {
+        "test.shop.source_not_null_raw_orders_id.1": (orders,),
+        "test.shop.source_relationships_raw_orders_user_id.2": (orders,),
+        "test.shop.counts": (orders, users),
+        "test.shop.as_many": (USERS,),
+    }
+
+
 def test_sources_and_exposures() -> None:
     source = {
         "source_name": "raw",

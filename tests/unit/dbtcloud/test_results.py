@@ -162,11 +162,14 @@ def test_tests_belong_to_what_the_manifest_says() -> None:
         ("test.shop.not_null_dim_v2_id.77", ("model.shop.dim.v2",)),
         ("test.shop.something_of_my_own", ()),
         ("unit_test.shop.users.adds_up", ("model.shop.users",)),
+        ("test.shop.source_not_null_raw_users_id.5ac", ("source.shop.raw.users",)),
+        ("test.shop.source_not_null_old_users_id.5ac", ()),
     ],
 )
 def test_without_a_manifest_the_name_tells(test: str, expected: tuple[str, ...]) -> None:
     models = [node(unique_id=f"model.shop.{name}") for name in ("stg_users", "users", "dim.v2")]
-    assert read(artifact(*models, {"unique_id": test, "status": "pass"})).checks[0].nodes == expected
+    raw = artifact(*models, {"unique_id": test, "status": "pass"})
+    assert read(raw, models=["source.shop.raw.users"]).checks[0].nodes == expected
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ STAGED = Node(unique_id="model.shop.stg_users", fqn=("shop", "staging", "stg_use
         (Node(unique_id="snapshot.shop.snap"), "package:shop,resource_type:snapshot,fqn:snap"),
         (Node(unique_id="model.shop.dim.v2"), "package:shop,resource_type:model,fqn:dim.v2"),
         (Node(unique_id="model.shop.dotted.name"), "package:shop,resource_type:model,file:dotted.name"),
+        (Node(unique_id="source.shop.raw.orders"), "source:shop.raw.orders"),
+        (Node(unique_id="source.shop.raw.my orders.v1"), "source:shop.raw.my?orders?v1"),
     ],
 )
 def test_the_narrowest_selector(node: Node, expected: str) -> None:

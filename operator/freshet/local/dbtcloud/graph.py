@@ -8,7 +8,7 @@ __all__ = ["Graph", "Model", "Source", "Test", "parse_graph"]
 
 
 class Test(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A test of a model; `also` names further models that it reads (a relationships test)."""
+    """A test of a model or source; `also` names further models that it reads (a relationships test)."""
 
     name: str
     severity: str = "error"
@@ -51,6 +51,7 @@ class Source(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """RFC 3339; what ``dbt source freshness`` reports. None: the source has no freshness."""
     status: str = "pass"
     meta: dict[str, Any] = {}
+    tests: list[Test] = []
 
 
 class Graph(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -89,10 +90,20 @@ def parse_graph(body: bytes) -> Graph:
     known = {label(model) for model in graph.models} | {model.name for model in graph.models}
     known |= {f"source:{source.name}" for source in graph.sources}
     for model in graph.models:
-        for upstream in (*model.upstreams, *(name for test in model.tests for name in test.also)):
-            if upstream not in known:
-                raise ValueError(f"{model.name} reads {upstream}, which the graph does not have.")
+        _find(model.name, [*model.upstreams, *_also(model.tests)], known)
+    for source in graph.sources:
+        _find(source.name, _also(source.tests), known)
     return graph
+
+
+def _also(tests: list[Test]) -> list[str]:
+    return [name for test in tests for name in test.also]
+
+
+def _find(reader: str, upstreams: list[str], known: set[str]) -> None:
+    lost = next((name for name in upstreams if name not in known), None)
+    if lost is not None:
+        raise ValueError(f"{reader} reads {lost}, which the graph does not have.")
 
 
 def label(model: Model) -> str:

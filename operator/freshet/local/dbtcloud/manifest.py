@@ -21,6 +21,10 @@ def build_manifest(graph: Graph, *, schema: str, metadata: dict[str, Any]) -> di
         for test in model.tests:
             node_of_test = _test_node(graph, model, test, ids, schema)
             nodes[node_of_test["unique_id"]] = node_of_test
+    for source in graph.sources:
+        for test in source.tests:
+            node_of_test = _test_node(graph, source, test, ids, schema)
+            nodes[node_of_test["unique_id"]] = node_of_test
     sources = {ids[f"source:{source.name}"]: _source_node(graph, source, schema) for source in graph.sources}
     exposures = {exposure["unique_id"]: exposure for exposure in graph.exposures}
     everything = {**nodes, **exposures}
@@ -76,10 +80,10 @@ def unique_id(graph: Graph, model: Model) -> str:
     return f"{model.resource_type}.{model.package or graph.project}.{label(model)}"
 
 
-def test_id(graph: Graph, model: Model, test: Test) -> str:
-    """``test.<package>.<name>.<hash>``."""
-    digest = hashlib.md5(f"{unique_id(graph, model)}/{test.name}".encode(), usedforsecurity=False).hexdigest()[:10]
-    return f"test.{model.package or graph.project}.{test.name}.{digest}"
+def test_id(package: str, owner: str, test: Test) -> str:
+    """``test.<package>.<name>.<hash>``; ``owner``: the unique id of what it tests."""
+    digest = hashlib.md5(f"{owner}/{test.name}".encode(), usedforsecurity=False).hexdigest()[:10]
+    return f"test.{package}.{test.name}.{digest}"
 
 
 def _model_node(graph: Graph, model: Model, ids: dict[str, str], schema: str) -> dict[str, Any]:
@@ -131,14 +135,15 @@ def _latest(graph: Graph, model: Model) -> int:
     return max(other.version or 0 for other in graph.models if other.name == model.name)
 
 
-def _test_node(graph: Graph, model: Model, test: Test, ids: dict[str, str], schema: str) -> dict[str, Any]:
-    package = model.package or graph.project
-    parents = [unique_id(graph, model), *(ids[name] for name in test.also)]
+def _test_node(graph: Graph, tested: Model | Source, test: Test, ids: dict[str, str], schema: str) -> dict[str, Any]:
+    """A test of a source is attached to no node: only its arguments tell what it is about."""
+    own, package, folders, call = _tested(graph, tested)
+    parents = [own, *(ids[name] for name in test.also)]
     return {
-        **_common(graph, test.name, "test", test_id(graph, model, test), [package, *_folders(model), test.name]),
+        **_common(graph, test.name, "test", test_id(package, own, test), [package, *folders, test.name]),
         "package_name": package,
         "path": f"{test.name}.sql",
-        "original_file_path": "/".join(["models", *_folders(model), "schema.yml"]),
+        "original_file_path": "/".join(["models", *folders, "schema.yml"]),
         "schema": f"{schema}_dbt_test__audit",
         "alias": test.name,
         "relation_name": None,
@@ -158,10 +163,23 @@ def _test_node(graph: Graph, model: Model, test: Test, ids: dict[str, str], sche
         "description": "",
         "depends_on": {"macros": [], "nodes": parents},
         "raw_code": "",
-        "attached_node": unique_id(graph, model),
-        "test_metadata": {"name": test.name.split("_")[0], "kwargs": {}, "namespace": None},
+        "attached_node": own if isinstance(tested, Model) else None,
+        "test_metadata": {
+            "name": test.name.removeprefix("source_").split("_")[0],
+            "kwargs": {"model": f"{{{{ get_where_subquery({call}) }}}}"},
+            "namespace": None,
+        },
         "column_name": None,
     }
+
+
+def _tested(graph: Graph, tested: Model | Source) -> tuple[str, str, list[str], str]:
+    """Unique id, package, folders, and how dbt's code names it."""
+    if isinstance(tested, Model):
+        package = tested.package or graph.project
+        return unique_id(graph, tested), package, _folders(tested), f"ref('{tested.name}')"
+    group, table = tested.name.split(".", 1)
+    return f"source.{graph.project}.{tested.name}", graph.project, [], f"source('{group}', '{table}')"
 
 
 def _source_node(graph: Graph, source: Source, schema: str) -> dict[str, Any]:

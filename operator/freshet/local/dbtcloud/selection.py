@@ -163,6 +163,11 @@ def _fqn(node: dict[str, Any], value: str) -> bool:
     return any(full[: len(parts)] == parts for full in (fqn, fqn[1:]))
 
 
+def _source(fqn: list[str], value: list[str]) -> bool:
+    """``source``, ``source.table`` or ``package.source.table``."""
+    return value == (fqn if len(value) > 2 else fqn[1 : len(value) + 1])
+
+
 def _file(path: str, value: str) -> bool:
     """A file by its name, with or without its ending."""
     name = path.rpartition("/")[2]
@@ -176,5 +181,5 @@ _METHODS: dict[str, Callable[[dict[str, Any], str], bool]] = {
     "file": lambda node, value: _file(node["original_file_path"], value),
     "resource_type": lambda node, value: node["resource_type"] == value,
     "package": lambda node, value: node["package_name"] == value,
-    "source": lambda node, value: node["resource_type"] == "source" and ".".join(node["fqn"][1:]).startswith(value),
+    "source": lambda node, value: node["resource_type"] == "source" and _source(node["fqn"], value.split(".")),
 }
