@@ -22,6 +22,7 @@ GRAPH: Object = {
         "url": "https://board", "depends_on": {"nodes": ["model.kaizen_wars.lately"]},
     }],
 }  # fmt: skip
+LOADS = ["2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"]
 
 
 pytestmark = pytest.mark.usefixtures("watcher")
@@ -87,22 +88,34 @@ def test_a_project_that_cannot_be_parsed_is_not_parsed_again_and_again(
 
 
 def test_sources_that_dbt_looks_at_feed_their_assets(place: Place, stand_in: DbtCloudStandIn) -> None:
-    loads = ["2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"]
-    graph = {"sources": [{"name": "raw.orders", "max_loaded_at": loads[0]}], "models": MODELS[:1]}
+    graph = {"sources": [{"name": "raw.orders", "max_loaded_at": LOADS[0]}], "models": MODELS[:1]}
     stand_in.graph(graph)
     run = built(stand_in)
     built(stand_in, "dbt source freshness")
     discover(place, stand_in)
-    place.wait_status("raw-orders", version=loads[0], dataTime=loads[0], timeout=PATIENCE)
-    place.wait_status("stg-orders", version=str(run["id"]), considered={"raw-orders": loads[0]})
+    place.wait_status("raw-orders", version=LOADS[0], dataTime=LOADS[0], timeout=PATIENCE)
+    place.wait_status("stg-orders", version=str(run["id"]), considered={"raw-orders": LOADS[0]})
     assert "dataTime" not in place.get("assets", "raw-orders")["spec"]
-    graph["sources"] = [{"name": "raw.orders", "max_loaded_at": loads[1]}]
+    graph["sources"] = [{"name": "raw.orders", "max_loaded_at": LOADS[1]}]
     stand_in.graph(graph)
     again = built(stand_in, "dbt source freshness")
-    raw = place.wait_status("raw-orders", version=loads[1], dataTime=loads[1], timeout=PATIENCE)
+    raw = place.wait_status("raw-orders", version=LOADS[1], dataTime=LOADS[1], timeout=PATIENCE)
     assert raw["lastRun"]["id"] == str(again["id"])
-    place.wait_status("stg-orders", considered={"raw-orders": loads[1]}, timeout=PATIENCE)
+    place.wait_status("stg-orders", considered={"raw-orders": LOADS[1]}, timeout=PATIENCE)
     assert len(runs_of(stand_in)) == 4
+
+
+def test_a_look_at_sources_whose_answer_comes_late_is_not_missed(place: Place, stand_in: DbtCloudStandIn) -> None:
+    graph = {"sources": [{"name": "raw.orders", "max_loaded_at": LOADS[0]}], "models": MODELS[:1]}
+    stand_in.graph(graph)
+    built(stand_in, "dbt build", "dbt source freshness")
+    discover(place, stand_in)
+    place.wait_status("raw-orders", version=LOADS[0], timeout=PATIENCE)
+    stand_in.faults([{"action": "status", "status": 404, "path": "sources.json", "times": 3}])
+    stand_in.graph({**graph, "sources": [{"name": "raw.orders", "max_loaded_at": LOADS[1]}]})
+    built(stand_in, "dbt source freshness")
+    place.wait_status("raw-orders", version=LOADS[1], dataTime=LOADS[1], timeout=PATIENCE)
+    assert len(stand_in.requests(path="sources.json")) == 5
 
 
 def test_what_a_person_edits_stays(place: Place, stand_in: DbtCloudStandIn) -> None:

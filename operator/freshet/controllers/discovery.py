@@ -6,6 +6,7 @@ was applied stands on each Asset, and the manifest's in the Pipeline's status, s
 """
 
 import random
+from datetime import timedelta
 
 from freshet.api import conditions as c
 from freshet.api.pipeline import Pipeline
@@ -20,6 +21,7 @@ from freshet.controllers.world import World
 from freshet.core.state import Trouble
 from freshet.dbtcloud import errors
 from freshet.dbtcloud.manifest import ManifestUnreadable
+from freshet.dbtcloud.model import Run
 
 __all__ = ["DiscoveryReconciler"]
 
@@ -85,7 +87,7 @@ class DiscoveryReconciler:
                 await self._trouble(key, pipeline, memory, error)
         else:
             memory.pace = memory.pace.succeeded()
-            self._world.queue.set_wake(key, memory.look_at)
+            self._world.queue.set_wake(key, memory.wake_at)
 
     async def _trouble(self, key: Key, pipeline: Pipeline, memory: Memory, error: Exception) -> None:
         """What was discovered before stays. It is tried again, later each time."""
@@ -114,9 +116,20 @@ class DiscoveryReconciler:
         if memory.ran or memory.look_at is None or visit.now >= memory.look_at:
             await self._looker.look(visit)
         if memory.read is not None:
-            await self._carrier.carry_out(visit, memory.read, memory.runs)
+            asked = memory.awaited(visit.now)
+            await self._carrier.carry_out(visit, memory.read, (*memory.runs, *asked))
             memory.runs = ()
+            self._wait(visit, asked)
         self._world.explore(key)
+
+    def _wait(self, visit: Visit, asked: tuple[Run, ...]) -> None:
+        """What runs have not left yet is asked for again; ``asked``: those that were waited for."""
+        late, missed = visit.reader.late, visit.reader.missed
+        for run in [run for run in asked if run.id in missed and run not in late]:
+            message = f"{run.message}, but an artifact of it did not come: what it found of sources is not known"
+            self._world.tell(visit.pipeline, type="Warning", reason="ResultsMissing", message=message)
+        soonest = timedelta(seconds=self._world.settings.dbt_poll_fast)
+        visit.memory.wait_for(late, asked=asked, now=visit.now, soonest=soonest)
 
 
 def _trouble_of(error: Exception) -> Trouble:

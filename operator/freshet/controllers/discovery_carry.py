@@ -12,13 +12,14 @@ from freshet.controllers.dbt_tests import sources_of, undeclared
 from freshet.controllers.discovery_apply import Applier
 from freshet.controllers.discovery_learn import Learned, adopted, external, source_checks
 from freshet.controllers.discovery_plan import Plan, plan
-from freshet.controllers.discovery_read import Read
+from freshet.controllers.discovery_read import OLDEST, Read
 from freshet.controllers.discovery_say import Teller
 from freshet.controllers.discovery_visit import Visit
 from freshet.controllers.world import World, dbt_key
 from freshet.core import nodes
 from freshet.core.lineage import key_of
 from freshet.core.outcome import Ended
+from freshet.core.situation import some
 from freshet.dbtcloud.marker import token_in
 from freshet.dbtcloud.model import Run
 
@@ -99,7 +100,18 @@ class Carrier:
         if visit.pipeline.status.dbt_cloud.manifest is None:  # at first sight, a table may be older than many runs
             unknown = wanted - {key for _, steps in results for key in steps.nodes}
             results += await visit.reader.older_results(wanted=unknown, of=read.manifest)
+            self._tell_unasked(visit)
         return Learned(results=tuple(results), states=await visit.reader.states(foreign, wanted=sources))
+
+    def _tell_unasked(self, visit: Visit) -> None:
+        """Where adoption has ended before it knew all: a table may be there that counts as missing, and is built."""
+        if not (names := visit.reader.unasked):
+            return
+        message = (
+            f"none of the newest {OLDEST:,} runs has built {some(list(names))}: older ones are not asked, so that "
+        )
+        message += "these count as never built, and are built"
+        self._world.tell(visit.pipeline, type="Normal", reason="AdoptionEnded", message=message)
 
     def _told(self, pipeline: Pipeline, read: Read, made: Plan, learned: Learned) -> dict[Key, Told]:
         """What each Asset is told, also one that is about to be made: so it needs but one write of its status."""

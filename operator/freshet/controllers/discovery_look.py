@@ -3,16 +3,13 @@
 from datetime import datetime, timedelta
 
 from freshet.controllers.discovery_parse import Parser
-from freshet.controllers.discovery_read import Glance
+from freshet.controllers.discovery_read import LATE, Glance
 from freshet.controllers.discovery_say import Teller
 from freshet.controllers.discovery_visit import Visit
 from freshet.controllers.world import World
 from freshet.dbtcloud.model import Run
 
 __all__ = ["Looker"]
-
-LATE = timedelta(minutes=10)
-"""A run's artifacts may come so long after its end."""
 
 
 class Looker:
@@ -28,9 +25,9 @@ class Looker:
         Both are kept before anything else may fail: the next look asks only for what came after.
         """
         memory, last = visit.memory, visit.memory.read
-        memory.look_at = None
-        glance = visit.reader.of(memory.ran)
-        if not memory.ran or last is None:
+        again, memory.look_at = _is_known(visit), None
+        glance = visit.reader.of([last.run] if again and last is not None else memory.ran)
+        if last is None or not (again or memory.ran):
             glance = (await visit.reader.glance(deep=last is None)).joined(glance)
         careful = memory.plan is not None and memory.plan.pruning
         memory.read = await visit.reader.newest(glance.runs, last=last, careful=careful)
@@ -38,14 +35,14 @@ class Looker:
         new = (run for run in glance.runs if last is None or (run.id != seen and _ended_after(run, last.run)))
         memory.runs = (*new, *left)
         memory.ran.clear()
-        memory.look_at = await self._next_look(visit, glance)
+        if not again or memory.list_at is None:
+            memory.list_at = await self._next_list(visit, glance)
+        read = memory.read
+        memory.look_at = min(memory.list_at, read.again_at) if read is not None and read.skipped else memory.list_at
 
-    async def _next_look(self, visit: Visit, glance: Glance) -> datetime:
+    async def _next_list(self, visit: Visit, glance: Glance) -> datetime:
         """A run that ended a moment ago may still leave its manifest; a project without any is parsed."""
         read, newest = visit.memory.read, glance.runs[0] if glance.runs else None
-        times = [visit.now + timedelta(seconds=self._world.settings.discovery_every)]
-        if read is not None and read.skipped:
-            times.append(read.again_at)
         if newest is not None and newest.finished_at is not None and (read is None or newest.id != read.run.id):
             age = visit.now - newest.finished_at
             if newest.succeeded and age < LATE:
@@ -53,7 +50,15 @@ class Looker:
         parsed = self._parser.attend(visit.pipeline, visit.spec, glance=glance, missing=read is None)
         if parsed.trouble is not None:
             await self._teller.say(visit.pipeline, parsed.trouble)
-        return min(at for at in [*times, parsed.look_at] if at is not None)
+        slow = visit.now + timedelta(seconds=self._world.settings.discovery_every)
+        return min(slow, parsed.look_at or slow)
+
+
+def _is_known(visit: Visit) -> bool:
+    """Is only the manifest of a known run to be read, so that nobody need be asked which runs there are?"""
+    memory, last = visit.memory, visit.memory.read
+    timely = memory.look_at is not None and memory.list_at is not None and visit.now < memory.list_at
+    return timely and last is not None and last.skipped and not memory.ran
 
 
 def _ended_after(run: Run, other: Run) -> bool:

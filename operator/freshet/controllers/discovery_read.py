@@ -1,9 +1,9 @@
 """Finds what the newest runs left in dbt Cloud and reads it: the manifest, how fresh sources are, what was built.
 
 Runs of pull requests, or with another branch, schema or target, say nothing of these tables: their manifests are not
-read. A run of the commit that was read a moment ago has little new to say: its manifest, which may have 100 MB, is read
-a while later. An artifact that does not come, again and again, although others do, is done without in the end: one
-broken file must not hold up a project.
+read. A manifest may have 100 MB, and one of the commit that was read last has little new to say: it is read once that
+takes no more than a twentieth of the time. An artifact that does not come, again and again, although others do, is done
+without in the end: one broken file must not hold up a project.
 """
 
 import asyncio
@@ -25,14 +25,16 @@ from freshet.dbtcloud.results import Missing, StepResults, artifact_steps, merge
 from freshet.dbtcloud.sources import SourceState, parse_sources
 from freshet.runtime.clock import Clock
 
-__all__ = ["Glance", "Read", "Reader"]
+__all__ = ["LATE", "OLDEST", "Glance", "Read", "Reader"]
 
 FEW, MANY, OLDEST = 20, 100, 1000
 BROKEN, MOST_BROKEN = (errors.Refused, errors.ServerError, errors.Unreachable), 3
-SOONEST, LATEST, SHARE = timedelta(minutes=1), timedelta(hours=1), 20
-"""A manifest of the same commit is read again after so long, since packages, variables and dbt itself may have changed:
-in between, that many times what reading took.
+SOONEST, LATEST, SHARE = timedelta(seconds=2), timedelta(hours=1), 20
+"""A manifest of the same commit is read, too, since packages, variables and dbt itself may have changed: after so many
+times what reading the last one took, and so long at most.
 """
+LATE = timedelta(minutes=10)
+"""A run's artifacts may come so long after its end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,7 @@ class Read:
     @property
     def again_at(self) -> datetime:
         """From then on a manifest of the same commit is worth reading."""
-        return self.at + min(LATEST, max(SOONEST, self.took * SHARE))
+        return self.at + min(LATEST, self.took * SHARE)
 
     def covers(self, run: Run) -> bool:
         """Is the run not newer than what was read?"""
@@ -88,6 +90,10 @@ class Reader:
     ) -> None:
         self._client, self._spec, self._environment, self._clock = client, spec, environment, clock
         self._patient, self._spare = patient, MOST_BROKEN
+        self.missed: dict[int, Run] = {}
+        """Runs of which an artifact was not there, or only a part of it."""
+        self.unasked: frozenset[str] = frozenset()
+        """Nodes that none of the ``OLDEST`` newest runs has built: older ones were not asked."""
 
     async def glance(self, *, deep: bool, offset: int = 0) -> Glance:
         """The newest runs, but for the ``offset`` newest; ``deep``: ``MANY`` of them, with their steps."""
@@ -136,7 +142,16 @@ class Reader:
                 broken = self._spared(error)
         if last is None and broken is not None:
             raise broken
-        return last
+        return self._in_vain(last) if last is not None else None
+
+    def _in_vain(self, last: Read) -> Read:
+        """One of the same commit was asked for and did not come: again a while later, as long as it may come."""
+        now = self._clock.now()
+        if not last.skipped or now < last.again_at:
+            return last
+        age = now - (last.run.finished_at or now)
+        pause = max(SOONEST, last.took * SHARE, age / 2)
+        return replace(last, at=now, took=pause / SHARE, skipped=age < LATE)
 
     def _spared(self, error: errors.DbtCloudError) -> errors.DbtCloudError:
         """The same, where it can be done without what did not come. Raises it, else."""
@@ -172,7 +187,7 @@ class Reader:
         return found
 
     async def older_results(self, *, wanted: Collection[str], of: Manifest) -> list[tuple[Run, StepResults]]:
-        """The same, of the runs before the ``MANY`` newest, as far back as it takes, but not for ever."""
+        """The same, of the runs before the ``MANY`` newest, as far back as it takes, but not for ever (``unasked``)."""
         found, left, glance = list[tuple[Run, StepResults]](), set(wanted), Glance(runs=(), more=True)
         for offset in range(MANY, OLDEST, MANY):
             if not left or not glance.more:
@@ -181,6 +196,7 @@ class Reader:
             more = await self.results(glance.runs, wanted=left, of=of)
             left -= {key for _, steps in more for key in steps.nodes}
             found += more
+        self.unasked = frozenset(left) if glance.more else frozenset()
         return found
 
     async def states(self, runs: Iterable[Run], *, wanted: Set[str]) -> dict[str, tuple[SourceState, Run]]:
@@ -200,17 +216,28 @@ class Reader:
         return known
 
     async def sources(self, run: Run) -> Mapping[str, SourceState]:
-        """How fresh dbt found the sources to be in that run; nothing where it did not look."""
-        run = await self._with_steps(run)
-        for step in reversed(source_steps(run)):
+        """How fresh dbt found the sources to be in that run, by all of its steps; nothing where it did not look."""
+        run, states = await self._with_steps(run), dict[str, SourceState]()
+        for step in source_steps(run):
             try:
                 raw = await self._client.get_artifact(run_id=run.id, path="sources.json", step=step)
-            except (errors.NotFound, errors.Refused):
+            except errors.NotFound:
+                raw = None
+            except errors.Refused:
                 continue
-            states = parse_sources(raw)
-            if not isinstance(states, Missing):
-                return states
-        return {}
+            found = parse_sources(raw)
+            if isinstance(found, Missing):
+                self.missed[run.id] = run
+            else:
+                states |= found
+        return states
+
+    @property
+    def late(self) -> tuple[Run, ...]:
+        """Of the runs that lacked an artifact, those that may get it yet, newest first."""
+        now = self._clock.now() + self._client.skew
+        young = [run for run in self.missed.values() if run.finished_at is not None and now < run.finished_at + LATE]
+        return tuple(sorted(young, key=_end, reverse=True))
 
     async def _manifest(self, run: Run) -> Manifest:
         with tempfile.TemporaryDirectory(prefix="freshet-") as folder:
@@ -225,9 +252,11 @@ class Reader:
             try:
                 raw = await self._client.get_artifact(run_id=run.id, path="run_results.json", step=step)
             except errors.NotFound:
-                continue
+                raw = None
             page = parse(raw, command=command, tests=of.tests, models=of.models)
-            if not isinstance(page, Missing):
+            if isinstance(page, Missing):
+                self.missed[run.id] = run
+            else:
                 pages.append(page)
         return merge(pages)
 

@@ -269,7 +269,7 @@ class _Discovery:
         spec = {"key": key, "upstreams": [], "materialize": {"external": {}}}
         if name not in self.known.fed:
             spec["dataTime"] = "Static"
-        facts = DbtFacts(relation=source.relation) if source else self._facts(model) if model else DbtFacts()
+        facts = self._facts(model) if model else _of_source(source, self.exposures.get(unique_id, []))
         return Desired(name=name, unique_id=unique_id, kind="External", spec=spec, facts=facts)
 
     def _told(self) -> list[Problem]:
@@ -345,6 +345,18 @@ def _facts(model: Model, exposures: list[Exposure]) -> DbtFacts:
         materialized=model.materialized or None,
         checksum=model.checksum,
         lag_tolerance=exact_duration(lag) if lag else None,
-        exposures=tuple(Shown(name=e.name, owner=e.owner or None, url=e.url) for e in exposures[:MOST_EXPOSURES]),
+        exposures=_shown(exposures),
         more_exposures=max(0, len(exposures) - MOST_EXPOSURES) or None,
     )
+
+
+def _of_source(source: Source | None, exposures: list[Exposure]) -> DbtFacts:
+    return DbtFacts(
+        relation=source.relation if source is not None else None,
+        exposures=_shown(exposures),
+        more_exposures=max(0, len(exposures) - MOST_EXPOSURES) or None,
+    )
+
+
+def _shown(exposures: list[Exposure]) -> tuple[Shown, ...]:
+    return tuple(Shown(name=e.name, owner=e.owner or None, url=e.url) for e in exposures[:MOST_EXPOSURES])

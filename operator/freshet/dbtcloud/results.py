@@ -145,7 +145,8 @@ def cut_short(run: Run) -> RunStep | None:
 
 def source_steps(run: Run) -> tuple[int, ...]:
     """The indexes of the steps that looked at how fresh the sources are."""
-    return tuple(step.index for step in run.run_steps or () if step.index is not None and _command(step) == "source")
+    ran = [step for step in run.run_steps or () if step.ran]
+    return tuple(step.index for step in ran if step.index is not None and _command(step) == "source")
 
 
 def line_of(text: str | None) -> str:

@@ -46,7 +46,7 @@ async def newest(stub: Stub, runs: Iterable[Run], last: Read | None, *, careful:
     return read
 
 
-@pytest.mark.parametrize(("takes", "pause"), [(0.1, 60.0), (10.0, 200.0), (1000.0, 3600.0)])
+@pytest.mark.parametrize(("takes", "pause"), [(0.1, 2.0), (10.0, 200.0), (1000.0, 3600.0)])
 async def test_a_manifest_of_the_same_commit_is_read_a_while_later(takes: float, pause: float) -> None:
     stub = Stub(takes=takes)
     first = await newest(stub, [run_at(0)], None)
@@ -89,7 +89,7 @@ async def test_runs_are_kept_where_the_manifest_or_the_next_look_fails() -> None
     async def fail(visit: Any, glance: Any) -> datetime:
         raise ServerError("it did not answer")
 
-    looker._next_look = fail
+    looker._next_list = fail
     with pytest.raises(ServerError):
         await looker.look(visit_of(stub, memory))
     assert ([run.id for run in memory.runs], memory.ran) == ([11], [])
@@ -99,7 +99,60 @@ async def test_runs_are_kept_where_the_manifest_or_the_next_look_fails() -> None
     async def later(visit: Any, glance: Any) -> datetime:
         return START + timedelta(hours=1)
 
-    looker._next_look = later
+    looker._next_list = later
     await looker.look(visit_of(stub, memory))
     assert [run.id for run in memory.runs] == [21, 11]
     assert memory.look_at == START + timedelta(hours=1)
+
+
+async def test_a_manifest_that_was_left_for_later_is_read_without_asking_for_runs() -> None:
+    stub = Stub(takes=1.0)
+    looker: Any = object.__new__(Looker)
+
+    async def later(visit: Any, glance: Any) -> datetime:
+        return START + timedelta(minutes=15)
+
+    async def list_runs(*, deep: bool, offset: int = 0) -> Any:
+        raise AssertionError("which run it is was known")
+
+    looker._next_list = later
+    stub.glance = list_runs  # type: ignore[method-assign]
+    memory = Memory(generation=1, read=await newest(stub, [run_at(0)], None), ran=[run_at(0.1)])
+    await looker.look(visit_of(stub, memory))
+    assert (memory.look_at, stub.asked) == (START + timedelta(seconds=20), [1])
+    stub.now = START + timedelta(seconds=20)
+    await looker.look(visit_of(stub, memory))
+    assert stub.asked == [1, 2]
+    assert memory.look_at == memory.list_at == START + timedelta(minutes=15)
+
+
+async def test_one_that_does_not_come_is_asked_for_later_each_time_and_not_for_ever() -> None:
+    stub = Stub(takes=0.1)
+    read = await newest(stub, [run_at(0.5)], await newest(stub, [run_at(0)], None))
+    assert read.skipped
+    pauses = []
+    while read.skipped:
+        stub.now, stub.fails = max(read.again_at, START + timedelta(minutes=1)), [NotFound]
+        read = await newest(stub, [read.run], read)
+        pauses.append(read.again_at - stub.now)
+    assert pauses == sorted(pauses)
+    assert timedelta(seconds=2) <= pauses[0] < timedelta(minutes=1)
+    assert len(stub.asked) < 20
+    assert await newest(stub, [read.run], read) == read
+    assert read.manifest == "of 1"
+
+
+def test_what_a_run_has_not_left_yet_is_asked_for_later_each_time() -> None:
+    memory, second = Memory(generation=1), timedelta(seconds=1)
+    run, other = run_at(0), run_at(0.1)
+    memory.wait_for([run], asked=(), now=START + second, soonest=second)
+    assert (memory.awaited(START + second), memory.wake_at) == ((), START + 2 * second)
+    memory.wait_for([], asked=(), now=START + 1.5 * second, soonest=second)
+    assert memory.wake_at == START + 2 * second, "a visit in between changes nothing"
+    assert memory.awaited(START + 2 * second) == (run,)
+    memory.wait_for([run], asked=[run], now=START + 10 * second, soonest=second)
+    assert memory.wake_at == START + 15 * second
+    memory.wait_for([other], asked=(), now=START + 11 * second, soonest=second)
+    assert {it.id for it in memory.late} == {run.id, other.id}
+    memory.wait_for([], asked=[run, other], now=START + 20 * second, soonest=second)
+    assert (memory.late, memory.wake_at) == ((), None)

@@ -1,10 +1,13 @@
 """How fresh sources are, from several runs that each looked at a part of them."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
+from tests.unit.core.making import MINUTE, NOW
 
 from freshet.api.pipeline import DbtCloudSpec, SecretKeyRef
 from freshet.controllers.discovery_read import Glance, Reader
@@ -88,6 +91,7 @@ async def test_older_runs_are_read_as_far_back_as_it_takes_and_not_for_ever(
     results = await reader.older_results(wanted=wanted, of=manifest)
     assert {key for _, steps in results for key in steps.nodes} == found
     assert reader.offsets == offsets
+    assert reader.unasked == (wanted - found if count > 1000 else set())
 
 
 class Broken:
@@ -104,9 +108,10 @@ class Broken:
         return b'{"args": {"which": "build"}, "results": [{"unique_id": "model.shop.m", "status": "success"}]}'
 
 
-def reading(client: Any, *, patient: bool) -> Reader:
+def reading(client: Any, *, patient: bool, now: datetime = NOW) -> Reader:
     spec = DbtCloudSpec(account_id=1, job_id=1, token_secret_ref=SecretKeyRef(name="s"))
-    return Reader(client, spec=spec, environment=None, clock=cast(Any, None), patient=patient)
+    clock: Any = SimpleNamespace(now=lambda: now)
+    return Reader(client, spec=spec, environment=None, clock=clock, patient=patient)
 
 
 class Tested:
@@ -146,3 +151,54 @@ async def test_tests_of_a_step_of_their_own_are_of_the_model_that_the_manifest_n
         [Run(id=9, status=20, run_steps=steps)], wanted={M}, of=manifest
     )
     assert [(check.nodes, check.passed) for _, results in found for check in results.checks] == [((M,), False)]
+
+
+class Looked:
+    """A client whose run asked for the freshness of two sources in a step each; what a step left is None: not there."""
+
+    skew = timedelta(0)
+
+    def __init__(self, *steps: str | None) -> None:
+        self.steps = steps
+
+    async def get_artifact(self, *, run_id: int, path: str, step: int, into: Any = None) -> bytes:
+        left = self.steps[step - 4]
+        if left is None:
+            raise errors.NotFound("none")
+        return left.encode()
+
+
+def loaded(name: str) -> str:
+    return f'{{"results": [{{"unique_id": "source.shop.raw.{name}", "max_loaded_at": "2026-01-01T00:00:00Z"}}]}}'
+
+
+FRESHNESS = [RunStep(index=at, name="Invoke dbt with `dbt source freshness`", status=10) for at in (4, 5)]
+
+
+@pytest.mark.parametrize(
+    ("left", "known", "late"),
+    [
+        ((loaded("a"), loaded("b")), {"a", "b"}, False),
+        ((loaded("a"), None), {"a"}, True),
+        ((loaded("a"), loaded("b")[:20]), {"a"}, True),
+        ((None, None), set(), True),
+    ],
+)
+async def test_each_step_that_looked_at_sources_counts_and_is_waited_for(
+    left: Any, known: set[str], late: bool
+) -> None:
+    reader = reading(Looked(*left), patient=True, now=NOW + MINUTE)
+    run = Run(id=9, status=10, finished_at=NOW, run_steps=tuple(FRESHNESS))
+    found = await reader.sources(run)
+    assert {key.rpartition(".")[2] for key in found} == known
+    assert [it.id for it in reader.late] == ([9] if late else [])
+    old = reading(Looked(*left), patient=True, now=NOW + 11 * MINUTE)
+    await old.sources(run)
+    assert (old.late, bool(old.missed)) == ((), late)
+
+
+async def test_a_step_that_never_ran_leaves_nothing_to_wait_for() -> None:
+    steps = tuple(msgspec.structs.replace(step, status=30) for step in FRESHNESS)
+    reader = reading(Looked(None, None), patient=True, now=NOW)
+    await reader.sources(Run(id=9, status=30, finished_at=NOW, run_steps=steps))
+    assert reader.missed == {}

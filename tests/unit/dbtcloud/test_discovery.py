@@ -224,6 +224,13 @@ def test_what_dbt_says_of_a_model() -> None:
     )
 
 
+def test_a_source_has_the_exposures_that_read_it_directly() -> None:
+    board = Exposure(name="board", owner="Ann", upstreams=("source.shop.raw.users",))
+    project = manifest(model("a", "source.shop.raw.users"), sources=(RAW,), exposures=(board,))
+    facts = discover(manifest=project, pipeline=pipeline()).assets["raw-users"].facts
+    assert facts == DbtFacts(relation=RAW.relation, exposures=(Shown(name="board", owner="Ann"),))
+
+
 def test_an_external_source_lives_once_something_says_how_recent_it_is() -> None:
     project = manifest(model("a", "source.shop.raw.users"), sources=(RAW,))
     result = discover(manifest=project, pipeline=pipeline(), known=Known(fed={"raw-users"}))
