@@ -67,7 +67,7 @@ def test_a_model_that_was_reused_is_asked_once_more_when_its_tolerance_has_passe
     place.announce("orders", "v1")
     once = place.wait_status("stg", lambda it: it.get("considered") == {"orders": "v1"}, timeout=PATIENCE)
     assert once["version"] == str(first["id"])
-    assert once["dbt"]["lagTolerance"] == "2s"
+    assert (once["dbt"]["lagTolerance"], once["lastRun"]["reused"]) == ("2s", True)
     wait_for(lambda: len(builds(stand_in)) == 2, timeout=PATIENCE, what="it is asked once more")
     again = place.wait_status("stg", lambda it: "tolerance" in it["lastRun"]["cause"], timeout=PATIENCE)
     assert again["lastRun"]["outcome"] == "Unchanged"

@@ -176,6 +176,8 @@ class LastRun(View, frozen=True, kw_only=True):
     options: str | None = None
     duration_seconds: float | None = None
     """The asset's own time: that of a dbt model is less than that of its run."""
+    reused: bool = False
+    """dbt left the table as it was although what it reads had changed, as its lag tolerance allows."""
 
 
 class HistoryItem(LastRun, frozen=True, kw_only=True):

@@ -124,6 +124,7 @@ def _ended(known: Known, asset: Asset, node: NodeResult, *, outcome: Outcome, **
         checks=checks_of(known, asset),
         declared=_declared(known, asset),
         retested=known.steps is not None and known.steps.tested,
+        reused=node.outcome == "Reused",
         **more,
     )
 

@@ -6,7 +6,7 @@ built would be built again before it was adopted.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -25,6 +25,9 @@ __all__ = [
     "looked",
     "plain_relation",
 ]
+
+LAG_TOLERANCE = timedelta(minutes=45)
+"""dbt State's own, where a project says nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,14 +72,14 @@ def ask_again_at(status: AssetStatus, upstreams: Mapping[str, Asset]) -> datetim
     """When dbt, which has reused the table, is asked once more: its lag tolerance after the oldest change that the
     table does not have. A run that began later was that second asking.
     """
-    last, facts = status.last_run, status.dbt
-    if facts is None or not facts.lag_tolerance or last is None or last.outcome != "Unchanged":
+    last, said = status.last_run, status.dbt.lag_tolerance if status.dbt is not None else None
+    if last is None or last.outcome != "Unchanged" or not (said or last.reused):
         return None
     behind = [up.status.last_updated_at for name, up in upstreams.items() if _is_behind(status, name, up)]
     changed = min((at for at in behind if at is not None), default=None)
     if changed is None:
         return None
-    at = changed + parse_duration(facts.lag_tolerance)
+    at = changed + (parse_duration(said) if said else LAG_TOLERANCE)
     return None if last.started_at is not None and last.started_at >= at else at
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from freshet.api import conditions
@@ -139,6 +140,23 @@ def test_nothing_is_asked_again_where_nothing_is_behind(change: dict[str, Any]) 
         "dbt": DbtFacts(lag_tolerance="10m"), "last_run": run(),
     }  # fmt: skip
     assert nodes.ask_again_at(AssetStatus(**{**known, **change}), {"up": upstream()}) is None
+
+
+@pytest.mark.parametrize("dbt", [None, DbtFacts(), DbtFacts(lag_tolerance="10m")])
+def test_where_the_project_says_nothing_a_reused_model_is_asked_again_after_dbts_own_tolerance(
+    dbt: DbtFacts | None,
+) -> None:
+    """And only a reused one: another that was left as it was may have been adopted, or have had nothing to do."""
+    behind: dict[str, Any] = {"considered": {"up": "v2"}, "consumed": {"up": Consumed(version="v1")}, "dbt": dbt}
+    tolerance = 10 * MINUTE if dbt is not None and dbt.lag_tolerance else 45 * MINUTE
+    reused = msgspec.structs.replace(run(), reused=True)
+    changed = upstream().status.last_updated_at
+    assert changed is not None
+    assert nodes.ask_again_at(AssetStatus(**behind, last_run=reused), {"up": upstream()}) == changed + tolerance
+    again = msgspec.structs.replace(run(started=changed + tolerance), reused=True)
+    assert nodes.ask_again_at(AssetStatus(**behind, last_run=again), {"up": upstream()}) is None
+    if dbt is None or not dbt.lag_tolerance:
+        assert nodes.ask_again_at(AssetStatus(**behind, last_run=run()), {"up": upstream()}) is None
 
 
 def test_what_discovery_has_made_is_held_until_it_has_spoken() -> None:
