@@ -122,8 +122,15 @@ class World:
                 self.queue.add(key_of(asset))
 
     def is_explored(self, pipeline: Pipeline) -> bool:
-        """Is known which tests its models and sources have, as well as it can be?"""
-        return not pipeline.discovers or pipeline_key(pipeline, pipeline.name) in self.explored
+        """Is known which tests its models and sources have, as well as it can be?
+
+        What ends while a project is looked at for the first time counts with what is adopted, or not at all.
+        """
+        spec = pipeline.spec.dbt_cloud
+        if spec is None or not pipeline.discovers:
+            return True
+        ignored = spec.discovery.adopt is False and pipeline.status.dbt_cloud.manifest is None
+        return ignored or pipeline_key(pipeline, pipeline.name) in self.explored
 
     def tell(self, obj: Asset | Pipeline, *, type: str, reason: str, message: str) -> None:
         """A line in the log, and the same as an Event."""

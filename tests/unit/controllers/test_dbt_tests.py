@@ -11,10 +11,12 @@ from tests.unit.core.making import MINUTE, NOW, SECOND, asset, model, source
 from freshet.api.asset import Asset, AssetStatus, Check
 from freshet.controllers.dbt_ended import source_run
 from freshet.controllers.dbt_tests import shown, sources_of, undeclared, untested
+from freshet.controllers.discovery_learn import Learned, source_checks
 from freshet.core.checks import merged
 from freshet.dbtcloud.discovery import Desired, Found
+from freshet.dbtcloud.model import Run
 from freshet.dbtcloud.outcomes import CheckResult
-from freshet.dbtcloud.results import TestNode
+from freshet.dbtcloud.results import StepResults, TestNode
 
 SOURCE = "source.p.raw.orders"
 TESTS = {"test.p.filled.1": TestNode(nodes=(SOURCE,)), "test.p.unique_m.2": TestNode(nodes=("model.p.m",))}
@@ -92,3 +94,15 @@ def test_a_test_that_cannot_be_read_is_still_there() -> None:
 def test_what_nobody_looks_at_is_taken_away() -> None:
     src = checked(source("src"), check("rows"), check("filled", "p"), check("filled", "q"))
     assert merged(src.status.checks, untested("p", at=NOW)) == (check("rows"), check("filled", "q"))
+
+
+def test_at_first_sight_the_newest_results_of_a_sources_tests_count() -> None:
+    runs = [Run(id=number, status=20, finished_at=NOW) for number in (9, 8)]
+    found = [result("filled", SOURCE, minutes=2), result("filled", SOURCE, passed=True, minutes=1)]
+    steps = [StepResults(which="test", checks=(check,)) for check in found]
+    learned = Learned(results=tuple(zip(runs, steps, strict=True)))
+    ended = source_checks(learned, {SOURCE}, pipeline="p")
+    assert ended is not None
+    assert [(it.name, it.passed, it.pipeline, it.source) for it in ended.checks] == [("filled", False, "p", SOURCE)]
+    assert (ended.tests_of, ended.checks_only, ended.adopted) == ("p", True, True)
+    assert source_checks(learned, {"source.p.raw.other"}, pipeline="p") is None
