@@ -26,7 +26,7 @@ def told(run: Ended) -> dict[str, Any]:
         "message": run.message[:MESSAGE],
         "options": run.options,
         "duration_seconds": run.duration,
-        "reused": run.reused and run.outcome == "Unchanged",
+        "reused": run.reused,
     }
 
 
