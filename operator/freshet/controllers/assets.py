@@ -12,9 +12,10 @@ from freshet.controllers.observe import Observer
 from freshet.controllers.tell import Teller
 from freshet.controllers.tidy import Tidier
 from freshet.controllers.world import World, dbt_key
-from freshet.core.decide import Decision, Observed, decide
+from freshet.core.case import Trouble
+from freshet.core.decide import decide
+from freshet.core.observed import Decision, Observed
 from freshet.core.situation import Due
-from freshet.core.state import Trouble
 from freshet.runtime import errors, logs
 
 __all__ = ["AssetReconciler"]

@@ -10,7 +10,7 @@ from freshet.api import conditions
 from freshet.api.pipeline import DbtCloudSpec, Pipeline
 from freshet.api.view import Key
 from freshet.controllers.world import World
-from freshet.core.state import Trouble
+from freshet.core.case import Trouble
 from freshet.dbtcloud.budget import Budget
 from freshet.dbtcloud.client import DbtCloud
 from freshet.runtime import telemetry

@@ -12,7 +12,7 @@ from freshet.api.pipeline import DbtCloudSpec, DbtRun, Pipeline
 from freshet.api.view import Key
 from freshet.controllers.dbt_places import Place, place_of, place_of_run
 from freshet.controllers.dbt_results import Results
-from freshet.core.state import Trouble
+from freshet.core.case import Trouble
 from freshet.dbtcloud import model
 from freshet.dbtcloud.memory import Intent, Memory
 from freshet.dbtcloud.pacing import Pace

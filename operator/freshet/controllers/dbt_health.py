@@ -12,7 +12,8 @@ from freshet.controllers.dbt_drive import Visit
 from freshet.controllers.dbt_places import place_of, told, which
 from freshet.controllers.world import World
 from freshet.core.blame import clock
-from freshet.core.state import Draft, Trouble, settle
+from freshet.core.case import Trouble
+from freshet.core.drafts import Draft, settle
 from freshet.dbtcloud import selection
 from freshet.dbtcloud.pacing import Pace
 

@@ -15,9 +15,10 @@ from freshet.api.view import Key
 from freshet.controllers.observe import Observer
 from freshet.controllers.world import World, pipeline_key
 from freshet.core import nodes
-from freshet.core.decide import Decision, Observed, decide, situation
+from freshet.core.decide import decide, situation
 from freshet.core.joining import Joining, joining
 from freshet.core.lineage import key_of
+from freshet.core.observed import Decision, Observed
 from freshet.core.situation import Due
 from freshet.dbtcloud import batch
 

@@ -18,7 +18,7 @@ from freshet.controllers.discovery_read import Reader
 from freshet.controllers.discovery_say import Teller
 from freshet.controllers.discovery_visit import Memory, Visit
 from freshet.controllers.world import World
-from freshet.core.state import Trouble
+from freshet.core.case import Trouble
 from freshet.dbtcloud import errors
 from freshet.dbtcloud.manifest import ManifestUnreadable
 from freshet.dbtcloud.model import Run

@@ -15,7 +15,7 @@ from freshet.api.pipeline import DbtCloudSpec, Pipeline
 from freshet.controllers.dbt_batch import PARSE
 from freshet.controllers.discovery_read import Glance
 from freshet.controllers.world import World, dbt_key, pipeline_key
-from freshet.core.state import Trouble
+from freshet.core.case import Trouble
 from freshet.dbtcloud.model import Run
 
 __all__ = ["Parsed", "Parser"]

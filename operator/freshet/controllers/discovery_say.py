@@ -10,7 +10,8 @@ from freshet.api.pipeline import DbtCloudStatus, DiscoveredFrom, Pipeline
 from freshet.controllers.discovery_plan import Plan
 from freshet.controllers.discovery_read import Read
 from freshet.controllers.world import World
-from freshet.core.state import Draft, Trouble, settle
+from freshet.core.case import Trouble
+from freshet.core.drafts import Draft, settle
 from freshet.dbtcloud.discovery import Problem
 from freshet.runtime import logs
 

@@ -6,12 +6,13 @@ from freshet.api import conditions
 from freshet.api.asset import Asset, Consumed
 from freshet.api.view import Key, to_json
 from freshet.controllers.world import World
+from freshet.core.case import Trouble
 from freshet.core.jobs import run_annotations
+from freshet.core.layers import source_of
 from freshet.core.manifests import builds, loads
 from freshet.core.naming import digest, job_name
-from freshet.core.policy import Policy, source_of
+from freshet.core.policy import Policy
 from freshet.core.situation import Due
-from freshet.core.state import Trouble
 from freshet.runtime import errors
 
 __all__ = ["CannotBuild", "Launcher"]

@@ -13,11 +13,11 @@ from freshet.controllers.obstacles import Obstacles
 from freshet.controllers.world import World
 from freshet.core import blame, jobs
 from freshet.core.building import is_building
-from freshet.core.decide import Observed
+from freshet.core.case import Trouble
 from freshet.core.lineage import key_of
+from freshet.core.observed import Observed
 from freshet.core.outcome import Ended, is_recorded
 from freshet.core.situation import Waiting
-from freshet.core.state import Trouble
 
 __all__ = ["Observer"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from freshet.api.view import Key
-from freshet.core.state import Trouble
+from freshet.core.case import Trouble
 
 __all__ = ["Parses", "Refused"]
 

@@ -8,8 +8,9 @@ from freshet.api.pipeline import Pipeline, PipelineStatus
 from freshet.api.view import Key
 from freshet.controllers.sources import Sources
 from freshet.controllers.world import World
-from freshet.core.policy import schedule_of
-from freshet.core.state import Draft, Trouble, settle
+from freshet.core.case import Trouble
+from freshet.core.drafts import Draft, settle
+from freshet.core.layers import schedule_of
 
 __all__ = ["PipelineReconciler"]
 

@@ -8,12 +8,12 @@ from freshet.api.pipeline import Pipeline, SourceSpec
 from freshet.api.view import Key, Object
 from freshet.controllers.world import World
 from freshet.core import cron
+from freshet.core.case import Trouble
+from freshet.core.layers import schedule_of, time_zone_of
 from freshet.core.manifests.assets import source_asset
 from freshet.core.manifests.loads import cron_job, hint
 from freshet.core.naming import digest
-from freshet.core.policy import schedule_of, time_zone_of
 from freshet.core.situation import definition_of
-from freshet.core.state import Trouble
 from freshet.runtime import errors
 
 __all__ = ["Sources"]

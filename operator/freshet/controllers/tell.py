@@ -8,8 +8,8 @@ from freshet.api.asset import Asset, AssetStatus, Rejected
 from freshet.api.conditions import Condition, find
 from freshet.api.view import Key
 from freshet.controllers.world import World
-from freshet.core.decide import Decision
 from freshet.core.lineage import key_of
+from freshet.core.observed import Decision
 from freshet.core.outcome import Ended
 from freshet.core.situation import Due
 from freshet.runtime import logs, telemetry

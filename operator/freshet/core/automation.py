@@ -15,7 +15,7 @@ from freshet.api.asset import Asset, AssetStatus
 from freshet.api.names import ANNOTATION_REQUEST, ANNOTATION_REQUESTED_AT
 from freshet.core import cron, nodes
 from freshet.core.gates import hold, hold_within
-from freshet.core.policy import source_of
+from freshet.core.layers import source_of
 from freshet.core.situation import Due, Need, Situation, Waiting, definition_of, some
 
 __all__ = ["assess", "due_of", "held", "need_of", "settled"]

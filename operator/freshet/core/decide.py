@@ -4,77 +4,38 @@ One visit takes in what ended, says what is under way, and, when nothing is, whe
 the status if it differs, launches what is due, and comes back at ``wake_at``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
 
 from freshet.api import conditions
-from freshet.api.asset import Asset, AssetStatus, Consumed, PolicyInForce, RunInFlight
-from freshet.api.names import ANNOTATION_DATA_TIME, ANNOTATION_MATERIALIZED
-from freshet.api.pipeline import Pipeline
-from freshet.api.view import instant
+from freshet.api.asset import Asset, AssetStatus, PolicyInForce, RunInFlight
 from freshet.core import cron, nodes
 from freshet.core.automation import assess
-from freshet.core.blame import Ancestor, clock, next_time, outlook
+from freshet.core.blame import clock, next_time, outlook
+from freshet.core.case import Case
 from freshet.core.freshness import Facts, Verdict, judge
-from freshet.core.lineage import NEVER_OLD, inherits
-from freshet.core.outcome import Ended, is_recorded, order, record
-from freshet.core.policy import Policy, conflict, effective, in_force, without_acting
+from freshet.core.in_force import conflict, in_force
+from freshet.core.lineage import inherits
+from freshet.core.observed import Decision, Observed
+from freshet.core.policy import Policy
+from freshet.core.readable import policy_of
 from freshet.core.rest import at_rest
 from freshet.core.situation import Due, Situation, Waiting
-from freshet.core.state import Case, Trouble, describe
+from freshet.core.state import describe
+from freshet.core.taken_in import remembering, take_in
 
-__all__ = ["Decision", "Observed", "decide", "situation"]
+__all__ = ["decide", "situation"]
 
 OVERDUE_AFTER = timedelta(minutes=1)
 """A load that has not started so long after its time will hardly start by itself."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Observed:
-    """All that a decision may look at.
-
-    ``data_time`` gives the live data time that a state of the asset would have; ``blame`` the ancestor at fault;
-    ``find`` another asset of the namespace.
-    """
-
-    asset: Asset
-    pipeline: Pipeline | None
-    upstreams: Mapping[str, Asset]
-    now: datetime
-    ended: Sequence[Ended] = ()
-    active: RunInFlight | None = None
-    cycle: tuple[str, ...] = ()
-    trouble: Trouble | None = None
-    described: nodes.Described | None = None
-    held: Waiting | None = None
-    """What holds back a run that is due: a queue, a budget, a service that does not answer."""
-    busy: Callable[[str], bool] = lambda name: False
-    find: Callable[[str], Asset | None] = lambda name: None
-    data_time: Callable[[Asset], datetime | None] = lambda asset: asset.status.data_time
-    blame: Callable[[Asset], Ancestor | None] = lambda asset: None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """What to write, what to launch, when to look again. ``recorded`` are the runs that ``status`` takes in."""
-
-    status: AssetStatus
-    policy: Policy
-    due: Due | None = None
-    waiting: Waiting | None = None
-    trouble: Trouble | None = None
-    wake_at: datetime | None = None
-    recorded: tuple[Ended, ...] = ()
-
-
 def decide(observed: Observed) -> Decision:
     """The decision for one asset at one moment."""
-    policy, trouble = _policy(observed)
-    status, recorded = _take_in(observed, policy)
-    status = nodes.describe(_remembering(observed, status), observed.described)
+    policy, trouble = policy_of(observed)
+    status, recorded = take_in(observed, policy)
+    status = nodes.describe(remembering(observed, status), observed.described)
     status = msgspec.structs.replace(status, run=observed.active, policy=_in_force(observed, policy))
     asset = msgspec.structs.replace(observed.asset, status=status)
     free = not (trouble or policy.suspended or observed.active)
@@ -157,105 +118,6 @@ def _overdue(observed: Observed, asset: Asset) -> Waiting | None:
     return Waiting(reason=conditions.OVERDUE, message=message)
 
 
-def _policy(observed: Observed) -> tuple[Policy, Trouble | None]:
-    try:
-        policy = effective(asset=observed.asset, pipeline=observed.pipeline)
-    except cron.InvalidTimeZone as error:
-        return _resting(observed), Trouble(reason=conditions.INVALID_TIME_ZONE, message=str(error))
-    except cron.InvalidSchedule as error:
-        return _resting(observed), Trouble(reason=conditions.INVALID_SCHEDULE, message=str(error))
-    except ValueError as error:
-        return _resting(observed), Trouble(reason=conditions.INVALID_SPEC, message=str(error))
-    return policy, observed.trouble or _trouble(observed)
-
-
-def _resting(observed: Observed) -> Policy:
-    return without_acting(asset=observed.asset, pipeline=observed.pipeline)
-
-
-def _trouble(observed: Observed) -> Trouble | None:
-    spec = observed.asset.spec
-    if spec.pipeline and observed.pipeline is None:
-        message = f"pipeline {spec.pipeline!r} does not exist in this namespace: apply it, or correct spec.pipeline"
-        return Trouble(reason=conditions.PIPELINE_NOT_FOUND, message=message)
-    lost = sorted(name for name in spec.upstreams if name not in observed.upstreams)
-    if lost:
-        message = f"upstream {lost[0]!r} does not exist in this namespace: create that Asset, or correct spec.upstreams"
-        return Trouble(reason=conditions.UPSTREAM_NOT_FOUND, message=message)
-    if observed.cycle:
-        message = f"{' → '.join(observed.cycle)}: remove one of these from the other's spec.upstreams"
-        return Trouble(reason=conditions.CYCLE_DETECTED, message=message)
-    return None
-
-
-def _take_in(observed: Observed, policy: Policy) -> tuple[AssetStatus, tuple[Ended, ...]]:
-    """Record, oldest first, each run that ended and is not in the status yet."""
-    asset, status = observed.asset, observed.asset.status
-    recorded = []
-    for run in sorted(observed.ended, key=order):
-        if not is_recorded(status, run):
-            status = _recorded(observed, status, run, policy)
-            recorded.append(run)
-    external = _announced(asset, observed.now)
-    if external is not None:
-        status = _recorded(observed, status, external, policy)
-        recorded.append(external)
-    return status, tuple(recorded)
-
-
-def _recorded(observed: Observed, before: AssetStatus, run: Ended, policy: Policy) -> AssetStatus:
-    """The status after the run; in history, a derived version keeps the data time that it had in the end."""
-    asset = observed.asset
-    after = record(asset=asset, status=before, run=run, policy=policy, upstreams=observed.upstreams)
-    if after.version == before.version or not inherits(asset):
-        return after
-    times = {
-        status.version: _told(observed, msgspec.structs.replace(asset, status=status))
-        for status in (before, after)
-        if status.version is not None
-    }
-    history = tuple(
-        msgspec.structs.replace(item, data_time=times.get(item.version or "") or item.data_time)
-        for item in after.history
-    )
-    return msgspec.structs.replace(after, history=history)
-
-
-def _remembering(observed: Observed, status: AssetStatus) -> AssetStatus:
-    """Where an upstream has moved on from what was consumed: how recent that was, before its history forgets."""
-    consumed = {name: _confirmed(observed.upstreams.get(name), seen) for name, seen in status.consumed.items()}
-    return msgspec.structs.replace(status, consumed=consumed) if consumed != status.consumed else status
-
-
-def _confirmed(upstream: Asset | None, seen: Consumed) -> Consumed:
-    if upstream is None or upstream.status.version == seen.version:
-        return seen
-    known = (item.data_time for item in upstream.status.history if item.version == seen.version)
-    at = next((at for at in known if at is not None), None)
-    return msgspec.structs.replace(seen, data_time=at) if at is not None else seen
-
-
-def _announced(asset: Asset, now: datetime) -> Ended | None:
-    """What an annotation on an external asset announces, if that is news."""
-    notes = asset.metadata.annotations
-    version = notes.get(ANNOTATION_MATERIALIZED)
-    if asset.kind != "External" or not version:
-        return None
-    data_time = instant(notes.get(ANNOTATION_DATA_TIME))
-    if version not in (asset.status.version, asset.status.last_handled_trigger):
-        return Ended(
-            id=version, outcome="Succeeded", executor="External", finished_at=now, version=version,
-            cause="announced by annotation", data_time=data_time or now, trigger=version,
-        )  # fmt: skip
-    if (
-        version != asset.status.version
-        or data_time is None
-        or (asset.status.data_time and data_time <= asset.status.data_time)
-    ):
-        return None
-    return Ended(id=version, outcome="Unchanged", executor="External", finished_at=now, data_time=data_time)
-
-
 def situation(observed: Observed, asset: Asset, policy: Policy) -> Situation:
     """What automation is asked about: the asset in a state that may differ from the one observed."""
     return Situation(
@@ -282,13 +144,7 @@ def _dated(observed: Observed, asset: Asset, status: AssetStatus) -> AssetStatus
     """A derived asset's data time is computed when read, and written only along with something else."""
     if status == observed.asset.status or not inherits(asset) or status.version is None:
         return status
-    return msgspec.structs.replace(status, data_time=_told(observed, asset))
-
-
-def _told(observed: Observed, asset: Asset) -> datetime | None:
-    """The live data time as it is written: what never grows old has none."""
-    at = observed.data_time(asset)
-    return None if at == NEVER_OLD else at
+    return msgspec.structs.replace(status, data_time=observed.told(asset))
 
 
 def _wake(

@@ -13,9 +13,9 @@ from freshet.api import conditions
 from freshet.api.asset import Asset
 from freshet.core import automation
 from freshet.core.broken import took_along
+from freshet.core.case import Trouble
 from freshet.core.gates import failed_checks
 from freshet.core.situation import Due, Need, Situation
-from freshet.core.state import Trouble
 
 __all__ = ["Joining", "joining"]
 

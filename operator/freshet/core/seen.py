@@ -13,7 +13,8 @@ from freshet.api.asset import Asset, PolicyInForce, State
 from freshet.api.conditions import find
 from freshet.api.durations import parse_duration
 from freshet.core.freshness import Facts, Turns, judge, turns
-from freshet.core.policy import DEFAULT_TIME_ZONE, Deadline
+from freshet.core.layers import DEFAULT_TIME_ZONE
+from freshet.core.policy import Deadline
 
 __all__ = ["InForce", "facts_of", "fresh", "limits_in_force", "limits_of", "reason", "state", "told", "turns_of"]
 

@@ -7,8 +7,9 @@ from datetime import datetime
 from freshet.api.asset import Asset, AssetStatus
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import to_json
+from freshet.core.layers import source_of
 from freshet.core.naming import digest
-from freshet.core.policy import Policy, source_of
+from freshet.core.policy import Policy
 
 __all__ = ["Due", "Need", "Situation", "Waiting", "definition_of", "some"]
 

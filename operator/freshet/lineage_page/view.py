@@ -23,8 +23,9 @@ from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key, View
 from freshet.core import seen
 from freshet.core.freshness import Bounds, Facts, bounds
+from freshet.core.in_force import in_force
 from freshet.core.lineage import NEVER_OLD, key_of
-from freshet.core.policy import Policy, effective, in_force
+from freshet.core.policy import Policy, effective
 
 __all__ = [
     "AssetDetail",

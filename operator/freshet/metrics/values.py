@@ -10,7 +10,7 @@ from freshet.api.durations import parse_duration
 from freshet.api.pipeline import Pipeline
 from freshet.core import cron, seen
 from freshet.core.freshness import bounds
-from freshet.core.policy import schedule_of, source_of, time_zone_of
+from freshet.core.layers import schedule_of, source_of, time_zone_of
 from freshet.core.seen import facts_of, limits_of
 from freshet.metrics.text import unix
 

@@ -19,7 +19,7 @@ from freshet.api.view import Key, parse
 from freshet.controllers.router import Router
 from freshet.controllers.tell import Teller, observe_duration
 from freshet.controllers.world import World
-from freshet.core.decide import Decision
+from freshet.core.observed import Decision
 from freshet.core.outcome import Ended
 from freshet.core.policy import UNREADABLE
 from freshet.core.situation import Due

@@ -13,9 +13,10 @@ from freshet.api.pipeline import DbtCloudSpec, Discovery, Pipeline, PipelineSpec
 from freshet.api.view import Meta, parse
 from freshet.controllers.discovery_learn import Learned, adopted, external
 from freshet.controllers.discovery_plan import UNOBSERVED, Plan, plan
-from freshet.core.decide import Observed, decide
+from freshet.core.decide import decide
 from freshet.core.lineage import Graph
 from freshet.core.manifests.assets import POLICY, without
+from freshet.core.observed import Observed
 from freshet.dbtcloud.manifest import Manifest, Model, Source
 from freshet.dbtcloud.model import Run
 from freshet.dbtcloud.outcomes import NodeResult

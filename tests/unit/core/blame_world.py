@@ -11,11 +11,12 @@ from tests.unit.core.making import MINUTE, NOW, asset, pipeline, ran, source
 from freshet.api.asset import Asset, RunInFlight
 from freshet.api.pipeline import Pipeline
 from freshet.core import blame
-from freshet.core.decide import Decision, Observed, decide
+from freshet.core.case import Trouble
+from freshet.core.decide import decide
 from freshet.core.lineage import Graph, key_of
+from freshet.core.observed import Decision, Observed
 from freshet.core.outcome import Ended
 from freshet.core.situation import Waiting, definition_of
-from freshet.core.state import Trouble
 
 __all__ = ["FIVE", "LIMIT", "PIPE", "World", "chain"]
 

@@ -12,8 +12,9 @@ from tests.unit.core.making import HOUR, MINUTE, NOW, SECOND, asset, pipeline, r
 from freshet.api.asset import Asset, AssetStatus, Consumed, HistoryItem, PolicyInForce, RunInFlight
 from freshet.api.conditions import find
 from freshet.core.blame import Ancestor
-from freshet.core.decide import Decision, Observed, decide
-from freshet.core.state import Trouble
+from freshet.core.case import Trouble
+from freshet.core.decide import decide
+from freshet.core.observed import Decision, Observed
 
 RUN = RunInFlight(id="r", name="j", cause="updated: a", started_at=NOW)
 WAITS = msgspec.structs.replace(RUN, message="WaitingForWarehouse: it starts, since 12:00")

@@ -6,10 +6,10 @@ import pytest
 from tests.unit.core.making import HOUR, MINUTE, NOW, built, model, pipeline, up, ups
 
 from freshet.api.asset import Asset, Check, HistoryItem, LastRun
+from freshet.core.case import Trouble
 from freshet.core.joining import Joining, joining
 from freshet.core.policy import effective
 from freshet.core.situation import Situation
-from freshet.core.state import Trouble
 
 FAILED = (Check(name="unique", passed=False, severity="error"),)
 

@@ -7,7 +7,8 @@ import pytest
 from tests.unit.core.making import HOUR, MINUTE, NOW, SECOND, asset, model, policy, ran, up, ups
 
 from freshet.api.asset import Asset, AssetStatus, Check
-from freshet.core.decide import Observed, decide
+from freshet.core.decide import decide
+from freshet.core.observed import Observed
 from freshet.core.outcome import Ended, is_recorded, record
 
 LATER = NOW + 5 * SECOND

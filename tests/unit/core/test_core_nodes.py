@@ -22,7 +22,8 @@ from freshet.api.names import ANNOTATION_UNIQUE_ID
 from freshet.api.pipeline import DbtCloudSpec, Discovery, Pipeline, PipelineSpec, SecretKeyRef
 from freshet.api.view import Meta
 from freshet.core import nodes
-from freshet.core.decide import Observed, decide
+from freshet.core.decide import decide
+from freshet.core.observed import Observed
 from freshet.core.situation import definition_of
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.unit.core.making import HOUR, MINUTE, NOW, SECOND, asset, policy, ran, source
 
 from freshet.api.asset import Asset, AssetStatus, Check, Rejected, Sample
-from freshet.core.decide import Observed, decide
+from freshet.core.decide import decide
+from freshet.core.observed import Observed
 from freshet.core.outcome import Ended, is_recorded, order, record, retry_delay
 
 BEFORE = AssetStatus(

@@ -7,7 +7,8 @@ import pytest
 from tests.unit.core.making import HOUR, MINUTE, SECOND, asset, model, pipeline, policy, source
 
 from freshet.core import cron
-from freshet.core.policy import conflict, effective, in_force
+from freshet.core.in_force import conflict, in_force
+from freshet.core.policy import effective
 
 DBT = {"accountId": 1, "jobId": 1, "tokenSecretRef": {"name": "t"}}
 

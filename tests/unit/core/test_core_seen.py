@@ -12,8 +12,8 @@ from tests.unit.core.making import MINUTE, NOW, asset, policy
 from freshet.api.asset import AssetStatus
 from freshet.core import seen
 from freshet.core.freshness import Facts, Turns, judge, turns
+from freshet.core.in_force import in_force
 from freshet.core.lineage import NEVER_OLD
-from freshet.core.policy import in_force
 
 LIMITS: tuple[dict[str, Any], ...] = (
     {"maximumLag": "10m"},

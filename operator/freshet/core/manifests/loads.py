@@ -9,8 +9,9 @@ from freshet.api.durations import parse_duration
 from freshet.api.pipeline import Pipeline, SourceSpec
 from freshet.api.view import to_json
 from freshet.core import cron
+from freshet.core.layers import schedule_of, time_zone_of
 from freshet.core.manifests.pods import env, labels, owner, pod_template, warehouse_spec
-from freshet.core.policy import DEFAULT_TIMEOUT, schedule_of, time_zone_of
+from freshet.core.policy import DEFAULT_TIMEOUT
 
 __all__ = ["cron_job", "hint", "load_job", "load_spec"]
 
