@@ -67,7 +67,7 @@ format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix operator tests data crds manifests
 	$(BIN)/ruff format operator tests data crds manifests
 
-BENCHES ?= propagation scale storm memory ingest freshness dbt_cloud dbt_manifest dbt_kills
+BENCHES ?= propagation scale graph storm memory ingest freshness dbt_cloud dbt_manifest dbt_kills
 BENCH_SECONDS ?= 1800
 bench: $(STAMP) ## Print all figures, each script within half an hour (BENCHES="scale freshness": only these)
 	@failed=; for bench in $(BENCHES); do echo "== $$bench"; \

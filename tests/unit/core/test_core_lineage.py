@@ -1,43 +1,18 @@
-"""Live data times against a plain recursive reading of the rule; cycles; shapes of ten thousand."""
+"""Live data times against a plain recursive reading of the rule; cycles."""
 
 import random
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.core.making import NOW, asset, source
+from tests.unit.core.graphs import at, derived, key, put, root
+from tests.unit.core.making import asset, source
 
 from freshet.api.asset import Asset, AssetStatus, Consumed, HistoryItem
-from freshet.api.view import Key
-from freshet.core.lineage import NEVER_OLD, Age, Graph, Node, inherits, key_of
+from freshet.core.lineage import NEVER_OLD, Graph, inherits
 
 VERSIONS = ["v1", "v2"]
-
-
-def at(minutes: int | None) -> datetime | None:
-    return None if minutes is None else NOW + timedelta(minutes=minutes)
-
-
-def key(name: str) -> Key:
-    return Key("Asset", "ns", name)
-
-
-def put(graph: Graph, it: Asset) -> dict[Key, bool]:
-    graph.put(it)
-    return graph.settle()
-
-
-def root(name: str, minutes: int | None, version: str = "v1", *, static: bool = False) -> Asset:
-    status = AssetStatus(version=version, data_time=at(minutes))
-    return source(name, status=status, **({"dataTime": "Static"} if static else {}))
-
-
-def derived(name: str, consumed: dict[str, str], *, minutes: int | None = 0, version: str = "v1") -> Asset:
-    seen = {up: Consumed(version=v, data_time=at(minutes)) for up, v in consumed.items()}
-    return asset(name, upstreams=list(consumed), status=AssetStatus(version=version, consumed=seen))
 
 
 def oracle(name: str, assets: dict[str, Asset]) -> datetime | None:
@@ -234,57 +209,6 @@ def test_a_long_ring_is_cut_short_in_words() -> None:
     assert graph.cycle(key("7")) == (*(str(n) for n in range(7, 15)), "…", "7")
 
 
-WIDE = 100
-SHAPES: dict[str, Callable[[int], list[int]]] = {
-    "chain": lambda n: [n - 1],
-    "star": lambda n: [0],
-    "lattice": lambda n: [0] if n <= WIDE else [n - WIDE + d for d in (0, 1, -1) if 0 < n - WIDE + d < n],
-}
-
-
-def ten_thousand(shape: str, order: str) -> list[Asset]:
-    assets = [derived(str(n), {str(p): "v1" for p in SHAPES[shape](n)}) for n in range(1, 10_000)]
-    assets.insert(0, root("0", 0))
-    if order != "down":
-        random.Random(1).shuffle(assets) if order == "any" else assets.reverse()
-    return assets
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("order", ["down", "up", "any"])
-def test_the_work_is_in_proportion(shape: str, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts of work, not durations, at ten thousand: the first list, one move of the root, one fault of it."""
-    ages, graph, assets = count_ages(monkeypatch), Graph(), ten_thousand(shape, order)
-    for it in assets:
-        graph.put(it)
-    assert len(graph.settle()) == len(ages) == 10_000
-    assert not any(graph.cycle(key_of(it)) for it in assets)
-    assert graph._order.steps <= 6 * 10_000
-    ages.clear()
-    assert len(put(graph, root("0", 5))) == len(ages) == 10_000
-    assert len(graph.followers(key("0"))) == 9_999
-    assert {graph.root(it) for it in assets} == {key("0")}
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("order", ["down", "up"])
-def test_assets_that_come_one_by_one_cost_what_they_change(shape: str, order: str) -> None:
-    """Each is asked for its cycle, and what reads it, before the next one comes, as their visits do."""
-    graph = Graph()
-    for it in ten_thousand(shape, order):
-        graph.put(it)
-        assert not any(graph.cycle(asked) for asked in (key_of(it), *graph.downstreams(key_of(it))))
-    assert graph._order.steps <= 6 * 10_000
-
-
-def test_a_chain_that_comes_in_any_order_one_by_one() -> None:
-    graph = Graph()
-    for it in ten_thousand("chain", "any"):
-        graph.put(it)
-        assert not graph.cycle(key_of(it))
-    assert graph._order.steps <= 50 * 10_000
-
-
 def test_nothing_is_kept_of_what_is_gone() -> None:
     graph = Graph()
     for name in "abc":
@@ -294,19 +218,6 @@ def test_nothing_is_kept_of_what_is_gone() -> None:
     graph.settle()
     kept = (graph._nodes, graph._ages, graph._downstreams, graph._followers, graph._changed, graph._order._places)
     assert not any(kept)
-
-
-def count_ages(monkeypatch: pytest.MonkeyPatch) -> list[Key]:
-    """The assets whose ages are computed from here on, each time."""
-    computed: list[Key] = []
-    age = Graph._age
-
-    def counted(graph: Graph, key: Key, node: Node) -> Age:
-        computed.append(key)
-        return age(graph, key, node)
-
-    monkeypatch.setattr(Graph, "_age", counted)
-    return computed
 
 
 def test_cycles_are_named_and_do_not_hang() -> None:
