@@ -13,6 +13,7 @@ from freshet.api.asset import Asset, RunInFlight
 from freshet.api.conditions import find
 from freshet.api.view import Key
 from freshet.core import cron
+from freshet.core.cronjob import next_start
 from freshet.core.lineage import Graph, key_of
 from freshet.core.waits import waits_for_others
 
@@ -219,7 +220,8 @@ def next_time(asset: Asset) -> datetime | None:
     if not known:
         return None
     zone = policy.build_time_zone or "Etc/UTC"
-    return cron.next_tick(schedule=policy.build_schedule, time_zone=zone, after=max(known))
+    following = next_start if asset.kind == "Source" else cron.next_tick
+    return following(schedule=policy.build_schedule, time_zone=zone, after=max(known))
 
 
 def clock(at: datetime) -> str:

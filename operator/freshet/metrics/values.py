@@ -9,6 +9,7 @@ from freshet.api.asset import Asset
 from freshet.api.durations import parse_duration
 from freshet.api.pipeline import Pipeline
 from freshet.core import cron, seen
+from freshet.core.cronjob import next_start
 from freshet.core.freshness import bounds
 from freshet.core.layers import schedule_of, source_of, time_zone_of
 from freshet.core.seen import facts_of, limits_of
@@ -24,6 +25,7 @@ __all__ = [
     "max_unchanged",
     "next_load",
     "objective",
+    "ready",
     "rejected_rows",
     "rows",
     "run_started",
@@ -36,9 +38,18 @@ REFUSED = ("BadRows:", "TooManyBadRows:", "DuplicateKeys:", "KeyMissing:", "BadC
 """How the message of a load begins that refused its input's content (docs/loads.md)."""
 
 
+def ready(asset: Asset) -> float | None:
+    """Whether it is reconciled."""
+    return _condition(asset, c.READY)
+
+
 def failing(asset: Asset) -> float | None:
     """Whether its retries are used up."""
-    found = c.find(asset.status.conditions, type=c.FAILING)
+    return _condition(asset, c.FAILING)
+
+
+def _condition(asset: Asset, type: str) -> float | None:
+    found = c.find(asset.status.conditions, type=type)
     return None if found is None else float(found.status == "True")
 
 
@@ -134,7 +145,7 @@ def next_load(asset: Asset, pipeline: Pipeline | None) -> float | None:
 def _tick(schedule: str, time_zone: str, since: datetime) -> float | None:
     """Remembered: a load moves it every few minutes, while scrapes come every few seconds."""
     try:
-        return unix(cron.next_tick(schedule=schedule, time_zone=time_zone, after=since))
+        return unix(next_start(schedule=schedule, time_zone=time_zone, after=since))
     except (cron.InvalidSchedule, cron.InvalidTimeZone):
         return None
 

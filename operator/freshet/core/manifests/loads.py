@@ -8,7 +8,7 @@ from freshet.api.asset import Asset
 from freshet.api.durations import parse_duration
 from freshet.api.pipeline import Pipeline, SourceSpec
 from freshet.api.view import to_json
-from freshet.core import cron
+from freshet.core.cronjob import next_start
 from freshet.core.layers import schedule_of, time_zone_of
 from freshet.core.manifests.pods import env, labels, owner, pod_template, warehouse_spec
 from freshet.core.policy import DEFAULT_TIMEOUT
@@ -60,10 +60,11 @@ def hint(
     until = now or last.finished_at
     if until is None:
         return None
+    schedule, time_zone = schedule_of(pipeline, source), time_zone_of(pipeline, source)
     for _ in range(1 if now else 2):
-        until = cron.next_tick(
-            schedule=schedule_of(pipeline, source), time_zone=time_zone_of(pipeline, source), after=until
-        )
+        until = next_start(schedule=schedule, time_zone=time_zone, after=until)
+        if until is None:
+            return None
     return {**asset.status.level, "trustedUntil": until.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
