@@ -67,8 +67,18 @@ def since_update(told: Told) -> Answer:
     return exactly({name: told.at - at for name, (at, _) in number("lastUpdatedAt", unix)(told).items()})
 
 
+def limited(asset: Object) -> bool:
+    return any(field(f"policy.{name}")(asset) for name in ("maximumLag", "schedule", "maximumUnchanged"))
+
+
 def objective(told: Told) -> Answer:
-    return told.each(lambda asset: float((field("policy.objective")(asset) or "99%").removesuffix("%")) / 100)
+    """Of what has a limit."""
+
+    def share(asset: Object) -> float | None:
+        given = field("policy.objective")(asset) or "99%"
+        return float(given.removesuffix("%")) / 100 if limited(asset) else None
+
+    return told.each(share)
 
 
 def budget(told: Told) -> Answer:
@@ -77,7 +87,8 @@ def budget(told: Told) -> Answer:
 
 def share(told: Told) -> Answer:
     """Of time fresh: nothing of what was never built, and something of what was."""
-    return {name: (1e-9, 1) if field("version")(it) else (0, 0) for name, it in told.assets.items()}
+    known = {name: it for name, it in told.assets.items() if limited(it)}
+    return {name: (1e-9, 1) if field("version")(it) else (0, 0) for name, it in known.items()}
 
 
 def durations(told: Told) -> Answer:
@@ -123,14 +134,22 @@ def nodes(told: Told) -> Answer:
 
 
 def edges(told: Told) -> Answer:
+    """Between those that there are."""
     pairs = [(ns, name, above) for (ns, name), it in told.assets.items() for above in it["spec"].get("upstreams", ())]
-    return exactly({(f"{ns}/{above}", f"{ns}/{name}"): 1.0 for ns, name, above in pairs})
+    return exactly({(f"{ns}/{up}", f"{ns}/{name}"): 1.0 for ns, name, up in pairs if (ns, up) in told.assets})
+
+
+def not_ready(told: Told) -> Answer:
+    found = sum(condition(it, "Ready") == "False" for it in [*told.assets.values(), *told.pipelines.values()])
+    return {(): (found, found)}
 
 
 ANSWERS: dict[str, Says] = {
     "assets": count(lambda _: True),
     "fresh": count(holds("Fresh")),
     "stale": count(holds("Fresh", "False")),
+    "aging": count(lambda asset: asset["status"]["state"] == "Aging"),
+    "not ready": ((), not_ready),
     "failing": count(holds("Failing")),
     "under way": count(field("run")),
     "failed checks": ((), lambda told: told.sum(failed)),

@@ -59,7 +59,7 @@ def _remember(shown: Demo, name: str, status: dict[str, Any]) -> None:
 
 
 def _pipelines(folder: Path) -> list[dict[str, Any]]:
-    """One whose input has a bad row, one whose warehouse and dbt Cloud do not answer."""
+    """One whose input has a bad row, one whose warehouse and dbt Cloud do not answer, one with a mistake."""
     due = (datetime.now(UTC) + timedelta(minutes=30)).minute  # no CronJob starts a load while the test runs
     names = ("data", "warehouse")
     jobs = {
@@ -79,6 +79,10 @@ def _pipelines(folder: Path) -> list[dict[str, Any]]:
         }),
         _object("Pipeline", "cut-off", {
             **common, "sources": [{"asset": "cut-off", **source}], "warehouse": {"dlt": postgres}, "dbtCloud": dbt,
+        }),
+        _object("Pipeline", "mistaken", {
+            **common, "timeZone": "Mars/Phobos", "sources": [{"asset": "unloaded", **source}],
+            "warehouse": {"duckdb": {"path": "/warehouse/mistaken.duckdb"}},
         }),
     ]  # fmt: skip
 
@@ -106,6 +110,7 @@ def _assets() -> list[dict[str, Any]]:
         _object("Asset", "endless", {**hour, "materialize": _job("sleep", "900")}),
         _object("Asset", "too-few", {**hour, **count, "checks": {"rows": {"minimum": 1000}}}),
         _object("Asset", "stuck", {**hour, **model}),
+        _object("Asset", "orphan", {"upstreams": ["nowhere"], "materialize": _job("true")}),
         _object("Asset", "aging", {**external, "freshness": {"maximumLag": "24h", "warnLag": "1s"}}, announced),
         _object("Asset", "daily", {**external, "freshness": {"schedule": "0 6 * * *", "within": "1h"}}, announced),
     ]

@@ -303,6 +303,13 @@ def test_the_next_load_is_the_first_tick_that_the_newest_does_not_cover() -> Non
     assert value("asset_next_load_timestamp_seconds", spec=SOURCE, status=status, pipelines=odd) is None
 
 
+@pytest.mark.parametrize(("found", "expected"), [("True", 1.0), ("False", 0.0), (None, None)])
+def test_what_is_not_reconciled_is_told(found: str | None, expected: float | None) -> None:
+    """Nothing is said of what the operator has not seen."""
+    status = {"conditions": [condition("Ready", found, "UpstreamNotFound")] if found else []}
+    assert value("asset_ready", spec={}, status=status) == expected
+
+
 @pytest.mark.parametrize(
     ("outcome", "message", "expected"),
     [

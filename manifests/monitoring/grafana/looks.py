@@ -31,14 +31,15 @@ COLOURS = {
 }
 RANKS = {state: len(WORST_FIRST) - 1 - place for place, state in enumerate(WORST_FIRST)}
 LINEAGE = "${freshet}/lineage/?asset=${__data.fields.namespace}/${__data.fields.asset}"
-DRILL_DOWN = (
-    f"/d/{DASHBOARD_UID}?${{datasource:queryparam}}&var-namespace=${{__data.fields.namespace}}"
-    "&var-asset=${__data.fields.asset}&${__url_time_range}"
+NAMESPACE = (
+    f"/d/{DASHBOARD_UID}?${{datasource:queryparam}}&${{__url_time_range}}&var-namespace=${{__data.fields.namespace}}"
 )
 DBT_CLOUD = "${__data.fields.host}/deploy/${__data.fields.account}/runs/${__data.fields.run}"
 LINKS = {
     "Lineage": LINEAGE,
-    "Only this asset": DRILL_DOWN,
+    "Only this namespace": NAMESPACE,
+    "Only this pipeline": NAMESPACE + "&var-pipeline=${__data.fields.pipeline}",
+    "Only this asset": NAMESPACE + "&var-asset=${__data.fields.asset}",
     "dbt Cloud run": DBT_CLOUD,
     "Runbooks": "${freshet}/docs/",
     "Lineage of this asset": "${freshet}/lineage/?asset=${__data.fields.id}",
@@ -86,7 +87,7 @@ def of_limit(*, warn: float, bad: float, base: str = "green") -> build.Threshold
 
 def link(*titles: str) -> model.DynamicConfigValue:
     """Links of a table's or a node's field."""
-    found = [{"title": title, "url": LINKS[title], "targetBlank": title != "Only this asset"} for title in titles]
+    found = [{"title": title, "url": LINKS[title], "targetBlank": not title.startswith("Only")} for title in titles]
     return model.DynamicConfigValue(id_val="links", value=found)
 
 

@@ -42,12 +42,12 @@ def _transform(id: str, **options: Any) -> model.DataTransformerConfig:
     return model.DataTransformerConfig(id_val=id, options=options)
 
 
-def figure(title: str, query: str, description: str, *, bad: bool = False) -> stat.Panel:
+def figure(title: str, query: str, description: str, *, bad: bool = False, span: int = 3) -> stat.Panel:
     """One number; red as soon as there is one where there should be none."""
     thresholds = (
         looks.of_limit(warn=1, bad=1) if bad else build.ThresholdsConfig().steps([model.Threshold(color="blue")])
     )
-    panel = stat.Panel().title(title).description(description).datasource(DATASOURCE).height(4).span(4)
+    panel = stat.Panel().title(title).description(description).datasource(DATASOURCE).height(4).span(span)
     return panel.with_target(_now(query, "A")).thresholds(thresholds).graph_mode(cm.BigValueGraphMode.NONE)
 
 
@@ -110,6 +110,8 @@ def _dressed(panel: table.Panel) -> table.Panel:
     state = looks.cell(custom_cellOptions=coloured, mappings=_encoded(looks.states()), custom_width=110)
     panel = panel.override_by_name("state", state)
     panel = panel.override_by_name("asset", [looks.link("Lineage", "Only this asset")])
+    for name in ("namespace", "pipeline"):
+        panel = panel.override_by_name(name, [looks.link(f"Only this {name}")])
     panel = panel.override_by_name("run", [looks.link("dbt Cloud run"), *looks.cell(displayName="dbt Cloud run")])
     for name in ("lag", "limit", "stale in", "since update"):
         panel = panel.override_by_name(name, looks.cell(unit="s"))

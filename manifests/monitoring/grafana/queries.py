@@ -58,6 +58,8 @@ QUERIES: dict[str, str] = {
     "assets": _count(f'freshet_asset_state{{{SELECTED},state="Fresh"}}'),
     "fresh": _count(f"freshet_asset_fresh{{{SELECTED}}} == 1"),
     "stale": _count(f"freshet_asset_fresh{{{SELECTED}}} == 0"),
+    "aging": _count(f'freshet_asset_state{{{SELECTED},state="Aging"}} == 1'),
+    "not ready": _count(f"freshet_asset_ready{{{SELECTED}}} == 0 or freshet_pipeline_ready{{{PIPELINES}}} == 0"),
     "failing": _count(f"freshet_asset_failing{{{SELECTED}}} == 1"),
     "under way": _count(f"freshet_asset_run_started_timestamp_seconds{{{SELECTED}}}"),
     "failed checks": f"sum(freshet_asset_failed_checks{{{SELECTED}}}) or vector(0)",

@@ -26,6 +26,11 @@ GAUGES: tuple[tuple[str, str, Value], ...] = (
         "The share of time that the asset shall be fresh; nothing where no limit is set.",
         values.objective,
     ),
+    (
+        "freshet_asset_ready",
+        "1 when the asset is reconciled, 0 when its spec, or what that names, needs a change.",
+        values.ready,
+    ),
     ("freshet_asset_failing", "1 when the retries of the asset are used up.", values.failing),
     ("freshet_asset_failed_checks", "Checks of severity error that do not hold.", values.failed_checks),
     ("freshet_asset_max_lag_seconds", "The lag that the asset's policy allows.", values.max_lag),

@@ -61,6 +61,21 @@ CASES = [
         resolved="21m",
     ),
     Case(
+        alert="FreshetNotReady",
+        series={f"freshet_asset_ready{{{ASSET}}}": "1x4 0x15 1x10", f"freshet_asset_ready{{{OTHER}}}": "1x40"},
+        quiet="14m",
+        firing="15m",
+        resolved="26m",
+    ),
+    Case(
+        alert="FreshetNotReady",
+        series={f"freshet_pipeline_ready{{{PIPELINE}}}": "1x4 0x15 1x10"},
+        quiet="14m",
+        firing="15m",
+        resolved="26m",
+        labels={"namespace": "shop", "pipeline": "shop"},
+    ),
+    Case(
         alert="FreshetAssetFailing",
         series={f"freshet_asset_failing{{{ASSET}}}": "0x4 1x10 0x10"},
         quiet="5m",
@@ -168,9 +183,9 @@ def played(case: Case) -> dict[str, Any]:
     }
 
 
-def play(folder: Path, tests: list[dict[str, Any]]) -> None:
+def play(folder: Path, tests: list[dict[str, Any]], *, every: str = "1m") -> None:
     path = folder / "test.yaml"
-    path.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": tests}))
+    path.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": every, "tests": tests}))
     promtool("test", "rules", path)
 
 

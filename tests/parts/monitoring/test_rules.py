@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.parts.monitoring.playing import ASSET, CASES, RULES, Case, fired, play, played, rules
+from tests.parts.monitoring.playing import ASSET, CASES, PIPELINE, RULES, Case, fired, play, played, rules
 from tests.support.prometheus import promtool
 
 
@@ -30,14 +30,23 @@ def test_every_alert_is_played() -> None:
     assert {case.alert for case in CASES} == {rule["alert"] for rule in rules() if "alert" in rule}
 
 
-def test_what_is_held_back_on_purpose_is_not_called_stale_nor_a_load_under_way_missing(tmp_path: Path) -> None:
+def test_what_is_held_back_on_purpose_is_called_neither_stale_nor_mistaken_nor_a_load_under_way_missing(
+    tmp_path: Path,
+) -> None:
     suspended = {
         f"freshet_asset_fresh{{{ASSET}}}": "0x40",
         f'freshet_asset_state{{{ASSET},state="Suspended"}}': "1x40",
         f"freshet_asset_next_load_timestamp_seconds{{{ASSET}}}": "0x40",
         f"freshet_asset_run_started_timestamp_seconds{{{ASSET}}}": "1200x40",
+        f"freshet_asset_ready{{{ASSET}}}": "0x40",
+        f"freshet_pipeline_ready{{{PIPELINE}}}": "0x40",
+        f"freshet_pipeline_suspended{{{PIPELINE}}}": "1x40",
     }
-    quiet = {"expr": 'ALERTS{alertname=~"FreshetAssetStale|FreshetNoLoad"}', "eval_time": "30m", "exp_samples": []}
+    quiet = {
+        "expr": 'ALERTS{alertname=~"FreshetAssetStale|FreshetNoLoad|FreshetNotReady"}',
+        "eval_time": "30m",
+        "exp_samples": [],
+    }
     series = [{"series": name, "values": values} for name, values in suspended.items()]
     play(tmp_path, [{"interval": "1m", "input_series": series, "promql_expr_test": [quiet]}])
 
@@ -47,6 +56,7 @@ def test_loads_that_are_tried_and_fail_are_one_alert_which_ends_when_one_succeed
     series = {
         f"freshet_asset_next_load_timestamp_seconds{{{ASSET}}}": "0x89 5700x60",
         f"freshet_asset_run_started_timestamp_seconds{{{ASSET}}}": "stale stale stale 1 1 " * 18,
+        f'freshet_asset_state{{{ASSET},state="Stale"}}': "1x160",  # the operator tells of it all the while
     }
     inputs = [{"series": name, "values": values} for name, values in series.items()]
     firing = [fired("FreshetNoLoad", f"{minute}m", "orders") for minute in range(18, 97)]
