@@ -18,10 +18,11 @@ from freshet.dbtcloud.marker import cause_of, new_token
 from freshet.dbtcloud.memory import Intent, Memory
 from freshet.dbtcloud.model import Run
 from freshet.dbtcloud.outcomes import NodeResult
-from freshet.dbtcloud.results import StepResults, artifact_steps, merge, parse, settle
+from freshet.dbtcloud.results import StepResults, merge, parse, settle
 from freshet.dbtcloud.retry import RetryPolicy
 from freshet.dbtcloud.search import find_runs
 from freshet.dbtcloud.selection import Node, steps
+from freshet.dbtcloud.steps import artifact_steps
 
 GRAPH = {"models": [{"name": "a", "tests": [{"name": "not_null_a_id"}]}, {"name": "b", "upstreams": ["a"]}]}
 A = Node(unique_id="model.kaizen_wars.a", fqn=("kaizen_wars", "a"))

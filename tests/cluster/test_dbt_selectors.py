@@ -9,7 +9,8 @@ import pytest
 from dbt.cli.main import dbtRunner
 
 from freshet.dbtcloud.commands import built_by
-from freshet.dbtcloud.manifest import Manifest, load
+from freshet.dbtcloud.manifest import load
+from freshet.dbtcloud.project import Manifest
 from freshet.dbtcloud.selection import Node, selector
 
 FILES = {

@@ -16,7 +16,7 @@ from freshet.controllers.world import World, pipeline_key
 from freshet.core.checks import retested_first
 from freshet.core.situation import Due
 from freshet.dbtcloud import batch
-from freshet.dbtcloud.manifest import Model
+from freshet.dbtcloud.project import Model
 from freshet.dbtcloud.selection import Node, RunOptions, parse_options
 
 __all__ = ["PARSE", "Batch", "Batcher", "day_of", "spent_on"]

@@ -10,7 +10,8 @@ from freshet.controllers.dbt_known import Known, checks_of
 from freshet.core.situation import some
 from freshet.dbtcloud import model
 from freshet.dbtcloud.outcomes import NodeResult
-from freshet.dbtcloud.results import BUILDS, RETRY, StepResults, command_of, settle
+from freshet.dbtcloud.results import StepResults, settle
+from freshet.dbtcloud.steps import BUILDS, RETRY, command_of
 
 __all__ = ["OUTCOMES", "SUSPENDED", "TIMEOUT", "outcome_of_ours", "strangers"]
 

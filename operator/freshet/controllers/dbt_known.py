@@ -10,7 +10,8 @@ from freshet.controllers.dbt_members import unique_id_of
 from freshet.controllers.dbt_tests import shown
 from freshet.dbtcloud import model
 from freshet.dbtcloud.outcomes import NodeResult
-from freshet.dbtcloud.results import StepResults, TestNode
+from freshet.dbtcloud.project import TestNode
+from freshet.dbtcloud.results import StepResults
 
 __all__ = ["Known", "checks_of"]
 

@@ -20,9 +20,10 @@ from freshet.core.lineage import key_of
 from freshet.core.outcome import Ended, is_recorded
 from freshet.dbtcloud import errors, model
 from freshet.dbtcloud.client import DbtCloud
-from freshet.dbtcloud.manifest import Manifest, Model, named
-from freshet.dbtcloud.results import StepResults, TestNode, artifact_steps, cut_short, merge, parse
+from freshet.dbtcloud.project import Manifest, Model, TestNode, named
+from freshet.dbtcloud.results import StepResults, merge, parse
 from freshet.dbtcloud.silence import taken_at_its_word
+from freshet.dbtcloud.steps import artifact_steps, cut_short
 
 __all__ = ["Results", "Rewards"]
 

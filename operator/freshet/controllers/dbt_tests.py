@@ -11,10 +11,10 @@ from datetime import datetime
 from freshet.api.asset import Asset, Check
 from freshet.core.ended import Ended
 from freshet.core.outcome import is_recorded
-from freshet.dbtcloud.discovery import Found
-from freshet.dbtcloud.manifest import Manifest
+from freshet.dbtcloud.checks import test_name
+from freshet.dbtcloud.found import Found
 from freshet.dbtcloud.outcomes import CheckResult
-from freshet.dbtcloud.results import TestNode, test_name
+from freshet.dbtcloud.project import Manifest, TestNode
 
 __all__ = ["declared", "shown", "sources_of", "undeclared", "untested"]
 

@@ -13,6 +13,7 @@ from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key
 from freshet.controllers.dbt_clients import Clients, NoToken
 from freshet.controllers.discovery_carry import Carrier
+from freshet.controllers.discovery_gather import Gatherer
 from freshet.controllers.discovery_look import Looker
 from freshet.controllers.discovery_read import Reader
 from freshet.controllers.discovery_say import Teller
@@ -111,7 +112,10 @@ class DiscoveryReconciler:
             memory.environment = (await client.get_job(job_id=spec.job_id)).environment_id
         patient = memory.pace.failures < TRIES
         reader = Reader(client, spec=spec, environment=memory.environment, clock=self._world.clock, patient=patient)
-        visit = Visit(key=key, pipeline=pipeline, spec=spec, memory=memory, reader=reader, now=self._world.clock.now())
+        visit = Visit(
+            key=key, pipeline=pipeline, spec=spec, memory=memory, reader=reader, gatherer=Gatherer(reader),
+            now=self._world.clock.now(),
+        )  # fmt: skip
         memory.ran += self._world.ran.pop(key, [])
         if memory.ran or memory.look_at is None or visit.now >= memory.look_at:
             await self._looker.look(visit)
@@ -124,7 +128,7 @@ class DiscoveryReconciler:
 
     def _wait(self, visit: Visit, asked: tuple[Run, ...]) -> None:
         """What runs have not left yet is asked for again; ``asked``: those that were waited for."""
-        late, missed = visit.reader.late, visit.reader.missed
+        late, missed = visit.gatherer.late, visit.gatherer.missed
         for run in [run for run in asked if run.id in missed and run not in late]:
             message = f"{run.message}, but an artifact of it did not come: what it found of sources is not known"
             self._world.tell(visit.pipeline, type="Warning", reason="ResultsMissing", message=message)

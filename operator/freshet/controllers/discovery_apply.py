@@ -11,7 +11,7 @@ from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key
 from freshet.controllers.world import World
 from freshet.core.manifests.assets import POLICY, without
-from freshet.dbtcloud.discovery import Problem
+from freshet.dbtcloud.found import Problem
 from freshet.runtime import errors
 
 __all__ = ["Applier"]

@@ -10,10 +10,11 @@ from freshet.api.pipeline import DbtCloudSpec, Pipeline
 from freshet.api.view import Key, parse
 from freshet.controllers.dbt_tests import sources_of, undeclared
 from freshet.controllers.discovery_apply import Applier
+from freshet.controllers.discovery_gather import OLDEST
 from freshet.controllers.discovery_learn import Learned, adopted, external, source_checks
 from freshet.controllers.discovery_plan import Plan, plan
-from freshet.controllers.discovery_read import OLDEST, Read
 from freshet.controllers.discovery_say import Teller
+from freshet.controllers.discovery_seen import Read
 from freshet.controllers.discovery_visit import Visit
 from freshet.controllers.world import World, dbt_key
 from freshet.core import nodes
@@ -96,16 +97,16 @@ class Carrier:
         foreign = [run for run in runs if not _is_selective(run, visit.spec)]
         models = outside - sources
         asked = runs if wanted else foreign if models else ()
-        results = await visit.reader.results(asked, wanted=wanted | models, of=read.manifest)
+        results = await visit.gatherer.results(asked, wanted=wanted | models, of=read.manifest)
         if visit.pipeline.status.dbt_cloud.manifest is None:  # at first sight, a table may be older than many runs
             unknown = wanted - {key for _, steps in results for key in steps.nodes}
-            results += await visit.reader.older_results(wanted=unknown, of=read.manifest)
+            results += await visit.gatherer.older_results(wanted=unknown, of=read.manifest)
             self._tell_unasked(visit)
-        return Learned(results=tuple(results), states=await visit.reader.states(foreign, wanted=sources))
+        return Learned(results=tuple(results), states=await visit.gatherer.states(foreign, wanted=sources))
 
     def _tell_unasked(self, visit: Visit) -> None:
         """Where adoption has ended before it knew all: a table may be there that counts as missing, and is built."""
-        if not (names := visit.reader.unasked):
+        if not (names := visit.gatherer.unasked):
             return
         message = (
             f"none of the newest {OLDEST:,} runs has built {some(list(names))}: older ones are not asked, so that "

@@ -17,7 +17,7 @@ from freshet.core.nodes import plain_relation
 from freshet.core.outcome import Ended
 from freshet.core.situation import definition_of
 from freshet.dbtcloud.adoption import Adopted, Built, adopt, newest
-from freshet.dbtcloud.discovery import Found
+from freshet.dbtcloud.found import Found
 from freshet.dbtcloud.model import Run
 from freshet.dbtcloud.results import StepResults
 from freshet.dbtcloud.sources import SourceState

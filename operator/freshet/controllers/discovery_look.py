@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from freshet.controllers.discovery_parse import Parser
-from freshet.controllers.discovery_read import LATE, Glance
 from freshet.controllers.discovery_say import Teller
+from freshet.controllers.discovery_seen import LATE, Glance
 from freshet.controllers.discovery_visit import Visit
 from freshet.controllers.world import World
 from freshet.dbtcloud.model import Run

@@ -13,7 +13,7 @@ from freshet.api import conditions as c
 from freshet.api.durations import parse_duration
 from freshet.api.pipeline import DbtCloudSpec, Pipeline
 from freshet.controllers.dbt_batch import PARSE
-from freshet.controllers.discovery_read import Glance
+from freshet.controllers.discovery_seen import Glance
 from freshet.controllers.world import World, dbt_key, pipeline_key
 from freshet.core.case import Trouble
 from freshet.dbtcloud.model import Run

@@ -12,9 +12,10 @@ from freshet.api.asset import Asset, DbtFacts
 from freshet.api.names import ANNOTATION_APPLIED, ANNOTATION_PRUNE, ANNOTATION_UNIQUE_ID
 from freshet.api.pipeline import Pipeline
 from freshet.core.manifests.assets import discovered_asset
-from freshet.dbtcloud.discovery import Claim, Desired, Found, Known, discover
-from freshet.dbtcloud.manifest import Manifest
+from freshet.dbtcloud.discovery import discover
+from freshet.dbtcloud.found import Claim, Desired, Found, Known
 from freshet.dbtcloud.outcomes import same_relation
+from freshet.dbtcloud.project import Manifest
 from freshet.dbtcloud.pruning import Pruning, prune
 
 __all__ = ["UNOBSERVED", "Plan", "is_discovered", "plan"]

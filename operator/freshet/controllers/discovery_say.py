@@ -8,11 +8,11 @@ from freshet.api import conditions as c
 from freshet.api.conditions import find
 from freshet.api.pipeline import DbtCloudStatus, DiscoveredFrom, Pipeline
 from freshet.controllers.discovery_plan import Plan
-from freshet.controllers.discovery_read import Read
+from freshet.controllers.discovery_seen import Read
 from freshet.controllers.world import World
 from freshet.core.case import Trouble
 from freshet.core.drafts import Draft, settle
-from freshet.dbtcloud.discovery import Problem
+from freshet.dbtcloud.found import Problem
 from freshet.runtime import logs
 
 __all__ = ["Teller"]

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 
 from freshet.api.pipeline import DbtCloudSpec, Pipeline
 from freshet.api.view import Key
+from freshet.controllers.discovery_gather import Gatherer
 from freshet.controllers.discovery_plan import Plan
-from freshet.controllers.discovery_read import Read, Reader
+from freshet.controllers.discovery_read import Reader
+from freshet.controllers.discovery_seen import Read
 from freshet.dbtcloud.model import Run
 from freshet.dbtcloud.pacing import Pace
 
@@ -65,4 +67,5 @@ class Visit:
     spec: DbtCloudSpec
     memory: Memory
     reader: Reader
+    gatherer: Gatherer
     now: datetime

@@ -13,8 +13,8 @@ from freshet.core.nodes import Described
 from freshet.core.outcome import Ended
 from freshet.core.patch import merge_patch
 from freshet.core.situation import Waiting
-from freshet.dbtcloud.manifest import Manifest
 from freshet.dbtcloud.model import Run
+from freshet.dbtcloud.project import Manifest
 from freshet.runtime.cache import Cache
 from freshet.runtime.clock import Clock
 from freshet.runtime.kube import Kube

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from freshet.dbtcloud.discovery import Found
+from freshet.dbtcloud.found import Found
 from freshet.dbtcloud.outcomes import NodeResult, same_relation
 from freshet.dbtcloud.results import StepResults
 

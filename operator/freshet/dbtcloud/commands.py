@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import NoReturn
 
-from freshet.dbtcloud.manifest import Model
-from freshet.dbtcloud.results import BUILDS, RETRY, command_of, line_of
+from freshet.dbtcloud.project import Model
+from freshet.dbtcloud.steps import BUILDS, RETRY, command_of, line_of
 
 __all__ = ["built_by"]
 

@@ -7,112 +7,26 @@ costs that node and is named in `odd`; a file that is no manifest raises. Facts:
 """
 
 import mmap
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from freshet.dbtcloud.manifest_raw import RawDocument, RawExposure, RawNode, RawSource, RawUnitTest
-from freshet.dbtcloud.results import TestNode
+from freshet.dbtcloud.manifest_tests import seen_through, test_of, unit_test_of
+from freshet.dbtcloud.project import KINDS, Exposure, Manifest, Model, Source
 
-__all__ = ["Exposure", "Manifest", "ManifestUnreadable", "Model", "Source", "load", "named", "parse"]
+__all__ = ["ManifestUnreadable", "load", "parse"]
 
-KINDS = ("model", "seed", "snapshot")
-SOURCE = re.compile(r"""source\(\s*['"](.+?)['"]\s*,\s*['"](.+?)['"]\s*\)""")
-"""How a test's arguments name the source that it is about."""
 NAME = "manifest.json"
 
 
 class ManifestUnreadable(ValueError):
     """It is no manifest: one sentence. What was discovered before stays."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Model:
-    """A model, seed or snapshot (`kind`). `upstreams` are unique ids, as dbt has them."""
-
-    unique_id: str
-    kind: str
-    name: str
-    package: str
-    version: str | None = None
-    fqn: tuple[str, ...] = ()
-    crowded: bool = False
-    """A folder has this very fqn (:mod:`.selection`)."""
-    path: str = ""
-    """Empty for a model of another project."""
-    relation: str | None = None
-    materialized: str = ""
-    description: str = ""
-    tags: tuple[str, ...] = ()
-    checksum: str | None = None
-    upstreams: tuple[str, ...] = ()
-    meta: Mapping[str, Any] | None = None
-    """``meta.freshet``, unchecked."""
-    build_after: tuple[int, str] | None = None
-    """``config.freshness.build_after``: count and period (minute, hour, day)."""
-    updates_on: str | None = None
-    """``any`` or ``all``: ``state.require_fresh_data_from``, else ``build_after.updates_on``."""
-    lag_tolerance: str | None = None
-    """``config.state.lag_tolerance``, as written."""
-
-    @property
-    def ephemeral(self) -> bool:
-        """Has it no table of its own?"""
-        return self.materialized == "ephemeral"
-
-    @property
-    def foreign(self) -> bool:
-        """Does another project build it?"""
-        return not self.path
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
-    """A table that the project reads and does not build."""
-
-    unique_id: str
-    source: str
-    table: str
-    database: str | None = None
-    schema: str | None = None
-    identifier: str | None = None
-    relation: str | None = None
-    meta: Mapping[str, Any] | None = None
-
-    @property
-    def key(self) -> str:
-        """``source.table``, as ``discovery.sources`` names it."""
-        return f"{self.source}.{self.table}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Exposure:
-    """A dashboard or report, and the unique ids that it depends on."""
-
-    name: str
-    owner: str = ""
-    url: str | None = None
-    upstreams: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Manifest:
-    """The lean table. `checksum` is of what it holds, so that two parses of one project are equal."""
-
-    project: str
-    generated_at: datetime | None
-    checksum: str
-    models: Mapping[str, Model]
-    sources: Mapping[str, Source]
-    tests: Mapping[str, TestNode]
-    exposures: tuple[Exposure, ...]
-    odd: tuple[str, ...] = ()
 
 
 def load(path: Path) -> Manifest:
@@ -135,7 +49,7 @@ def parse(data: bytes | mmap.mmap) -> Manifest:
     for unique_id, raw in document.exposures.items():
         exposures.put(unique_id, raw, type=RawExposure, make=_exposure)
     for unique_id, raw in document.unit_tests.items():
-        tests.put(unique_id, raw, type=RawUnitTest, make=_unit_test)
+        tests.put(unique_id, raw, type=RawUnitTest, make=unit_test_of)
     found = _mark_crowded(models.rows)
     odd = (*models.odd, *sources.odd, *tests.odd, *exposures.odd)
     return Manifest(
@@ -144,20 +58,10 @@ def parse(data: bytes | mmap.mmap) -> Manifest:
         checksum=_checksum(found, sources.rows, tests.rows, exposures.rows),
         models=found,
         sources=sources.rows,
-        tests=_seen_through(tests.rows, found),
+        tests=seen_through(tests.rows, found),
         exposures=tuple(exposures.rows.values()),
         odd=tuple(sorted(odd)),
     )
-
-
-def named(unique_id: str) -> Model | None:
-    """As much of a model as its unique id tells; None where it is none."""
-    kind, _, rest = unique_id.partition(".")
-    package, _, name = rest.partition(".")
-    name, _, version = name.partition(".v")
-    if not name:
-        return None
-    return Model(unique_id=unique_id, kind=kind, package=package, name=name, version=version or None)
 
 
 R = TypeVar("R", RawNode, RawSource, RawExposure, RawUnitTest)
@@ -189,7 +93,7 @@ def _take_node(unique_id: str, raw: msgspec.Raw, *, models: _Table, tests: _Tabl
     if kind in KINDS:
         models.put(unique_id, raw, type=RawNode, make=_model)
     elif kind == "test":
-        tests.put(unique_id, raw, type=RawNode, make=_test)
+        tests.put(unique_id, raw, type=RawNode, make=test_of)
 
 
 def _model(unique_id: str, raw: RawNode) -> Model:
@@ -214,27 +118,6 @@ def _model(unique_id: str, raw: RawNode) -> Model:
         updates_on=raw.config.fresh_from or (build_after.updates_on if build_after else None),
         lag_tolerance=raw.config.lag_tolerance,
     )
-
-
-def _test(unique_id: str, raw: RawNode) -> TestNode:
-    severity: Literal["error", "warn"] = "warn" if (raw.config.severity or "").lower() == "warn" else "error"
-    return TestNode(nodes=tuple(_tested(raw)), severity=severity)
-
-
-def _tested(raw: RawNode) -> Iterable[str]:
-    """A generic test belongs to one node (where that is a source, only its arguments say which), a singular one to all
-    that it reads; but to sources only where it reads nothing that could be built from them.
-    """
-    if raw.attached_node:
-        return [raw.attached_node] if raw.attached_node.partition(".")[0] in (*KINDS, "source") else []
-    named = SOURCE.search(raw.tested_model or "")
-    sources = [node for node in raw.upstreams if node.startswith("source.")]
-    own = [node for node in sources if named and node.endswith(f".{named[1]}.{named[2]}")]
-    return own or [node for node in raw.upstreams if node.partition(".")[0] in KINDS] or sources
-
-
-def _unit_test(unique_id: str, raw: RawUnitTest) -> TestNode:
-    return TestNode(nodes=tuple(raw.depends_on.get("nodes") or ()) if raw.depends_on else ())
 
 
 def _source(unique_id: str, raw: RawSource) -> Source:
@@ -266,32 +149,6 @@ def _meta(*places: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 def _mark_crowded(models: dict[str, Model]) -> dict[str, Model]:
     folders = {model.fqn[:size] for model in models.values() for size in range(1, len(model.fqn))}
     return {key: replace(model, crowded=True) if model.fqn in folders else model for key, model in models.items()}
-
-
-def _seen_through(tests: dict[str, TestNode], models: Mapping[str, Model]) -> dict[str, TestNode]:
-    """A test of an ephemeral model, which has no table, belongs to the tables that are built from it."""
-    readers: dict[str, list[str]] = {}
-    for model in models.values():
-        for upstream in model.upstreams:
-            if upstream in models and models[upstream].ephemeral:
-                readers.setdefault(upstream, []).append(model.unique_id)
-    if not readers:
-        return tests
-    return {key: replace(test, nodes=tuple(_tables(test.nodes, readers))) for key, test in tests.items()}
-
-
-def _tables(nodes: Iterable[str], readers: Mapping[str, list[str]]) -> Iterable[str]:
-    """Each once, in the order in which they are come upon."""
-    queue, seen = list(nodes), set[str]()
-    while queue:
-        node = queue.pop(0)
-        if node in seen:
-            continue
-        seen.add(node)
-        if node in readers:
-            queue += readers[node]
-        else:
-            yield node
 
 
 def _checksum(*tables: Mapping[str, Any]) -> str:

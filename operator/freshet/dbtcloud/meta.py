@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from freshet.api.durations import parse_duration
-from freshet.dbtcloud.manifest import Model
+from freshet.dbtcloud.project import Model
 
 __all__ = ["Policy", "policy_of", "tolerance"]
 

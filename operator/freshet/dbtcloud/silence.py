@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from freshet.dbtcloud.commands import built_by
-from freshet.dbtcloud.manifest import Model
 from freshet.dbtcloud.model import Run, RunStatus, RunStep
 from freshet.dbtcloud.outcomes import NodeResult
-from freshet.dbtcloud.results import line_of
+from freshet.dbtcloud.project import Model
+from freshet.dbtcloud.steps import line_of
 
 __all__ = ["Silent", "steps_of", "taken_at_its_word"]
 

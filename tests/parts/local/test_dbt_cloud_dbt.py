@@ -13,7 +13,7 @@ import pytest
 from tests.support.dbtcloud import PROJECT, DbtCloudStandIn
 
 from freshet.dbtcloud.manifest import parse
-from freshet.dbtcloud.results import TestNode
+from freshet.dbtcloud.project import TestNode
 from freshet.dbtcloud.selection import Node, selector
 
 ROOT = "/api/v2/accounts/1"

@@ -16,7 +16,8 @@ from freshet.core.outcome import Ended, record
 from freshet.core.policy import effective
 from freshet.dbtcloud.model import Run, RunStatus, RunStep
 from freshet.dbtcloud.outcomes import CheckResult, NodeResult
-from freshet.dbtcloud.results import StepResults, TestNode
+from freshet.dbtcloud.project import TestNode
+from freshet.dbtcloud.results import StepResults
 
 BUILD, AGAIN = "Invoke dbt with `dbt build --select x`", "Invoke dbt with `dbt retry`"
 

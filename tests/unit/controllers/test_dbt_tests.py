@@ -13,10 +13,11 @@ from freshet.controllers.dbt_ended import source_run
 from freshet.controllers.dbt_tests import shown, sources_of, undeclared, untested
 from freshet.controllers.discovery_learn import Learned, source_checks
 from freshet.core.checks import merged
-from freshet.dbtcloud.discovery import Desired, Found
+from freshet.dbtcloud.found import Desired, Found
 from freshet.dbtcloud.model import Run
 from freshet.dbtcloud.outcomes import CheckResult
-from freshet.dbtcloud.results import StepResults, TestNode
+from freshet.dbtcloud.project import TestNode
+from freshet.dbtcloud.results import StepResults
 
 SOURCE = "source.p.raw.orders"
 TESTS = {"test.p.filled.1": TestNode(nodes=(SOURCE,)), "test.p.unique_m.2": TestNode(nodes=("model.p.m",))}

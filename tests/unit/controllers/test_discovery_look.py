@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from freshet.controllers.discovery_look import Looker
-from freshet.controllers.discovery_read import Read, Reader
+from freshet.controllers.discovery_read import Reader
+from freshet.controllers.discovery_seen import Read
 from freshet.controllers.discovery_visit import Memory
 from freshet.dbtcloud.errors import NotFound, ServerError
 from freshet.dbtcloud.model import Run

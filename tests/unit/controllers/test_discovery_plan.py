@@ -17,9 +17,9 @@ from freshet.core.decide import decide
 from freshet.core.lineage import Graph
 from freshet.core.manifests.assets import POLICY, without
 from freshet.core.observed import Observed
-from freshet.dbtcloud.manifest import Manifest, Model, Source
 from freshet.dbtcloud.model import Run
 from freshet.dbtcloud.outcomes import NodeResult
+from freshet.dbtcloud.project import Manifest, Model, Source
 from freshet.dbtcloud.results import StepResults
 from freshet.dbtcloud.sources import SourceState
 

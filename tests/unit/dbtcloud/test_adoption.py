@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from freshet.api.asset import DbtFacts
 from freshet.dbtcloud.adoption import Built, adopt, newest
-from freshet.dbtcloud.discovery import Desired, Found
+from freshet.dbtcloud.found import Desired, Found
 from freshet.dbtcloud.outcomes import NodeResult, Outcome
 from freshet.dbtcloud.results import StepResults
 

@@ -3,8 +3,8 @@
 import pytest
 
 from freshet.dbtcloud.commands import built_by
-from freshet.dbtcloud.manifest import Model, named
 from freshet.dbtcloud.model import Run, RunStep
+from freshet.dbtcloud.project import Model, named
 from freshet.dbtcloud.silence import steps_of, taken_at_its_word
 
 

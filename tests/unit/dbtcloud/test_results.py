@@ -3,40 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
+from tests.unit.dbtcloud.artifacts import TEST, USERS, artifact, node, read
 
-from freshet.dbtcloud.model import Run, RunStatus, RunStep
+from freshet.dbtcloud.model import Run, RunStatus
 from freshet.dbtcloud.outcomes import NodeResult, Outcome, outcome_of, same_relation
-from freshet.dbtcloud.results import (
-    Missing,
-    StepResults,
-    TestNode,
-    artifact_steps,
-    command_of,
-    merge,
-    parse,
-    settle,
-)
-
-USERS = "model.shop.users"
-TEST = "test.shop.not_null_users_id.4db5ed5c63"
-AT = "2026-11-24T00:23:42.039982Z"
-
-
-def artifact(*results: dict[str, Any], which: str | None = "build", **metadata: Any) -> bytes:
-    args = {} if which is None else {"which": which}
-    return msgspec.json.encode({"metadata": {"generated_at": AT, **metadata}, "args": args, "results": list(results)})
-
-
-def read(raw: bytes, **more: Any) -> StepResults:
-    found = parse(raw, **more)
-    assert isinstance(found, StepResults)
-    return found
-
-
-def node(status: str = "success", unique_id: str = USERS, **more: Any) -> dict[str, Any]:
-    return {"unique_id": unique_id, "status": status, **more}
+from freshet.dbtcloud.results import Missing, merge, parse, settle
 
 
 def test_everything_that_dbt_v1_writes_is_read() -> None:
@@ -147,47 +119,6 @@ def test_rows_are_taken_only_where_they_are_rows(rows: Any, expected: int | None
     assert read(artifact(node(adapter_response={"rows_affected": rows}))).nodes[USERS].rows_affected == expected
 
 
-def test_tests_belong_to_what_the_manifest_says() -> None:
-    tests = {TEST: TestNode(nodes=("model.shop.other",), severity="warn")}
-    check = read(artifact({"unique_id": TEST, "status": "pass"}), tests=tests).checks[0]
-    assert (check.nodes, check.severity) == (("model.shop.other",), "warn")
-
-
-@pytest.mark.parametrize(
-    ("test", "expected"),
-    [
-        ("test.shop.not_null_users_id.4db5", ("model.shop.users",)),
-        ("test.shop.relationships_users_id__id__ref_stg_users_.c33", ("model.shop.users",)),
-        ("test.shop.unique_stg_users_id.c33", ("model.shop.stg_users",)),
-        ("test.shop.not_null_dim_v2_id.77", ("model.shop.dim.v2",)),
-        ("test.shop.something_of_my_own", ()),
-        ("unit_test.shop.users.adds_up", ("model.shop.users",)),
-        ("test.shop.source_not_null_raw_users_id.5ac", ("source.shop.raw.users",)),
-        ("test.shop.source_not_null_old_users_id.5ac", ()),
-    ],
-)
-def test_without_a_manifest_the_name_tells(test: str, expected: tuple[str, ...]) -> None:
-    models = [node(unique_id=f"model.shop.{name}") for name in ("stg_users", "users", "dim.v2")]
-    raw = artifact(*models, {"unique_id": test, "status": "pass"})
-    assert read(raw, models=["source.shop.raw.users"]).checks[0].nodes == expected
-
-
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        ("pass", (True, "error")),
-        ("warn", (False, "warn")),
-        ("fail", (False, "error")),
-        ("error", (False, "error")),
-        ("skipped", None),
-        ("pondered", None),
-    ],
-)
-def test_a_tests_status(status: str, expected: tuple[bool, str] | None) -> None:
-    checks = read(artifact({"unique_id": TEST, "status": status})).checks
-    assert [(check.passed, check.severity) for check in checks] == ([expected] if expected else [])
-
-
 def test_steps_merge_in_their_order() -> None:
     built, failed, skipped = (read(artifact(node(status))) for status in ("success", "error", "skipped"))
     assert merge([failed, built]).nodes[USERS].outcome == "Success"
@@ -220,46 +151,6 @@ def test_what_is_not_said_follows_from_the_run(results: bytes | None, status: Ru
 @pytest.mark.parametrize(("which", "nodes"), [("build", [USERS]), ("run", [USERS]), ("compile", []), (None, [])])
 def test_a_retry_counts_as_the_command_that_it_repeats(which: str | None, nodes: list[str]) -> None:
     assert list(read(artifact(node(), which=which), command="retry").nodes) == nodes
-
-
-def test_only_steps_that_build_or_test_are_read() -> None:
-    steps = (
-        RunStep(index=1, name="Clone Git Repository", status=10),
-        RunStep(index=2, name="Invoke dbt with `dbt deps`", status=10),
-        RunStep(index=3, name="Invoke dbt with `dbt build --select a`", status=10),
-        RunStep(index=4, name="Invoke dbt with `dbt test`", status=20),
-        RunStep(index=5, name="dbt run", status=30),
-        RunStep(index=6, name="Invoke dbt with `dbt docs generate`", status=10),
-        RunStep(name="dbt build", status=10),
-        RunStep(index=7, name="Invoke dbt with `dbt retry`", status=10),
-    )
-    assert artifact_steps(Run(id=1, run_steps=steps)) == ((3, "build"), (4, "test"), (7, "retry"))
-    assert artifact_steps(Run(id=1)) == ()
-
-
-@pytest.mark.parametrize(("status", "asked"), [(30, (3, 4)), (20, (3,))])
-def test_what_a_cancelled_step_left_is_asked_for_and_that_of_those_behind_it_is_not(
-    status: int, asked: tuple[int, ...]
-) -> None:
-    """In a run that failed, steps that never began are cancelled, too."""
-    steps = tuple(RunStep(index=at, name="dbt build", status=state) for at, state in ((3, 10), (4, 30), (5, 30)))
-    assert tuple(index for index, _ in artifact_steps(Run(id=1, status=status, run_steps=steps))) == asked
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("dbt build", "build"),
-        ("dbt --no-use-colors run --select build_me", "run"),
-        ("dbt run-operation seed", "run-operation"),
-        ("dbt source freshness", "source"),
-        ("Create Profile from Connection", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_the_command_in_a_line(text: str | None, expected: str | None) -> None:
-    assert command_of(text) == expected
 
 
 @pytest.mark.parametrize(

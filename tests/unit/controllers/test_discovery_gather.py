@@ -10,18 +10,21 @@ import pytest
 from tests.unit.core.making import MINUTE, NOW
 
 from freshet.api.pipeline import DbtCloudSpec, SecretKeyRef
-from freshet.controllers.discovery_read import Glance, Reader
+from freshet.controllers.discovery_gather import Gatherer
+from freshet.controllers.discovery_read import Reader
+from freshet.controllers.discovery_seen import Glance
 from freshet.dbtcloud import errors
 from freshet.dbtcloud.model import Run, RunStep
 from freshet.dbtcloud.outcomes import NodeResult
-from freshet.dbtcloud.results import StepResults, TestNode
+from freshet.dbtcloud.project import TestNode
+from freshet.dbtcloud.results import StepResults
 from freshet.dbtcloud.sources import SourceState
 
 RUNS = [Run(id=number, status=10) for number in (9, 8, 7, 6)]
 
 
-class Told(Reader):
-    """A Reader that knows what each run has seen, and which were asked."""
+class Told(Gatherer):
+    """A Gatherer that knows what each run has seen, and which were asked."""
 
     def __init__(self, seen: Mapping[int, str]) -> None:
         self.seen, self.asked = seen, list[int]()
@@ -56,10 +59,12 @@ async def test_where_nothing_is_wanted_nothing_is_asked() -> None:
     assert reader.asked == []
 
 
-class Old(Reader):
-    """A Reader of runs that each built one model, ``m<number>``; a hundred are a page."""
+class Old(Gatherer):
+    """A Gatherer of runs that each built one model, ``m<number>``; a hundred are a page."""
 
     def __init__(self, count: int) -> None:
+        reader: Any = SimpleNamespace(glance=self.glance)
+        super().__init__(reader)
         self.count, self.offsets = count, list[int]()
 
     async def glance(self, *, deep: bool, offset: int = 0) -> Glance:
@@ -108,10 +113,10 @@ class Broken:
         return b'{"args": {"which": "build"}, "results": [{"unique_id": "model.shop.m", "status": "success"}]}'
 
 
-def reading(client: Any, *, patient: bool, now: datetime = NOW) -> Reader:
+def reading(client: Any, *, patient: bool, now: datetime = NOW) -> Gatherer:
     spec = DbtCloudSpec(account_id=1, job_id=1, token_secret_ref=SecretKeyRef(name="s"))
     clock: Any = SimpleNamespace(now=lambda: now)
-    return Reader(client, spec=spec, environment=None, clock=clock, patient=patient)
+    return Gatherer(Reader(client, spec=spec, environment=None, clock=clock, patient=patient))
 
 
 class Tested:
