@@ -26,7 +26,7 @@ class Order(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     trigger: Trigger
     job_id: int = 1
     override: dict[str, Any] = {}
-    """``outcomes`` and ``seconds`` as in the graph, for this run alone (scripted executor)."""
+    """``outcomes``, ``seconds`` and ``starting`` as in the graph, for this run alone (scripted executor)."""
 
 
 class Admin:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from freshet.local.dbtcloud.executor import Checkout, Work
-from freshet.local.dbtcloud.listing import PROJECT
+from freshet.local.dbtcloud.filters import PROJECT
 from freshet.local.dbtcloud.model import Run
 from freshet.local.dbtcloud.warm import WarmDbt
 

@@ -70,6 +70,8 @@ class Graph(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     outcomes: dict[str, str | list[str]] = {}
     seconds: float = 0.0
     """How long a command takes."""
+    starting: float = 0.0
+    """How long a run is starting, before it runs."""
     sparse: bool = False
     """Write as dbt v2 does: without keys that are null."""
     left_out: list[str] = []

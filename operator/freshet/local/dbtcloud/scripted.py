@@ -45,6 +45,7 @@ class ScriptedExecutor:
 
     async def checkout(self, run: Run) -> Checkout:
         """A commit that changes when anything does that a project would have in a file."""
+        await asyncio.sleep(float(run.override.get("starting", self.graph.starting)))
         project = [self.graph.models, self.graph.sources, self.graph.exposures]
         sha = hashlib.sha1(msgspec.json.encode(project), usedforsecurity=False).hexdigest()
         return Checkout(

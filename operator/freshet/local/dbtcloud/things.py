@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from freshet.local.dbtcloud.listing import DBT_VERSION, PROJECT
+from freshet.local.dbtcloud.filters import DBT_VERSION, PROJECT
 from freshet.local.dbtcloud.model import Environment, Job
 from freshet.local.dbtcloud.times import iso_text
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from freshet.local.dbtcloud.listing import DBT_VERSION, PROJECT
+from freshet.local.dbtcloud.filters import DBT_VERSION, PROJECT
 from freshet.local.dbtcloud.model import Run, Status, Step, Trigger
 from freshet.local.dbtcloud.times import clock_text, span_text
 

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from freshet.local.dbtcloud.listing import DBT_VERSION, PROJECT
+from freshet.local.dbtcloud.filters import DBT_VERSION, PROJECT
 from freshet.local.dbtcloud.model import Job, Run, Status
 from freshet.local.dbtcloud.service import Service
 from freshet.local.dbtcloud.times import Clock, iso_text
