@@ -5,8 +5,7 @@ other; the same answer to a POST leaves it open whether a run exists, and is the
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -14,11 +13,9 @@ import msgspec
 from freshet.dbtcloud import errors
 from freshet.dbtcloud.retry import parse_retry_after
 
-__all__ = ["Reply", "data_of", "error_of", "extra_of", "skew_of"]
+__all__ = ["Reply", "data_of", "error_of", "extra_of"]
 
 DETAIL_LIMIT = 300
-UNKNOWING = timedelta(seconds=2)
-"""``Date`` has whole seconds, and an answer takes a while: less than that is no difference of clocks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,20 +63,6 @@ def extra_of(reply: Reply) -> dict[str, Any]:
     """``extra`` of the envelope, or nothing."""
     extra = (_envelope(reply) or {}).get("extra")
     return extra if isinstance(extra, dict) else {}
-
-
-def skew_of(date: str | None, *, now: datetime) -> timedelta:
-    """How far the service's clock is ahead of ours at most, by its ``Date`` (RFC 9110, 6.6.1: whole seconds, cut);
-    zero where that is small or not told.
-    """
-    try:
-        told = parsedate_to_datetime(date) if date else None
-    except ValueError:
-        return timedelta(0)
-    if told is None or told.tzinfo is None:
-        return timedelta(0)
-    ahead = told + timedelta(seconds=1) - now
-    return ahead if abs(ahead) > UNKNOWING else timedelta(0)
 
 
 def _unknown(reply: Reply, how: str) -> errors.DbtCloudError:

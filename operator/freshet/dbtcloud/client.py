@@ -107,7 +107,7 @@ class DbtCloud:
 
     @property
     def skew(self) -> timedelta:
-        """How far the service's clock is ahead of ours, by its newest answer."""
+        """How far the service's clock is ahead of ours, by its newest answers."""
         return self._send.skew
 
     async def __aenter__(self) -> Self:

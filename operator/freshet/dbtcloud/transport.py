@@ -17,6 +17,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from freshet.dbtcloud import answers, errors
 from freshet.dbtcloud.budget import Budget, Sleep
+from freshet.dbtcloud.clocks import Clocks
 from freshet.dbtcloud.download import Sink, TooLarge
 from freshet.dbtcloud.retry import RetryPolicy
 
@@ -48,8 +49,7 @@ class Transport:
         _quiet()
         self._budget, self._retry, self._on_request = budget, retry, on_request
         self._now, self._sleep = now, sleep
-        self.skew = timedelta(0)
-        """How far the service's clock was ahead of ours at the newest answer."""
+        self._clocks = Clocks()
         self._auth = _TokenAuth(token)
         self._http = httpx.AsyncClient(
             base_url=base_url,
@@ -59,6 +59,11 @@ class Transport:
             trust_env=not _is_loopback(base_url),
             transport=transport,
         )
+
+    @property
+    def skew(self) -> timedelta:
+        """How far the service's clock is ahead of ours, by its newest answers."""
+        return self._clocks.ahead
 
     async def close(self) -> None:
         """Close the connections."""
@@ -143,14 +148,16 @@ class Transport:
         return reply
 
     async def _exchange(self, request: httpx.Request, *, what: str, sink: Sink) -> answers.Reply:
+        asked_at = self._now()
         response = await self._http.send(request, stream=True, follow_redirects="/artifacts/" in request.url.path)
+        if not response.history:  # else somebody else's clock answered
+            self._clocks = self._clocks.heard(response.headers.get("Date"), asked_at=asked_at, at=self._now())
         try:
             body = Sink(into=None, limit=MAX_BYTES) if not response.is_success else sink
             async for chunk in response.aiter_bytes():
                 body.write(chunk)
         finally:
             await response.aclose()
-        self.skew = answers.skew_of(response.headers.get("Date"), now=self._now())
         return answers.Reply(
             method=request.method,
             what=what,

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freshet.dbtcloud.answers import skew_of
 from freshet.dbtcloud.budget import Budget
 from freshet.dbtcloud.retry import RetryPolicy, parse_retry_after
 
@@ -90,19 +89,3 @@ def test_waits_are_jittered_and_bounded() -> None:
 )
 def test_retry_after_in_both_forms(text: str | None, expected: float | None) -> None:
     assert parse_retry_after(text, now=NOW) == expected
-
-
-@pytest.mark.parametrize(
-    ("date", "expected"),
-    [
-        (None, 0.0),
-        ("soon", 0.0),
-        ("Mon, 01 Jan 2024 00:00:00 GMT", 0.0),
-        ("Mon, 01 Jan 2024 00:00:02 GMT", 0.0),
-        ("Mon, 01 Jan 2024 00:01:30 GMT", 90.0),
-        ("Sun, 31 Dec 2023 23:58:30 GMT", -90.0),
-    ],
-)
-def test_a_difference_of_clocks_is_what_the_date_says(date: str | None, expected: float) -> None:
-    now = datetime(2024, 1, 1, 0, 0, 1, tzinfo=UTC)
-    assert skew_of(date, now=now).total_seconds() == expected
