@@ -17,6 +17,7 @@ from tests.support.operator import OperatorProcess, running
 from tests.support.secrecy import assert_hidden, left_by_pods
 from tests.support.tripwire import Tripwire
 from tests.support.waiting import wait_for
+from tests.support.witness import Witness
 
 from freshet.local.cluster_install import apply_crds, apply_rbac
 from freshet.local.controlplane import LocalCluster, build, progress_bar
@@ -54,8 +55,17 @@ def serves(cluster: LocalCluster) -> bool:
     return all(cluster.http.get(path).status_code == 200 for path in paths)
 
 
+@pytest.fixture(scope="session")
+def witness(cluster: LocalCluster) -> Iterator[Witness]:
+    """Sees all that is ever written there."""
+    with Witness(kubeconfig=cluster.kubeconfig) as watching:
+        watching.wait_watching()
+        yield watching
+    assert not watching.leaks(), "; ".join(watching.leaks())
+
+
 @pytest.fixture
-def namespace(cluster: LocalCluster) -> Iterator[str]:
+def namespace(cluster: LocalCluster, witness: Witness) -> Iterator[str]:
     """A fresh namespace whose pods can start; deleted in the background."""
     name = f"test-{uuid.uuid4().hex[:10]}"
     cluster.http.post("/api/v1/namespaces", json={"metadata": {"name": name}}).raise_for_status()
@@ -67,6 +77,7 @@ def namespace(cluster: LocalCluster) -> Iterator[str]:
     yield name
     try:
         assert_nothing_shows(cluster, name)
+        witness.assert_nothing_shows(cluster.http, name)
     finally:
         cluster.http.delete(f"/api/v1/namespaces/{name}")
 

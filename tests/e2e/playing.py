@@ -16,6 +16,7 @@ import httpx
 from tests.support.process import die_with_parent
 from tests.support.secrecy import assert_hidden, left_by_pods, remember
 from tests.support.waiting import wait_for
+from tests.support.witness import Witness
 
 from freshet.local.paths import checkout
 
@@ -45,6 +46,8 @@ class Demo:
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
+        kept = folder.with_name(f"{folder.name}.versions")
+        self.witness = Witness(kubeconfig=folder / "cluster" / "kubeconfig", kept=kept).start()
         self.exposed = ""
         """What the operator's metrics said last: a demo may end by itself."""
         threading.Thread(target=self._keep_looking, name="metrics", daemon=True).start()
@@ -111,15 +114,23 @@ class Demo:
         return found
 
     def assert_nothing_shows(self) -> None:
-        """No secret in what it printed and logged, in the operator's metrics, nor in what the pods printed and left.
-        The stand-ins know theirs.
+        """No secret in what it printed and logged, in the operator's metrics, in what any object has ever said, nor in
+        what the pods printed and left. The stand-ins know theirs.
         """
         self._remember()
+        self._assert_nothing_was_told()
         assert_hidden(self.exposed, where="the operator's metrics")
         logs = [self.folder / "logs" / f"{name}.log" for name in ("operator", "node")]
         left = [path for node in self.folder.glob("cluster/node-*") for path in left_by_pods(node)]
         for path in (self._output, *(path for path in (*logs, *left) if path.exists())):
             assert_hidden(path.read_text(errors="replace"), where=str(path.relative_to(self.folder.parent)))
+
+    def _assert_nothing_was_told(self) -> None:
+        """By any version of any object; the demo's own token was made while they were written."""
+        self.witness.stop()
+        assert not self.witness.leaks(), "; ".join(self.witness.leaks())
+        if self.witness.kept is not None and self.witness.kept.exists():
+            assert_hidden(self.witness.kept.read_text(), where="a version of an object")
 
     def assert_nothing_tells(self, *, metrics: str) -> None:
         """No secret in any object but Secrets, nor in the metrics at that address, while it runs."""

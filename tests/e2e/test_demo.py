@@ -32,6 +32,7 @@ def test_three_assets_become_fresh_each_from_the_one_before(demo: DemoFactory, o
     assert f"the count of {rows:,} rows equals the CSV's" in shown.output()
     assert "was killed" not in shown.output()
     assert f'asset="{COUNT}"' in shown.exposed, "its metrics are searched for secrets in the end"
+    assert all(shown.witness.versions.values()), "so is every version of every object"
     shown.assert_nothing_runs()
 
 

@@ -59,7 +59,7 @@ class Secrets:
 
     def leaks(self, text: str) -> list[str]:
         """What shows, each as a name and the words around it."""
-        return [f"{name}: {self._around(text, form)}" for form, name in self._forms.items() if form in text]
+        return [f"{name}: {self._around(text, form)}" for form, name in list(self._forms.items()) if form in text]
 
     def _around(self, text: str, form: str) -> str:
         before, _, after = text.partition(form)

@@ -7,10 +7,13 @@ Cloud a test's own httpx transport answers. So every pause, timeout and backoff 
 import asyncio
 import copy
 import itertools
+import json
 import selectors
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from tests.support.secrecy import KNOWN
 
 from freshet.controllers import APART, Controllers
 from freshet.controllers.world import dbt_key
@@ -71,6 +74,7 @@ class Store:
 
     def __init__(self, *, secrets: dict[str, dict[str, bytes]]) -> None:
         self.events: list[tuple[str, str, str]] = []
+        self.leaks: list[str] = []
         self.secrets, self._versions = secrets, itertools.count(1)
         self._objects: dict[tuple[str, str], dict[str, Any]] = {}
         self.cache: Cache | None = None
@@ -120,10 +124,16 @@ class Store:
 
     def emit(self, obj: Any, *, type: str, reason: str, message: str) -> None:
         """Keep the Event."""
+        self._look(f"Event {reason} of {obj.name}", message)
         self.events.append((obj.name, reason, message))
+
+    def _look(self, what: str, said: str) -> None:
+        """Every version and every Event: none may show a secret, however soon another follows."""
+        self.leaks += [f"{what} shows {leak}" for leak in KNOWN.leaks(said)]
 
     def _keep(self, kind: str, found: dict[str, Any]) -> None:
         found["metadata"]["resourceVersion"] = str(next(self._versions))
+        self._look(f"{kind} {found['metadata']['name']}", json.dumps(found))
         self._objects[kind, found["metadata"]["name"]] = found
         if self.cache is not None:
             self.cache.ingest(copy.deepcopy(found), kind=kind)
@@ -170,3 +180,4 @@ class Operator:
         self._work.cancel()
         await asyncio.gather(self._work, return_exceptions=True)
         await self._controllers.close()
+        assert not self._store.leaks, "; ".join(self._store.leaks)

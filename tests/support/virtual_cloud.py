@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+from tests.support.secrecy import DBT_CLOUD_TOKEN
 from tests.support.virtual import Clock, Store
 
 __all__ = ["SPEC", "Cloud", "current", "load", "shop"]
@@ -122,7 +123,7 @@ class Cloud(httpx.AsyncBaseTransport):
 
 def shop() -> Store:
     """``mart`` on ``stg`` on ``raw``, of a job in dbt Cloud; a single failure would be the last one."""
-    store = Store(secrets={"dbt-cloud": {"token": b"token-of-the-test"}})
+    store = Store(secrets={"dbt-cloud": {"token": DBT_CLOUD_TOKEN.encode()}})
     store.put("Pipeline", "shop", {"warehouse": {"duckdb": {"path": "/warehouse/w.duckdb"}}, "dbtCloud": SPEC})
     store.put("Asset", "raw", {"materialize": {"external": {}}})
     for name, upstream in (("stg", "raw"), ("mart", "stg")):
