@@ -139,6 +139,23 @@ def test_a_run_that_takes_too_long_is_cancelled_and_that_is_a_failure(
     assert runs_of(stand_in)[-1]["status_humanized"] == "Cancelled"
 
 
+def test_a_run_that_never_comes_to_run_is_cancelled_and_asked_for_anew(
+    place: Place, stand_in: DbtCloudStandIn, quick: OperatorProcess
+) -> None:
+    chain(place, stand_in, own={"timeout": "1s", "retries": {"limit": 0, "backoff": "100ms"}}, timeout="1s")
+    stand_in.graph({**CHAIN, "starting": 300.0})
+    move(place, "v2")
+    status = place.wait_status("stg", lambda it: it["lastRun"]["outcome"] == "Interrupted", timeout=60)
+    assert "NotBegun: it was starting for 0:00:01" in status["lastRun"]["message"]
+    assert not status.get("failures")
+    stand_in.graph(CHAIN)
+    chain_is_built_from(place, "v2", timeout=90)
+    place.quiet(quick)
+    ends = [run["status_humanized"] for run in runs_of(stand_in)]
+    assert ends[:2] == ["Success", "Cancelled"]
+    assert ends[-1] == "Success"
+
+
 def test_suspension_cancels_where_it_is_asked_and_what_was_due_comes_back(
     place: Place, stand_in: DbtCloudStandIn, quick: OperatorProcess
 ) -> None:

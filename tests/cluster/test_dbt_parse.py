@@ -1,7 +1,7 @@
 """The run that parses a project is one of the job's: sent once whatever crashes, in its line, and refused alone."""
 
-from tests.cluster.conftest import Tripped
-from tests.support.dbt_place import OFTEN, built, discover, discovered, runs_of
+from tests.cluster.conftest import OperatorFactory, Tripped
+from tests.support.dbt_place import OFTEN, built, cloud, discover, discovered, runs_of
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
 from tests.support.kube import Object
@@ -59,15 +59,24 @@ def test_it_stands_in_the_line_of_its_job(place: Place, stand_in: DbtCloudStandI
 
 
 def test_a_job_that_may_not_be_overridden_runs_its_own_commands_all_the_same(
-    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
+    place: Place, stand_in: DbtCloudStandIn, operator_factory: OperatorFactory
 ) -> None:
+    """That it may not be parsed is known after a restart, too, and forgotten once it need not be."""
+    operator = operator_factory(env=OFTEN).start()
     refusal = {"status": {"code": 400, "user_message": "steps_override is not permitted"}, "data": None}
-    stand_in.faults([{"action": "status", "status": 400, "body": refusal, "path": "/jobs/1/run/$", "times": 1}])
+    stand_in.faults([{"action": "status", "status": 400, "body": refusal, "path": "/jobs/1/run/$"}])
     discover(place, stand_in)
-    assert "not permitted" in discovered(place, "OverrideRefused")["message"]
-    assert place.condition("shop", "DbtCloudReady", plural="pipelines")["status"] == "True"
-    place.quiet(watcher)
-    assert not runs_of(stand_in)
+    for _ in range(2):
+        assert "not permitted" in discovered(place, "OverrideRefused")["message"]
+        assert place.condition("shop", "DbtCloudReady", plural="pipelines")["status"] == "True"
+        operator.kill()
+        stand_in.forget_requests()
+        operator.start()
+        wait_for(lambda: stand_in.requests(path="/runs/"), what="dbt Cloud is asked again")
+        place.quiet(operator)
+        assert not stand_in.requests(method="POST")
+    stand_in.clear_faults()
     run = built(stand_in)
     place.wait_status("mart", version=str(run["id"]), timeout=PATIENCE)
     assert discovered(place, "ManifestRead")
+    wait_for(lambda: "parseRefused" not in cloud(place), what="it is forgotten")

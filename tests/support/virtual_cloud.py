@@ -41,6 +41,10 @@ class Cloud(httpx.AsyncBaseTransport):
         """Looked at when a run is asked for: what it is for."""
         self.refuses = False
         """It answers a trigger by 400, as where steps may not be overridden."""
+        self.queued, self.starting, self.takes = timedelta(0), timedelta(0), TAKES
+        """How long what is asked for from now on waits in the queue, is starting, and runs."""
+        self.gone: set[int] = set()
+        """Runs that it does not know any more."""
         self._clock = Clock()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -66,11 +70,14 @@ class Cloud(httpx.AsyncBaseTransport):
         path = request.url.path.removeprefix("/api/v2/accounts/1")
         if self.refuses and request.method == "POST":
             return httpx.Response(400, json={"status": {"code": 400, "user_message": "no overrides here"}})
+        if (found := re.match(r"/runs/(\d+)/", path)) and int(found[1]) in self.gone:
+            return httpx.Response(404, json={"status": {"code": 404, "user_message": "not found"}})
         routes: dict[str, Callable[..., Any]] = {
             r"POST /jobs/1/run/": self._trigger,
             r"GET /jobs/1/": lambda _: self.job,
             r"GET /runs/": lambda request: [self._shown(run) for run in self.runs if self._listed(run, request)],
             r"GET /runs/(\d+)/": lambda _, number: self._shown(self.runs[int(number) - 1]),
+            r"POST /runs/(\d+)/cancel/": self._cancel,
         }
         for route, answer in routes.items():
             if found := re.fullmatch(route, f"{request.method} {path}"):
@@ -90,25 +97,38 @@ class Cloud(httpx.AsyncBaseTransport):
 
     def _begin(self, trigger: dict[str, Any], *, meant: Any) -> dict[str, Any]:
         now, number = self._clock.now(), len(self.runs) + 1
-        self.runs.append({"id": number, "trigger": trigger, "at": now, "ends": now + TAKES, "meant": meant})
+        dequeued, started = now + self.queued, now + self.queued + self.starting
+        times = {"at": now, "dequeued": dequeued, "started": started, "ends": started + self.takes}
+        self.runs.append({"id": number, "trigger": trigger, "meant": meant, "cancelled": False, **times})
         return self.runs[-1]
 
+    def _cancel(self, _: httpx.Request, number: str) -> dict[str, Any]:
+        run, now = self.runs[int(number) - 1], self._clock.now()
+        if now < run["ends"]:
+            run["cancelled"], run["ends"] = True, now
+        return self._shown(run)
+
     def _shown(self, run: dict[str, Any]) -> dict[str, Any]:
-        done = self._clock.now() >= run["ends"]
+        now = self._clock.now()
+        done, passed = now >= run["ends"], {key: run[key] <= min(now, run["ends"]) for key in ("dequeued", "started")}
+        status = 1 + passed["dequeued"] + passed["started"] if not done else 30 if run["cancelled"] else 10
         step = {"index": 4, "name": f"Invoke dbt with `{run['trigger']['steps_override'][0]}`", "status": 10}
         return {
             "id": run["id"],
             "job_definition_id": 1,
             "environment_id": 1,
-            "status": 10 if done else 3,
+            "status": status,
             "created_at": run["at"].isoformat(),
-            "started_at": run["at"].isoformat(),
+            "dequeued_at": run["dequeued"].isoformat() if passed["dequeued"] else None,
+            "started_at": run["started"].isoformat() if passed["started"] else None,
             "finished_at": run["ends"].isoformat() if done else None,
             "trigger": {**run["trigger"], "cause_category": "api"},
-            "run_steps": [step] if done else [],
+            "run_steps": [step] if done and not run["cancelled"] else [],
         }
 
     def _listed(self, run: dict[str, Any], request: httpx.Request) -> bool:
+        if run["id"] in self.gone:
+            return False
         since = request.url.params.get("finished_at__range")
         if since is None:
             return bool(self._clock.now() >= run["at"] + self.lag)

@@ -17,6 +17,7 @@ __all__ = [
     "Pipeline",
     "PipelineSpec",
     "PipelineStatus",
+    "Refused",
     "SecretKeyRef",
     "SourceSpec",
     "Spent",
@@ -199,6 +200,24 @@ class DbtRun(View, frozen=True, kw_only=True):
         return self.cause.removeprefix(f"{asset}: ")
 
 
+class Refused(View, frozen=True, kw_only=True):
+    """dbt Cloud would not start a run: what it said, and of what (freshet.controllers.dbt_refused)."""
+
+    reason: str
+    message: str
+    at: datetime
+    generation: int
+    """Of the Pipeline's spec."""
+    token: str = ""
+    """A mark of the token that it was said to; says nothing of the token itself."""
+    job: str | None = None
+    """A mark of the job's definition, once that has been read since."""
+    until: datetime | None = None
+    """When it is asked again; None: time changes nothing."""
+    asked: dict[str, str] = {}
+    """Assets of the run that a person had asked for, with the value of that."""
+
+
 class Spent(View, frozen=True, kw_only=True):
     """How many models the runs of one day (UTC) have built, or are about to."""
 
@@ -224,6 +243,10 @@ class DbtCloudStatus(View, frozen=True, kw_only=True):
     cursor: str | None = None
     run: DbtRun | None = None
     manifest: DiscoveredFrom | None = None
+    refused: Refused | None = None
+    """A run that builds."""
+    parse_refused: Refused | None = None
+    """A run that only parses the project."""
     spent: Spent | None = None
     failures: int = 0
     last_end: datetime | None = None

@@ -9,7 +9,7 @@ import random
 from datetime import datetime, timedelta
 
 from freshet.api import conditions
-from freshet.api.pipeline import DbtCloudSpec, Pipeline
+from freshet.api.pipeline import DbtCloudSpec
 from freshet.api.view import Key
 from freshet.controllers.dbt_batch import Batch, Batcher
 from freshet.controllers.dbt_clients import Clients, NoToken
@@ -21,6 +21,7 @@ from freshet.controllers.dbt_line import Line, queued
 from freshet.controllers.dbt_places import place_of
 from freshet.controllers.dbt_poll import Poller
 from freshet.controllers.dbt_record import Recorder, note_run
+from freshet.controllers.dbt_refused import Refusals
 from freshet.controllers.dbt_results import Rewards
 from freshet.controllers.dbt_runs import Runs
 from freshet.controllers.world import World
@@ -47,6 +48,7 @@ class DbtReconciler:
         rewards = Rewards(world=world)
         recorder = Recorder(world=world, batcher=self._batcher)
         finisher = Finisher(world=world, clients=clients, rewards=rewards, recorder=recorder, line=self._line)
+        self._refusals = Refusals(world=world, clients=clients, recorder=recorder)
         self._foreign = Foreign(world=world, clients=clients, rewards=rewards, recorder=recorder)
         self._runs = Runs(world=world, clients=clients, batcher=self._batcher, recorder=recorder, finisher=finisher)
         self._drives: dict[Key, Drive] = {}
@@ -136,11 +138,11 @@ class DbtReconciler:
         if drive.failed_generation not in (None, pipeline.metadata.generation):
             drive.pace, drive.failed_generation = drive.pace.wake(), None
         refusal = drive.refused(pipeline, now)
-        if refusal is not None and not refusal.sends_only:
+        if refusal is not None:
             visit.wake(refusal.until)
             return True
-        if refusal is not None and await self._is_said_to_another_token(visit, refusal, now):
-            drive.refusal = None
+        if pipeline.status.dbt_cloud.refused or pipeline.status.dbt_cloud.parse_refused:
+            await self._token_changed(visit, now)
         blocked = drive.pace.blocked_until
         if blocked is None or now >= blocked:
             return False
@@ -148,9 +150,6 @@ class DbtReconciler:
             drive.pace = drive.pace.wake()
             return False
         return True
-
-    async def _is_said_to_another_token(self, visit: Visit, refusal: Refusal, now: datetime) -> bool:
-        return await self._token_changed(visit, now) or self._clients.mark(visit.pipeline) != refusal.mark
 
     async def _token_changed(self, visit: Visit, now: datetime) -> bool:
         """A rotated token is taken up without a restart; the Secret is read at most once a minute."""
@@ -173,6 +172,8 @@ class DbtReconciler:
 
     async def _work(self, visit: Visit) -> bool:
         await self._health.know_job(visit)
+        if await self._refusals.revise(visit):
+            return True
         await self._poller.poll(visit)
         foreign = await self._foreign.step(visit)
         if foreign == "Again":
@@ -197,14 +198,13 @@ class DbtReconciler:
         if spent:
             visit.wake(_tomorrow(now))
         if not batch:
-            visit.drive.refusal = visit.drive.refused(pipeline, now)  # nobody needs to know an answer that is over
+            await self._refusals.over(visit)
             self._line.leave(key)
             self._line.hold(key, spent)
             return None
-        later, refusal = self._later(visit, now), visit.drive.refused(pipeline, now)
-        visit.wake(later or (refusal.until if refusal is not None else None))
-        refused = refusal is not None and not self._is_asked_anew(pipeline, batch, refusal)
-        if later is not None or refused or _is_off(visit):
+        later = self._later(visit, now)
+        visit.wake(later)
+        if later is not None or self._refusals.holds(visit, batch) or _is_off(visit):
             self._line.leave(key)
             self._line.hold(key, spent)
             return None
@@ -214,12 +214,6 @@ class DbtReconciler:
             return None
         self._line.hold(key, spent)
         return batch
-
-    def _is_asked_anew(self, pipeline: Pipeline, batch: Batch, refusal: Refusal) -> bool:
-        """Has a person asked for one of its models since it was refused?"""
-        asked = {(name, due.trigger) for name, due in batch.build.items() if due.trigger} - refusal.asked
-        found = ((self._world.cache.assets.get(Key("Asset", pipeline.namespace, name)), it) for name, it in asked)
-        return any(asset is not None and asset.status.last_handled_trigger != it for asset, it in found)
 
     def _later(self, visit: Visit, now: datetime) -> datetime | None:
         """A job that keeps failing is run rarely."""

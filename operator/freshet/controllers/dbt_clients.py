@@ -73,6 +73,12 @@ class Clients:
         entry = self._entries.get(Key("Pipeline", pipeline.namespace, pipeline.name))
         return hmac.new(self._salt, entry.token.encode(), sha256).hexdigest() if entry else ""
 
+    def stamp(self, pipeline: Pipeline) -> str:
+        """A mark of the token that outlives this process: enough of it to see that another is there, and no more."""
+        entry = self._entries.get(Key("Pipeline", pipeline.namespace, pipeline.name))
+        of = (pipeline.metadata.uid or "").encode()
+        return hmac.new(of, entry.token.encode(), sha256).hexdigest()[:8] if entry else ""
+
     async def reread(self, pipeline: Pipeline) -> bool:
         """After a 401: read the Secret, unless that was a moment ago. True when the token is another one.
 

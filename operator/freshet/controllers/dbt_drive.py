@@ -3,10 +3,8 @@
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-
-import msgspec
 
 from freshet.api.pipeline import DbtCloudSpec, DbtRun, Pipeline
 from freshet.api.view import Key
@@ -24,25 +22,11 @@ JOB_AGE = timedelta(hours=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """dbt Cloud (or a Secret that cannot be read) said no: left alone until then, or until the spec changes."""
+    """The Secret with the token cannot be read: left alone until then, or until the spec changes."""
 
     trouble: Trouble
-    until: datetime | None
-    """None: time changes nothing."""
+    until: datetime
     generation: int
-    sends_only: bool = False
-    """Only runs are not sent; what is under way is still followed."""
-    mark: str = ""
-    """Of the token that it was said to."""
-    asked: frozenset[tuple[str, str]] = frozenset()
-    """Models and what a person has asked of each by then."""
-    job: model.Job | None = None
-    """The job as it was then."""
-
-    def of(self, job: model.Job) -> "Refusal | None":
-        """The same, for the job as it is now; None where that has been changed since: the answer may be another."""
-        job = msgspec.structs.replace(job, run_failure_count=None)
-        return None if self.job not in (None, job) else replace(self, job=job)
 
 
 @dataclass(kw_only=True)
@@ -81,19 +65,12 @@ class Drive:
 
     def refused(self, pipeline: Pipeline, now: datetime) -> Refusal | None:
         """The refusal that holds now; a spec that has changed is looked at anew."""
-        refusal = self.said(pipeline)
-        over = refusal is not None and refusal.until is not None and now >= refusal.until
-        return None if over else refusal
-
-    def said(self, pipeline: Pipeline) -> Refusal | None:
-        """The newest answer, until there is another."""
-        refusal = self.refusal
-        return refusal if refusal is not None and refusal.generation == pipeline.metadata.generation else None
+        refusal, generation = self.refusal, pipeline.metadata.generation
+        return refusal if refusal is not None and refusal.generation == generation and now < refusal.until else None
 
     def answers(self, pipeline: Pipeline, now: datetime) -> bool:
         """Does dbt Cloud answer? That it takes no run of ours, or that runs fail, says nothing of what others leave."""
-        refusal = self.refused(pipeline, now)
-        return self.answered and self.pace.reason is None and (refusal is None or refusal.sends_only)
+        return self.answered and self.pace.reason is None and self.refused(pipeline, now) is None
 
     def knows_job(self, pipeline: Pipeline, now: datetime) -> bool:
         """Is what is known of the job recent, and of this spec?"""

@@ -6,14 +6,13 @@ from typing import Any
 from freshet.api import conditions
 from freshet.api.pipeline import DbtRun
 from freshet.controllers.dbt_clients import Clients
-from freshet.controllers.dbt_drive import Refusal, Visit
+from freshet.controllers.dbt_drive import Visit
 from freshet.controllers.dbt_foreign import failures_after
-from freshet.controllers.dbt_health import trouble_of
 from freshet.controllers.dbt_line import Line
 from freshet.controllers.dbt_places import job_of_run, which
 from freshet.controllers.dbt_record import Recorder
+from freshet.controllers.dbt_refused import refusal_of
 from freshet.controllers.dbt_results import Rewards
-from freshet.controllers.parses import Refused
 from freshet.controllers.world import World, discovery_key, pipeline_key
 from freshet.dbtcloud import actions, foreign, model
 from freshet.runtime import telemetry
@@ -21,8 +20,8 @@ from freshet.runtime import telemetry
 __all__ = ["Finisher"]
 
 DELIVERY = timedelta(seconds=5)
-REFUSED = timedelta(hours=1)
-HELPS = "it is sent again when the Pipeline, the token or the job is changed, or when a person asks for a run"
+GIVEN_UP = (conditions.RUN_OUT_OF_REACH, conditions.RUN_NOT_FOUND)
+"""It was sent, and nobody can tell what becomes of it."""
 
 
 class Finisher:
@@ -89,42 +88,30 @@ class Finisher:
         self._world.tell(visit.pipeline, type=kind, reason=reason, message=f"{run.message}: {intent.url}")
 
     async def abandon(self, visit: Visit, action: actions.Abandon) -> bool:
-        """Nothing was started, or it is lost: clear the intent."""
+        """Nothing was started, or it is lost: clear the intent, and record why where it was refused."""
         run = visit.run
         assert run is not None
         spent = self._recorder.spent(visit.pipeline, -self._recorder.reserved(visit))
-        await self._recorder.record(visit.pipeline, run=None, **({"spent": spent} if spent else {}))
+        refused = self._refused(visit, action, run)
+        await self._recorder.record(visit.pipeline, run=None, **({"spent": spent} if spent else {}), **refused)
         visit.drive.clear_run()
         self._line.wake(job_of_run(run, visit.spec))
-        if action.reason == conditions.RUN_OUT_OF_REACH:
+        if action.reason in GIVEN_UP:
             message = (
                 f"{which(run, visit.spec)} is not waited for any more: {action.message}; what is due is asked anew"
             )
             self._world.tell(visit.pipeline, type="Warning", reason="RunGivenUp", message=message)
-        elif action.reason != "NotNeeded":
-            self._refuse(visit, action, run)
+        elif refused and run.parse:
+            self._world.parses.settle(pipeline_key(visit.pipeline, visit.pipeline.name))
+            self._world.queue.add(discovery_key(visit.key.namespace, visit.key.name))
+        elif refused:
+            visit.drive.job = None  # was it deactivated?
         return True
 
-    def _refuse(self, visit: Visit, action: actions.Abandon, run: DbtRun) -> None:
-        """Said once. An override that is refused is not sent again until something has changed that could change the
-        answer; anything else may be mended in dbt Cloud alone, and is asked again in an hour.
-        """
-        overridden = run.parse or visit.spec.mode == "Select"
-        final = action.reason == "OverrideRefused" and overridden
-        until = None if final else self._world.clock.now() + REFUSED
-        message = f"{action.message}; {HELPS}" if final and not run.parse else action.message
-        trouble, mark = trouble_of(action.reason, message), self._clients.mark(visit.pipeline)
-        if run.parse:
-            key = pipeline_key(visit.pipeline, visit.pipeline.name)
-            self._world.parses.refuse(key, Refused(trouble=trouble, until=until, mark=mark))
-            self._world.queue.add(discovery_key(visit.key.namespace, visit.key.name))
-            return
-        visit.drive.refusal = Refusal(
-            trouble=trouble,
-            until=until,
-            generation=visit.pipeline.metadata.generation,
-            sends_only=True,
-            mark=mark,
-            asked=frozenset(run.triggers.items()),
-        )
-        visit.drive.job = None  # was it deactivated?
+    def _refused(self, visit: Visit, action: actions.Abandon, run: DbtRun) -> dict[str, Any]:
+        """What to record of it beside that it is over."""
+        if action.reason in ("NotNeeded", *GIVEN_UP):
+            return {}
+        stamp = self._clients.stamp(visit.pipeline)
+        refused = refusal_of(visit, run, action, token=stamp, now=self._world.clock.now())
+        return {"parse_refused" if run.parse else "refused": refused}

@@ -10,32 +10,23 @@ from freshet.api.view import Key
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_drive import Visit
 from freshet.controllers.dbt_places import place_of, told, which
+from freshet.controllers.dbt_refused import said, trouble_of
 from freshet.controllers.world import World
 from freshet.core.blame import clock
 from freshet.core.case import Trouble
 from freshet.core.drafts import Draft, settle
 from freshet.dbtcloud import selection
+from freshet.dbtcloud.memory import Memory
 from freshet.dbtcloud.pacing import Pace
 
-__all__ = ["Health", "pause_after", "trouble_of"]
+__all__ = ["Health", "pause_after"]
 
 SAID_AT = 10
 """Failed runs in a row from which on a person is told, and runs are spaced out."""
+MISSED = timedelta(minutes=1)
 CAREFUL_AT = 90
 """dbt Cloud deactivates a job after a hundred."""
 FIRST, LONGEST, CAREFUL = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
-REASONS = {
-    "AuthenticationFailed": c.AUTHENTICATION_FAILED,
-    "NotFound": c.JOB_NOT_FOUND,
-    "OverrideRefused": c.OVERRIDE_REFUSED,
-    "RunNotFound": c.RUN_NOT_FOUND,
-    "Unreachable": c.UNREACHABLE,
-}
-
-
-def trouble_of(reason: str, message: str) -> Trouble:
-    """As a reason of the condition."""
-    return Trouble(reason=REASONS.get(reason, reason), message=message)
 
 
 def pause_after(failures: int) -> timedelta:
@@ -62,7 +53,6 @@ class Health:
         client = await self._clients.of(visit.pipeline, fresh=True)
         with drive.asking("job"):
             drive.job = await client.get_job(job_id=visit.spec.job_id)
-        drive.refusal = drive.refusal.of(drive.job) if drive.refusal is not None else None
         drive.job_read_at, drive.job_generation = now, visit.pipeline.metadata.generation
 
     async def settle(self, visit: Visit) -> None:
@@ -92,13 +82,18 @@ class Health:
         if drive.job is not None and drive.job.deactivated:
             message = f"dbt Cloud has deactivated job {visit.spec.job_id}: mend what fails and activate it there"
             return Trouble(reason=c.JOB_FAILING, message=message)
-        refusal = drive.said(visit.pipeline)
-        if refusal is not None and (refusal.sends_only or drive.refused(visit.pipeline, now)):
+        refusal, pipeline = drive.refused(visit.pipeline, now), self._world.newest(visit.pipeline)
+        if refusal is not None:
             return refusal.trouble
-        run = visit.pipeline.status.dbt_cloud.run
+        refused = said(pipeline)
+        if refused is not None:
+            return Trouble(reason=refused.reason, message=refused.message)
+        run = pipeline.status.dbt_cloud.run
         if run is not None and run.left_at is not None:
             return Trouble(reason=c.RUN_OUT_OF_REACH, message=_left(run, visit))
-        failures = visit.pipeline.status.dbt_cloud.failures
+        if run is not None and _is_missing(drive.memory):
+            return Trouble(reason=c.RUN_NOT_FOUND, message=_missing(run, visit))
+        failures = pipeline.status.dbt_cloud.failures
         if failures < SAID_AT:
             return None
         message = (
@@ -123,6 +118,19 @@ def _left(run: DbtRun, visit: Visit) -> str:
     return (
         f"{which(run, visit.spec)} cannot be followed, since dbtCloud names {named}: name the place of the run again; "
         "else what is due is asked anew when the timeout of its models has passed"
+    )
+
+
+def _is_missing(memory: Memory) -> bool:
+    """For longer than a run that was just made may be unknown?"""
+    since, still = memory.missing_since, memory.missed_at
+    return since is not None and still is not None and still >= since + MISSED
+
+
+def _missing(run: DbtRun, visit: Visit) -> str:
+    return (
+        f"dbt Cloud answers that there is no {which(run, visit.spec)} (it is gone, or the token may not see it): when "
+        "its models' timeout has passed, half an hour at least, what is due is asked anew"
     )
 
 

@@ -106,7 +106,7 @@ class Intents:
         except errors.DbtCloudError as error:
             drive.memory = drive.memory.unsent(error, now=self._world.clock.now())
             raise
-        drive.memory, drive.refusal = drive.memory.sent(run_id=made.id), None
+        drive.memory = drive.memory.sent(run_id=made.id)
         return True
 
     def _request(self, visit: Visit, run: DbtRun) -> TriggerRequest:

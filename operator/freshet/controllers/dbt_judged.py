@@ -13,7 +13,7 @@ from freshet.dbtcloud.outcomes import NodeResult
 from freshet.dbtcloud.results import StepResults, settle
 from freshet.dbtcloud.steps import BUILDS, RETRY, command_of
 
-__all__ = ["OUTCOMES", "SUSPENDED", "TIMEOUT", "outcome_of_ours", "strangers"]
+__all__ = ["NOT_BEGUN", "OUTCOMES", "SUSPENDED", "TIMEOUT", "outcome_of_ours", "strangers"]
 
 OUTCOMES: dict[str, Outcome] = {
     "Success": "Succeeded",
@@ -26,7 +26,7 @@ OUTCOMES: dict[str, Outcome] = {
     "Unknown": "Failed",
 }
 FELL = ("Error", "Skipped")
-TIMEOUT, SUSPENDED = "Timeout", "Suspended"
+TIMEOUT, NOT_BEGUN, SUSPENDED = "Timeout", "NotBegun", "Suspended"
 """First words of the reason for which we cancel a run."""
 
 

@@ -5,25 +5,21 @@ What is recorded on the Pipeline survives a crash, the rest is found again.
 
 import os
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
-from freshet.api.pipeline import DbtRun, Pipeline
-from freshet.api.view import Key
 from freshet.controllers.dbt_batch import Batch, Batcher
+from freshet.controllers.dbt_cancel import Canceller
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_drive import Visit, intent_of
 from freshet.controllers.dbt_finish import Finisher
 from freshet.controllers.dbt_intent import Intents
-from freshet.controllers.dbt_judged import SUSPENDED, TIMEOUT
 from freshet.controllers.dbt_places import job_of_run, place_of, place_of_run
 from freshet.controllers.dbt_record import Recorder, note_run, run_url
 from freshet.controllers.world import World
-from freshet.core.policy import effective, run_timeout
 from freshet.dbtcloud import actions, errors, marker
 from freshet.dbtcloud.protocol import Settings, decide
 from freshet.dbtcloud.search import find_runs
@@ -42,6 +38,7 @@ class Runs:
     ) -> None:
         self._world, self._clients = world, clients
         self._batcher, self._recorder, self._finisher = batcher, recorder, finisher
+        self._canceller = Canceller(world=world, clients=clients, recorder=recorder)
         self._intents = Intents(world=world, clients=clients, batcher=batcher, recorder=recorder, finisher=finisher)
         fast = timedelta(seconds=world.settings.dbt_poll_fast)
         self._times = Settings(
@@ -67,7 +64,7 @@ class Runs:
             now=now,
             settings=self._settings(visit),
             new_token=marker.new_token(now=now, random=os.urandom(5)),
-            cancel=self._why_cancel(visit, now),
+            cancel=self._canceller.why(visit, now),
         )
         return await self._act(visit, batch, action, settled=settled)
 
@@ -90,12 +87,15 @@ class Runs:
         return True
 
     def _settings(self, visit: Visit) -> Settings:
-        """A run whose end was seen in the list is asked for at once; one that was left has its models' time."""
-        run = visit.run
-        if run is not None and run.left_at is not None:
-            return replace(self._times, left_for=self._limit(visit.pipeline, run) or self._times.left_for)
-        seen = run is not None and run.id is not None and int(run.id) in visit.drive.ended
-        return replace(self._times, poll_every=timedelta(0)) if seen else self._times
+        """A run whose end was seen in the list is asked for at once; one that cannot be seen has its models' time."""
+        run, times = visit.run, self._times
+        if run is None:
+            return times
+        limit = self._canceller.limit(visit.pipeline, run)
+        if limit is not None:
+            times = replace(times, left_for=limit, lost_after=max(limit, times.lost_after))
+        seen = run.id is not None and run.id.isdecimal() and int(run.id) in visit.drive.ended
+        return replace(times, poll_every=timedelta(0)) if seen else times
 
     async def _act(self, visit: Visit, batch: Batch | None, action: actions.Action, *, settled: bool) -> bool:
         doers: dict[type, Callable[[Visit, Any], Awaitable[bool]]] = {
@@ -103,7 +103,7 @@ class Runs:
             actions.Look: self._look,
             actions.RecordId: self._record_id,
             actions.Poll: self._poll,
-            actions.Cancel: self._cancel,
+            actions.Cancel: self._canceller.cancel,
             actions.FetchResults: self._finisher.fetch,
             actions.Finish: self._finisher.finish,
             actions.Leave: self._leave,
@@ -141,7 +141,7 @@ class Runs:
             visit.run, id=str(action.run_id), url=url, host=host, account=account, left_at=None
         )
         note_run(known)
-        await self._recorder.record(visit.pipeline, run=known)
+        await self._recorder.record(visit.pipeline, run=known, **{"parse_refused" if known.parse else "refused": None})
         now = self._world.clock.now()
         visit.drive.memory = visit.drive.memory.unseen(now=now)
         self._world.tell(visit.pipeline, type="Normal", reason="RunStarted", message=f"{visit.run.cause}: {url}")
@@ -167,48 +167,3 @@ class Runs:
         if not run.done:
             drive.ended.discard(action.run_id)
         return True
-
-    async def _cancel(self, visit: Visit, action: actions.Cancel) -> bool:
-        """The reason is recorded first: what it means that the run was cancelled must survive a crash."""
-        client, drive = await self._clients.of(visit.pipeline), visit.drive
-        assert visit.run is not None
-        if visit.run.cancelled is None:
-            await self._recorder.record(visit.pipeline, run=msgspec.structs.replace(visit.run, cancelled=action.why))
-            self._world.tell(
-                visit.pipeline, type="Warning", reason="RunCancelled", message=f"{action.why}: {visit.run.url}"
-            )
-        drive.memory = drive.memory.cancelling(now=self._world.clock.now())
-        # It may have ended; else it is asked for once more.
-        with suppress(errors.Refused, errors.AmbiguousAnswer), drive.asking("cancel"):
-            await client.cancel_run(run_id=action.run_id)
-        drive.ended.add(action.run_id)
-        return True
-
-    def _why_cancel(self, visit: Visit, now: datetime) -> str | None:
-        """Why the run should be ended: it takes longer than all of its models may, or its Pipeline is suspended."""
-        run, known = visit.run, visit.drive.memory.run
-        if run is None or run.id is None or (known is not None and known.done):
-            return None
-        if run.cancelled is not None:
-            return run.cancelled
-        if visit.pipeline.spec.suspend and visit.spec.cancel_on_suspend:
-            return f"{SUSPENDED}: the Pipeline was suspended"
-        if known is None or known.started_at is None:
-            return None  # what waits in dbt Cloud's queue takes no time
-        limit = self._limit(visit.pipeline, run)
-        began = min(known.started_at, visit.drive.memory.polled_at or now)
-        if limit is None:
-            return None
-        visit.wake(began + limit)
-        return f"{TIMEOUT}: it took longer than {limit}" if now >= began + limit else None
-
-    def _limit(self, pipeline: Pipeline, run: DbtRun) -> timedelta | None:
-        """The longest timeout of its models: to end the run is to end them all."""
-        assets = [self._world.cache.assets.get(Key("Asset", pipeline.namespace, name)) for name in run.assets]
-        limits = []
-        with suppress(ValueError):
-            limits += [run_timeout(pipeline)] if run.parse else []
-        for asset in filter(None, assets):
-            with suppress(ValueError):
-                limits += [effective(asset=asset, pipeline=pipeline).timeout]
-        return max(limits, default=None)

@@ -107,7 +107,6 @@ class DiscoveryReconciler:
         spec = pipeline.spec.dbt_cloud
         assert spec is not None
         client = await self._clients.of(pipeline, fresh=True)
-        self._world.parses.said_to(Key("Pipeline", key.namespace, key.name), mark=self._clients.mark(pipeline))
         if memory.environment is None:
             memory.environment = (await client.get_job(job_id=spec.job_id)).environment_id
         patient = memory.pace.failures < TRIES

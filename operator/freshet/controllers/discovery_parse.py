@@ -13,6 +13,7 @@ from freshet.api import conditions as c
 from freshet.api.durations import parse_duration
 from freshet.api.pipeline import DbtCloudSpec, Pipeline
 from freshet.controllers.dbt_batch import PARSE
+from freshet.controllers.dbt_refused import held
 from freshet.controllers.discovery_seen import Glance
 from freshet.controllers.world import World, dbt_key, pipeline_key
 from freshet.core.case import Trouble
@@ -67,9 +68,10 @@ class Parser:
 
     def _vain(self, pipeline: Pipeline, newest: Run | None, now: datetime) -> Parsed | None:
         """What was refused, or a project that cannot be parsed, is not tried again at once: a person must mend it."""
-        refused = self._world.parses.refused.get(pipeline_key(pipeline, pipeline.name))
-        if refused is not None and refused.holds(now):
-            return Parsed(look_at=refused.until or now + FAILED_AGAIN, trouble=refused.trouble)
+        refused = held(self._world.newest(pipeline), now, parse=True)
+        if refused is not None:
+            trouble = Trouble(reason=refused.reason, message=refused.message)
+            return Parsed(look_at=refused.until or now + FAILED_AGAIN, trouble=trouble)
         if newest is None or PARSE not in (newest.cause or ""):
             return None
         again = (newest.finished_at or now) + FAILED_AGAIN

@@ -78,6 +78,8 @@ class Run(Answer, frozen=True, kw_only=True):
     git_branch: str | None = None
     git_sha: str | None = None
     created_at: datetime | None = None
+    dequeued_at: datetime | None = None
+    """When it left the service's queue, to be started."""
     started_at: datetime | None = None
     finished_at: datetime | None = None
     href: str | None = None

@@ -49,8 +49,9 @@ names it in its account.
 
 What certainly had no effect (no connection, 429) leaves no doubt: it is renewed after a while and sent again. What was
 refused (4xx) is abandoned with the reason: the need stays due, and the caller decides when to try again. Only an intent
-without doubt is ever abandoned. Two things are assumed: a POST takes effect within `post_timeout` of its beginning or
-never, and a run shows in the list within `list_lag` of its creation. Both have room in the defaults.
+without doubt is ever abandoned, and one whose run the service says not to know for as long as it could have run
+(`lost_after`): then what is due is asked anew. Two things are assumed: a POST takes effect within `post_timeout` of its
+beginning or never, and a run shows in the list within `list_lag` of its creation. Both have room in the defaults.
 
 :func:`decide` must see the recorded intent as it was last written (the answer to the PATCH, or a live read); an older
 state is harmless, since every PATCH names its resourceVersion.
@@ -95,7 +96,7 @@ class Settings:
     results_patience: timedelta = timedelta(minutes=5)
     cancel_again: timedelta = timedelta(minutes=1)
     lost_after: timedelta = timedelta(minutes=30)
-    """How long a recorded run may be "not found" (404 may also mean a missing permission)."""
+    """How long a recorded run may be "not found": 404 may also mean a missing permission, and it may be building."""
     left_for: timedelta = timedelta(minutes=30)
     """How long a run may be under way at a place that its Pipeline does not name any more: its models' timeout."""
     left_look_every: timedelta = timedelta(minutes=1)

@@ -1,14 +1,17 @@
 """A refused override is said and sent once, for hours, until something has changed that could change the answer."""
 
 import asyncio
+import re
 from collections.abc import Callable
 
 import pytest
+from tests.support.secrecy import remember
 from tests.support.virtual import Operator, Store, run
 from tests.support.virtual_cloud import SPEC, Cloud, current, load, shop
 
 HOURS = 6
-TOKEN = {"token": b"another-token-of-the-test"}
+TOKEN = "another-token-of-the-test"
+remember("the rotated token", TOKEN)
 
 
 def sent(cloud: Cloud) -> int:
@@ -31,7 +34,7 @@ CHANGES: dict[str, Callable[[Store, Cloud], object]] = {
     "the spec": lambda store, _: store.respecify(
         "Pipeline", "shop", dbtCloud={**SPEC, "command": "dbt build --fail-fast {select}"}
     ),
-    "the token": lambda store, _: store.secrets.update({"dbt-cloud": TOKEN}),
+    "the token": lambda store, _: store.secrets.update({"dbt-cloud": {"token": TOKEN.encode()}}),
     "the job in dbt Cloud": lambda _, cloud: cloud.job.update(execute_steps=["dbt build --exclude x"]),
     "a person asks": lambda store, _: store.annotate("stg", requestedAt="now"),
 }
@@ -59,6 +62,63 @@ def test_it_is_sent_once_and_again_when_the_answer_may_be_another(cloud: Cloud, 
             await asyncio.sleep(600)
             assert sent(cloud) == 3
             assert current(store, "after")
+
+    run(story())
+
+
+@pytest.mark.parametrize("change", [None, *CHANGES])
+def test_an_operator_that_starts_anew_knows_what_was_refused(cloud: Cloud, change: str | None) -> None:
+    async def story() -> None:
+        store = shop()
+        store.annotate("stg", requestedAt="before it was refused")
+        async with Operator(store=store):
+            await refused(store, cloud)
+        if change is not None:
+            CHANGES[change](store, cloud)
+        for begun in range(3):
+            async with Operator(store=store):
+                load(store, f"load of start {begun}")
+                await asyncio.sleep(2 * 3600)
+                assert store.condition("Pipeline", "shop", "DbtCloudReady")["reason"] == "OverrideRefused"
+        assert sent(cloud) == (1 if change is None else 2)
+        assert change is not None or len(told(store)) == 1
+        cloud.refuses = False
+        store.annotate("mart", requestedAt="now it may")
+        async with Operator(store=store):
+            await asyncio.sleep(600)
+            assert current(store, "load of start 2")
+            assert store.condition("Pipeline", "shop", "DbtCloudReady")["status"] == "True"
+        assert sent(cloud) == (2 if change is None else 3)
+        assert not store.status("Pipeline", "shop")["dbtCloud"].get("refused")
+
+    run(story())
+
+
+def test_an_hour_is_an_hour_whatever_restarts(cloud: Cloud) -> None:
+    """Of what may be mended in dbt Cloud alone."""
+
+    async def story() -> None:
+        store = shop()
+        store.respecify("Pipeline", "shop", dbtCloud={**SPEC, "mode": "WholeJob"})
+        cloud.refuses = True
+        for begun in range(6 * HOURS):
+            async with Operator(store=store):
+                load(store, f"load of start {begun}")
+                await asyncio.sleep(600)
+        assert sent(cloud) == HOURS
+        assert len(told(store)) == 1
+
+    run(story())
+
+
+def test_nothing_of_the_token_is_recorded(cloud: Cloud) -> None:
+    """Only a mark of it that is too short to be of use to anybody."""
+
+    async def story() -> None:
+        store = shop()
+        async with Operator(store=store):
+            await refused(store, cloud)
+        assert re.fullmatch("[0-9a-f]{8}", store.status("Pipeline", "shop")["dbtCloud"]["refused"]["token"])
 
     run(story())
 
