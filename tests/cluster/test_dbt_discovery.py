@@ -105,6 +105,18 @@ def test_sources_that_dbt_looks_at_feed_their_assets(place: Place, stand_in: Dbt
     assert len(runs_of(stand_in)) == 4
 
 
+def test_nothing_is_built_while_the_results_of_a_run_that_has_just_ended_are_late(
+    place: Place, stand_in: DbtCloudStandIn, watcher: OperatorProcess
+) -> None:
+    run = built(stand_in)
+    stand_in.faults([{"action": "status", "status": 404, "path": "artifacts/run_results", "times": 8}])
+    discover(place, stand_in)
+    for name in ("stg-orders", "mart"):
+        place.wait_status(name, state="Fresh", version=str(run["id"]), timeout=PATIENCE)
+    place.quiet(watcher)
+    assert len(runs_of(stand_in)) == 1
+
+
 def test_a_look_at_sources_whose_answer_comes_late_is_not_missed(place: Place, stand_in: DbtCloudStandIn) -> None:
     graph = {"sources": [{"name": "raw.orders", "max_loaded_at": LOADS[0]}], "models": MODELS[:1]}
     stand_in.graph(graph)

@@ -60,22 +60,25 @@ def declared(tests: Mapping[str, TestNode], *, of: Collection[str]) -> frozenset
 def undeclared(
     assets: Iterable[Asset], *, manifest: Manifest, sources: Mapping[str, frozenset[str]], pipeline: str, at: datetime
 ) -> list[tuple[Asset, Ended]]:
-    """Who has checks of tests that the project does not have any more, and what takes those away."""
+    """Who has checks of tests that the project, of which this is the manifest since then, does not have any more, and
+    what takes those away. What ran since then may be of a newer manifest.
+    """
     index = _by_node(manifest)
     found = []
     for asset in assets:
         checks = asset.status.checks
+        newer = {check.name for check in checks if check.at is not None and check.at > at}
         if any(check.pipeline == pipeline for check in checks):
-            found.append((asset, _only(index, sources.get(asset.name, ()), of=pipeline, at=at)))
+            found.append((asset, _only(index, sources.get(asset.name, ()), newer=newer, of=pipeline, at=at)))
         node = asset.dbt_node if asset.kind == "DbtCloud" and asset.spec.pipeline == pipeline else None
         if node is not None and node in manifest.models and any(check.pipeline is None for check in checks):
-            found.append((asset, _only(index, (node,), of=None, at=at)))
+            found.append((asset, _only(index, (node,), newer=newer, of=None, at=at)))
     return [(asset, ended) for asset, ended in found if not is_recorded(asset.status, ended)]
 
 
 def untested(pipeline: str, *, at: datetime) -> Ended:
     """What takes away all checks that a Pipeline's project has given to an Asset."""
-    return _only({}, (), of=pipeline, at=at)
+    return _only({}, (), newer=(), of=pipeline, at=at)
 
 
 def _by_node(manifest: Manifest) -> dict[str, set[str]]:
@@ -87,8 +90,10 @@ def _by_node(manifest: Manifest) -> dict[str, set[str]]:
     return index
 
 
-def _only(index: Mapping[str, set[str]], nodes: Iterable[str], *, of: str | None, at: datetime) -> Ended:
-    names = frozenset(name for node in ("", *nodes) for name in index.get(node, ()))
+def _only(
+    index: Mapping[str, set[str]], nodes: Iterable[str], *, newer: Iterable[str], of: str | None, at: datetime
+) -> Ended:
+    names = frozenset([*newer, *(name for node in ("", *nodes) for name in index.get(node, ()))])
     return Ended(
         id=f"manifest-{at:%Y%m%dT%H%M%SZ}", outcome="Unchanged", executor="DbtCloud", finished_at=at, declared=names,
         tests_of=of, checks_only=True, adopted=True,

@@ -12,7 +12,7 @@ from freshet.api import conditions as c
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key
 from freshet.controllers.dbt_clients import Clients, NoToken
-from freshet.controllers.discovery_carry import Carrier
+from freshet.controllers.discovery_carry import Carrier, NotYet
 from freshet.controllers.discovery_gather import Gatherer
 from freshet.controllers.discovery_look import Looker
 from freshet.controllers.discovery_read import Reader
@@ -120,7 +120,11 @@ class DiscoveryReconciler:
             await self._looker.look(visit)
         if memory.read is not None:
             asked = memory.awaited(visit.now)
-            await self._carrier.carry_out(visit, memory.read, (*memory.runs, *asked))
+            try:
+                await self._carrier.carry_out(visit, memory.read, (*memory.runs, *asked))
+            except NotYet:
+                memory.look_at = visit.now + timedelta(seconds=self._world.settings.dbt_poll_fast)
+                return
             memory.runs = ()
             self._wait(visit, asked)
         self._world.explore(key)

@@ -24,9 +24,13 @@ from freshet.core.situation import some
 from freshet.dbtcloud.marker import token_in
 from freshet.dbtcloud.model import Run
 
-__all__ = ["Carrier"]
+__all__ = ["Carrier", "NotYet"]
 
 Told = tuple[nodes.Described, Ended | None]
+
+
+class NotYet(Exception):
+    """A run ended a moment ago, and its results, which may tell that a table is there, are not: look again soon."""
 
 
 class Carrier:
@@ -38,7 +42,7 @@ class Carrier:
         self._turn = asyncio.Lock()
 
     async def carry_out(self, visit: Visit, read: Read, runs: tuple[Run, ...]) -> None:
-        """Plan, learn from the ``runs`` what is not known, announce, apply, delete. Raises DbtCloudError."""
+        """Plan, learn from the ``runs`` what is not known, announce, apply, delete. Raises DbtCloudError, NotYet."""
         memory = visit.memory
         async with self._turn:
             made = await self._plan(visit.pipeline, read, fed=memory.fed)
@@ -70,7 +74,8 @@ class Carrier:
             yield
         finally:
             world.making.discard(job)
-            unbuilt = {name for name in made.fresh if not world.inbox.get(Key("Asset", key.namespace, name))}
+            known = {name: world.inbox.get(Key("Asset", key.namespace, name), ()) for name in made.fresh}
+            unbuilt = {name for name, ended in known.items() if all(each.checks_only for each in ended)}
             world.due.setdefault(Key("Pipeline", key.namespace, key.name), set()).update(unbuilt)
             world.queue.add(job)
 
@@ -98,8 +103,10 @@ class Carrier:
         models = outside - sources
         asked = runs if wanted else foreign if models else ()
         results = await visit.gatherer.results(asked, wanted=wanted | models, of=read.manifest)
+        unknown = wanted - {key for _, steps in results for key in steps.nodes}
+        if unknown and visit.gatherer.just_ended:
+            raise NotYet
         if visit.pipeline.status.dbt_cloud.manifest is None:  # at first sight, a table may be older than many runs
-            unknown = wanted - {key for _, steps in results for key in steps.nodes}
             results += await visit.gatherer.older_results(wanted=unknown, of=read.manifest)
             self._tell_unasked(visit)
         return Learned(results=tuple(results), states=await visit.gatherer.states(foreign, wanted=sources))

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import replace
+from datetime import timedelta
 
 from freshet.controllers.discovery_read import BROKEN, MANY, Reader
 from freshet.controllers.discovery_seen import LATE, Glance, end_of
@@ -16,6 +17,8 @@ from freshet.dbtcloud.steps import artifact_steps, source_steps
 __all__ = ["OLDEST", "Gatherer"]
 
 OLDEST = 1000
+JUST = timedelta(seconds=30)
+"""So long after a run's end nothing is built that its results may tell to be there."""
 
 
 class Gatherer:
@@ -98,8 +101,16 @@ class Gatherer:
     @property
     def late(self) -> tuple[Run, ...]:
         """Of the runs that lacked an artifact, those that may get it yet, newest first."""
+        return self._younger(LATE)
+
+    @property
+    def just_ended(self) -> bool:
+        """Does what a run left take a moment to come?"""
+        return bool(self._younger(JUST))
+
+    def _younger(self, age: timedelta) -> tuple[Run, ...]:
         now = self._reader.clock.now() + self._reader.client.skew
-        young = [run for run in self.missed.values() if run.finished_at is not None and now < run.finished_at + LATE]
+        young = [run for run in self.missed.values() if run.finished_at is not None and now < run.finished_at + age]
         return tuple(sorted(young, key=end_of, reverse=True))
 
     async def _steps(self, run: Run, of: Manifest) -> StepResults:

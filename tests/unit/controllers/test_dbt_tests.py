@@ -87,6 +87,12 @@ def test_what_the_project_tests_no_more_is_taken_away_and_nothing_else() -> None
     assert gone(checked(model("unread"), check("old"))) == {}, "of what is not in the manifest nothing is known"
 
 
+def test_what_ran_since_the_manifest_was_written_may_be_of_a_newer_one() -> None:
+    for minutes, left in ((-1, ()), (1, None)):
+        new = msgspec.structs.replace(check("new", "p"), at=NOW + minutes * MINUTE)
+        assert gone(checked(source("src"), new)) == ({"src": left} if left is not None else {})
+
+
 def test_a_test_that_cannot_be_read_is_still_there() -> None:
     odd = SimpleNamespace(tests={}, models={}, odd=("test.p.filled.1",))
     assert gone(checked(source("src"), check("filled", "p")), of=odd) == {}
