@@ -18,7 +18,7 @@ MEGABYTES = 100
 CHILD = """
 import json, sys, time
 from pathlib import Path
-from freshet.api.pipeline import DbtCloudSpec, Pipeline, PipelineSpec, SecretKeyRef
+from freshet.api.pipeline import (DbtCloudSpec, Pipeline, PipelineSpec, SecretKeyRef)
 from freshet.api.view import Meta
 from freshet.controllers.discovery_plan import plan
 from freshet.dbtcloud import manifest

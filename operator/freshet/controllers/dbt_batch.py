@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from freshet.api.asset import Asset
-from freshet.api.pipeline import DbtCloudSpec, DbtRun, Pipeline, Spent
+from freshet.api.pipeline import DbtCloudSpec, Pipeline
+from freshet.api.pipeline_status import DbtRun, Spent
 from freshet.api.view import Key
 from freshet.controllers.dbt_members import Member, Members, candidate, unique_id_of
 from freshet.controllers.dbt_views import passed_on

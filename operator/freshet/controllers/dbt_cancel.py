@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from freshet.api.pipeline import DbtRun, Pipeline
+from freshet.api.pipeline import Pipeline
+from freshet.api.pipeline_status import DbtRun
 from freshet.api.view import Key
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_drive import Visit

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from freshet.api.pipeline import DbtCloudSpec, DbtRun, Pipeline
+from freshet.api.pipeline import DbtCloudSpec, Pipeline
+from freshet.api.pipeline_status import DbtRun
 from freshet.api.view import Key
 from freshet.controllers.dbt_places import Place, place_of, place_of_run
 from freshet.controllers.dbt_results import Results

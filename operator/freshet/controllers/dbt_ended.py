@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from freshet.api.asset import Asset, Check, Consumed, Outcome
-from freshet.api.pipeline import DbtRun
+from freshet.api.pipeline_status import DbtRun
 from freshet.controllers import dbt_tests
 from freshet.controllers.dbt_judged import OUTCOMES, outcome_of_ours
 from freshet.controllers.dbt_known import Known, checks_of

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from freshet.api import conditions
-from freshet.api.pipeline import DbtRun
+from freshet.api.pipeline_status import DbtRun
 from freshet.controllers.dbt_clients import Clients
 from freshet.controllers.dbt_drive import Visit
 from freshet.controllers.dbt_foreign import failures_after

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import msgspec
 
-from freshet.api.pipeline import DbtRun, Pipeline
+from freshet.api.pipeline import Pipeline
+from freshet.api.pipeline_status import DbtRun
 from freshet.api.view import Key
 from freshet.controllers.dbt_batch import Batch, Batcher
 from freshet.controllers.dbt_clients import Clients

@@ -5,7 +5,7 @@ word that is not known, a run that was cut short or never began. Pure.
 from collections.abc import Sequence
 
 from freshet.api.asset import Asset, Outcome
-from freshet.api.pipeline import DbtRun
+from freshet.api.pipeline_status import DbtRun
 from freshet.controllers.dbt_known import Known, checks_of
 from freshet.core.situation import some
 from freshet.dbtcloud import model

@@ -10,7 +10,8 @@ import msgspec
 
 from freshet.api.asset import Asset
 from freshet.api.names import ANNOTATION_REQUESTED_AT
-from freshet.api.pipeline import DbtCloudSpec, DbtRun, Pipeline
+from freshet.api.pipeline import DbtCloudSpec, Pipeline
+from freshet.api.pipeline_status import DbtRun
 from freshet.api.view import Key
 from freshet.controllers.observe import Observer
 from freshet.controllers.world import World, pipeline_key

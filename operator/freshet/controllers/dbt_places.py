@@ -1,6 +1,7 @@
 """Where a Pipeline's runs are sent, and where one was: its id means nothing at another host or in another account."""
 
-from freshet.api.pipeline import DbtCloudSpec, DbtRun
+from freshet.api.pipeline import DbtCloudSpec
+from freshet.api.pipeline_status import DbtRun
 
 __all__ = ["Job", "Place", "job_of", "job_of_run", "place_of", "place_of_run", "told", "which"]
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from freshet.api.pipeline import DbtRun, Pipeline, Spent
+from freshet.api.pipeline import Pipeline
+from freshet.api.pipeline_status import DbtRun, Spent
 from freshet.controllers.dbt_batch import Batcher, day_of, spent_on
 from freshet.controllers.dbt_drive import Visit
 from freshet.controllers.dbt_places import place_of

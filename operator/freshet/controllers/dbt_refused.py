@@ -11,7 +11,8 @@ from hashlib import sha256
 import msgspec
 
 from freshet.api import conditions as c
-from freshet.api.pipeline import DbtRun, Pipeline, Refused
+from freshet.api.pipeline import Pipeline
+from freshet.api.pipeline_status import DbtRun, Refused
 from freshet.api.view import Key
 from freshet.controllers.dbt_batch import Batch
 from freshet.controllers.dbt_clients import Clients

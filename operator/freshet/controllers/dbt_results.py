@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from freshet.api.asset import Asset
-from freshet.api.pipeline import DbtRun, Pipeline
+from freshet.api.pipeline import Pipeline
+from freshet.api.pipeline_status import DbtRun
 from freshet.api.view import Key
 from freshet.controllers.dbt_ended import foreign_run, own_run, passed_run, source_run
 from freshet.controllers.dbt_judged import strangers

@@ -6,7 +6,8 @@ import msgspec
 
 from freshet.api import conditions as c
 from freshet.api.conditions import find
-from freshet.api.pipeline import DbtCloudStatus, DiscoveredFrom, Pipeline
+from freshet.api.pipeline import Pipeline
+from freshet.api.pipeline_status import DbtCloudStatus, DiscoveredFrom
 from freshet.controllers.discovery_plan import Plan
 from freshet.controllers.discovery_seen import Read
 from freshet.controllers.world import World

@@ -4,7 +4,8 @@ import msgspec
 
 from freshet.api import conditions as c
 from freshet.api.asset import Asset
-from freshet.api.pipeline import Pipeline, PipelineStatus
+from freshet.api.pipeline import Pipeline
+from freshet.api.pipeline_status import PipelineStatus
 from freshet.api.view import Key
 from freshet.controllers.sources import Sources
 from freshet.controllers.world import World

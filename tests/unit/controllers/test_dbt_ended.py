@@ -8,7 +8,7 @@ import pytest
 from tests.unit.core.making import MINUTE, NOW, built, model, pipeline, up
 
 from freshet.api.asset import Asset, AssetStatus, Check, HistoryItem
-from freshet.api.pipeline import DbtRun
+from freshet.api.pipeline_status import DbtRun
 from freshet.controllers.dbt_ended import foreign_run, own_run, passed_run
 from freshet.controllers.dbt_judged import strangers
 from freshet.controllers.dbt_known import Known

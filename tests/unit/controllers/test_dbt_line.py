@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from tests.unit.core.making import NOW
 
-from freshet.api.pipeline import DbtCloudSpec, DbtRun, SecretKeyRef
+from freshet.api.pipeline import DbtCloudSpec, SecretKeyRef
+from freshet.api.pipeline_status import DbtRun
 from freshet.api.view import Key
 from freshet.controllers.dbt_health import pause_after
 from freshet.controllers.dbt_line import Line, queued

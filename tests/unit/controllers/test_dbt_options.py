@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from freshet.api.pipeline import DbtRun
+from freshet.api.pipeline_status import DbtRun
 from freshet.controllers.dbt_intent import Intents
 
 

@@ -7,7 +7,7 @@ from tests.unit.core.making import HOUR, MINUTE, NOW, asset, pipeline, source, u
 
 from freshet.api.asset import Asset, AssetStatus, Consumed, LastRun
 from freshet.api.conditions import Condition
-from freshet.api.pipeline import DbtCloudStatus, DbtRun, PipelineStatus
+from freshet.api.pipeline_status import DbtCloudStatus, DbtRun, PipelineStatus
 from freshet.api.view import Key
 from freshet.controllers.router import Router
 from freshet.controllers.world import World

@@ -26,15 +26,8 @@ from tests.unit.dbtcloud.protocol_model import (
     Service,
 )
 
-from freshet.api.pipeline import (
-    DbtCloudSpec,
-    DbtCloudStatus,
-    DbtRun,
-    Pipeline,
-    PipelineSpec,
-    PipelineStatus,
-    SecretKeyRef,
-)
+from freshet.api.pipeline import DbtCloudSpec, Pipeline, PipelineSpec, SecretKeyRef
+from freshet.api.pipeline_status import DbtCloudStatus, DbtRun, PipelineStatus
 from freshet.api.view import Meta
 from freshet.controllers.dbt_line import Line
 from freshet.controllers.world import World
