@@ -1,7 +1,8 @@
 """Drives a Pipeline's dbt Cloud job: what has ended is taken in, what is due is run, exactly once.
 
 A visit asks dbt Cloud what has ended if it is time (:mod:`.dbt_poll`), takes in what somebody else has run
-(:mod:`.dbt_foreign`), does the next thing for a run of our own (:mod:`.dbt_runs`), and says how it went
+(:mod:`.dbt_foreign`), sees what may be run (:mod:`.dbt_turn`), does the next thing for a run of our own
+(:mod:`.dbt_runs`), and says how it went
 (:mod:`.dbt_health`). It does one thing and comes back for the next.
 """
 
@@ -11,21 +12,21 @@ from datetime import datetime, timedelta
 from freshet.api import conditions
 from freshet.api.pipeline import DbtCloudSpec
 from freshet.api.view import Key
-from freshet.controllers.dbt_batch import Batch, Batcher
+from freshet.controllers.dbt_batch import Batcher
 from freshet.controllers.dbt_clients import Clients, NoToken
 from freshet.controllers.dbt_drive import Drive, Refusal, Visit
 from freshet.controllers.dbt_finish import Finisher
 from freshet.controllers.dbt_foreign import Foreign
-from freshet.controllers.dbt_health import Health, pause_after
-from freshet.controllers.dbt_line import Line, queued
+from freshet.controllers.dbt_health import Health
+from freshet.controllers.dbt_line import Line
 from freshet.controllers.dbt_places import place_of
 from freshet.controllers.dbt_poll import Poller
 from freshet.controllers.dbt_record import Recorder, note_run
 from freshet.controllers.dbt_refused import Refusals
 from freshet.controllers.dbt_results import Rewards
 from freshet.controllers.dbt_runs import Runs
+from freshet.controllers.dbt_turn import Turns
 from freshet.controllers.world import World
-from freshet.core.situation import Waiting
 from freshet.dbtcloud import errors
 from freshet.dbtcloud.webhook import WebhookEvent
 
@@ -41,16 +42,17 @@ class DbtReconciler:
 
     def __init__(self, *, world: World, clients: Clients) -> None:
         self._world, self._clients = world, clients
-        self._batcher = Batcher(world=world)
+        batcher = Batcher(world=world)
         self._line = Line(world=world)
         self._health = Health(world=world, clients=self._clients)
         self._poller = Poller(world=world, clients=self._clients)
         rewards = Rewards(world=world)
-        recorder = Recorder(world=world, batcher=self._batcher)
+        recorder = Recorder(world=world, batcher=batcher)
         finisher = Finisher(world=world, clients=clients, rewards=rewards, recorder=recorder, line=self._line)
         self._refusals = Refusals(world=world, clients=clients, recorder=recorder)
+        self._turns = Turns(world=world, batcher=batcher, line=self._line, refusals=self._refusals)
         self._foreign = Foreign(world=world, clients=clients, rewards=rewards, recorder=recorder)
-        self._runs = Runs(world=world, clients=clients, batcher=self._batcher, recorder=recorder, finisher=finisher)
+        self._runs = Runs(world=world, clients=clients, batcher=batcher, recorder=recorder, finisher=finisher)
         self._drives: dict[Key, Drive] = {}
 
     def poke(self, key: Key, event: WebhookEvent) -> None:
@@ -178,59 +180,10 @@ class DbtReconciler:
         foreign = await self._foreign.step(visit)
         if foreign == "Again":
             return True
-        batch = await self._batch(visit) if visit.run is None and foreign == "Idle" else None
+        batch = await self._turns.batch(visit) if visit.run is None and foreign == "Idle" else None
         if batch is None and visit.run is None:
             return False
         try:
             return await self._runs.step(visit, batch, settled=foreign == "Idle")
         finally:
             self._line.settled(visit.key)
-
-    async def _batch(self, visit: Visit) -> Batch | None:
-        """What to run now; None where nothing may be started, and then why is shown."""
-        key, pipeline, now = visit.key, visit.pipeline, self._world.clock.now()
-        if key in self._world.making:
-            return None
-        batch = await self._batcher.plan(pipeline, visit.spec)
-        self._batcher.pass_on(pipeline, batch)
-        budget = _budget(visit.spec, now)
-        spent = {name: budget for name, why in batch.left.items() if why == conditions.BUDGET_EXHAUSTED}
-        if spent:
-            visit.wake(_tomorrow(now))
-        if not batch:
-            await self._refusals.over(visit)
-            self._line.leave(key)
-            self._line.hold(key, spent)
-            return None
-        later = self._later(visit, now)
-        visit.wake(later)
-        if later is not None or self._refusals.holds(visit, batch) or _is_off(visit):
-            self._line.leave(key)
-            self._line.hold(key, spent)
-            return None
-        if not self._line.take(key, visit.spec):
-            standing = queued(self._line.message(key, visit.spec))
-            self._line.hold(key, {**dict.fromkeys(batch.build, standing), **spent})
-            return None
-        self._line.hold(key, spent)
-        return batch
-
-    def _later(self, visit: Visit, now: datetime) -> datetime | None:
-        """A job that keeps failing is run rarely."""
-        ended = visit.pipeline.status.dbt_cloud.last_end
-        failures = visit.pipeline.status.dbt_cloud.failures
-        at = ended + pause_after(failures) if ended is not None else None
-        return at if at is not None and now < at else None
-
-
-def _is_off(visit: Visit) -> bool:
-    return visit.drive.job is not None and bool(visit.drive.job.deactivated)
-
-
-def _budget(spec: DbtCloudSpec, now: datetime) -> Waiting:
-    message = f"maxModelsPerDay {spec.max_models_per_day} is used up: the next day (UTC) has a new budget"
-    return Waiting(reason=conditions.BUDGET_EXHAUSTED, message=message, until=_tomorrow(now))
-
-
-def _tomorrow(now: datetime) -> datetime:
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
