@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.support.chromium import browsing
 from tests.support.freshet_objects import Place, user_job
 from tests.support.kube import list_objects
+from tests.support.lineage import PATIENCE_MS, address, opened
 from tests.support.operator import OperatorProcess, running
 from tests.support.page import with_page
 from tests.support.waiting import wait_for
@@ -18,7 +19,6 @@ from freshet.local.cluster import free_port
 from freshet.local.controlplane import LocalCluster
 
 RAW, MODEL, COUNT = "raw-orders", "stg-orders", "orders-count"
-PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
 EVIL = "<img src=x onerror=alert(1)>"
 EVIL_URL = "javascript:alert(1)"
@@ -67,22 +67,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, operator: OperatorProcess, built: None) -> Iterator[Page]:
-    """The page with all three cards on it. Anything that the browser complains of fails the test."""
-    complaints: list[str] = []
-    opened = browser.new_page(viewport={"width": 1300, "height": 800})
-    opened.set_default_timeout(PATIENCE_MS)
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("dialog", lambda dialog: complaints.append(dialog.message))
-    opened.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-    opened.goto(address(operator))
-    expect(opened.locator(".card")).to_have_count(3)
-    yield opened
-    opened.close()
-    assert [text for text in complaints if "net::ERR_" not in text] == [], "but for an operator that is away"
-
-
-def address(operator: OperatorProcess, query: str = "") -> str:
-    return f"http://127.0.0.1:{operator.port_file.read_text()}/lineage/{query}"
+    """The page with all three cards on it."""
+    with opened(browser, address(operator), cards=3) as found:
+        yield found
 
 
 def card(page: Page, place: Place, name: str) -> Locator:

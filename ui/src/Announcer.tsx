@@ -10,20 +10,22 @@ const NAMED = 3;
 
 export function Announcer() {
   const [text, setText] = useState("");
-  const before = useRef<Map<Id, string> | undefined>(undefined);
+  const before = useRef<ReadonlyMap<Id, string>>(new Map());
 
   useEffect(() => {
     let timer = 0;
+    const states = (): Map<Id, string> => new Map([...store.assets].map(([id, asset]) => [id, asset.state ?? ""]));
     const look = (): void => {
       timer = 0;
-      const states = new Map([...store.assets].map(([id, asset]) => [id, asset.state ?? ""]));
-      const known = before.current;
-      before.current = states;
-      if (known?.size) setText(news(known, states));
+      const seen = states();
+      setText(news(before.current, seen));
+      before.current = seen;
     };
     const changed = (): void => {
-      timer ||= window.setTimeout(look, PAUSE_MS);
+      if (store.connection === "loading") before.current = states();
+      else timer ||= window.setTimeout(look, PAUSE_MS);
     };
+    before.current = states();
     const leave = store.subscribe(changed);
     return () => {
       leave();

@@ -16,7 +16,7 @@ const EDGES: EdgeState[] = ["UpToDate", "Moving", "Waiting", "Considered", "NotF
 
 export function Legend() {
   return (
-    <details className="legend">
+    <details className="legend" aria-label="Legend">
       <summary>Legend</summary>
       <ul>
         {STATES.map((state) => (

@@ -1,6 +1,6 @@
 /** All about one asset, beside the graph. */
 
-import { useEffect, useRef, useState, type ReactNode } from "react";
+import { useEffect, useLayoutEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 import type { Address, Direction } from "./address.ts";
 import { KINDS, Meter, Reason, Since } from "./AssetCard.tsx";
 import { ageWords, standings } from "./limits.ts";
@@ -15,11 +15,13 @@ import type { Go } from "./useAddress.ts";
 export function Panel({ id, address, go }: { id: Id; address: Address; go: Go }) {
   const asset = useAsset(id);
   const [detail, trouble] = useDetail(id, asset);
-  const heading = useRef<HTMLHeadingElement>(null);
+  const [aside, heading] = [useRef<HTMLElement>(null), useRef<HTMLHeadingElement>(null)];
+  useKeptFocus(id, aside, heading);
   const name = id.slice(id.indexOf("/") + 1);
 
   return (
     <aside
+      ref={aside}
       className={`panel state-${asset?.state ?? "Unknown"}`}
       aria-labelledby="panel-title"
       data-testid="panel"
@@ -56,6 +58,30 @@ export function Panel({ id, address, go }: { id: Id; address: Address; go: Go })
       )}
     </aside>
   );
+}
+
+/** Whether the panel that was just taken away had the keyboard. */
+let homeless = false;
+
+/** The keyboard goes to the next panel where one follows, else back to the asset's card or row: never to nowhere. */
+function useKeptFocus(id: Id, aside: RefObject<HTMLElement | null>, heading: RefObject<HTMLElement | null>): void {
+  useLayoutEffect(() => {
+    if (homeless) heading.current?.focus({ preventScroll: true });
+    homeless = false;
+    const here = aside.current;
+    return () => {
+      homeless = here?.contains(document.activeElement) ?? false;
+      queueMicrotask(() => {
+        if (homeless) home(id)?.focus();
+        homeless = false;
+      });
+    };
+  }, []);
+}
+
+function home(id: Id): HTMLElement | null {
+  const found = document.querySelector<HTMLElement>(`main [data-asset="${CSS.escape(id)}"]`);
+  return found?.matches("tr") ? found.querySelector("th button") : found;
 }
 
 /** The details, asked for again whenever the asset has changed. */

@@ -62,7 +62,7 @@ function Follow({ asset, run }: { asset: AssetNode; run: Run }) {
   const command = logCommand(asset, run);
   if (!command) return <Link run={run} />;
   return (
-    <details className="log">
+    <details className="log" aria-label="Log of the run">
       <summary>Its log</summary>
       <div className="command">
         <code>{command}</code>
@@ -166,7 +166,7 @@ export function Manifest({ id, asset }: { id: Id; asset: AssetNode }) {
     return () => leave.abort();
   }, [id, open, asset]);
   return (
-    <details className="manifest" onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details className="manifest" aria-label="Manifest" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>Manifest</summary>
       <pre tabIndex={0} data-testid="manifest">
         {text || "Reading …"}

@@ -153,7 +153,7 @@ def node(asset: Asset, *, find: Find, graph: LiveDataTime, pipeline: Pipeline | 
         deadline_at=_bounds(status, policy, live).deadline,
         unchanged_limit_seconds=_seconds(policy.maximum_unchanged) if policy is not None else None,
         checks=len(status.checks),
-        failed_checks=sum(1 for check in status.checks if not check.passed),
+        failed_checks=sum(check.broken for check in status.checks),
         run_started_at=status.run.started_at if status.run is not None else None,
         upstreams=tuple(Edge(name=name, state=_edge(asset, name, find)) for name in asset.spec.upstreams),
     )

@@ -73,12 +73,14 @@ def test_an_edge_of_which_nothing_can_be_known() -> None:
 
 
 def test_times_limits_and_checks() -> None:
-    checks = [{"name": n, "passed": p, "severity": "error", "message": ""} for n, p in (("x", True), ("y", False))]
+    """A check that only warns is none that failed."""
+    told = (("x", True, "error"), ("y", False, "error"), ("z", False, "warn"))
+    checks = [{"name": name, "passed": passed, "severity": severity} for name, passed, severity in told]
     status = {"lastUpdatedAt": TEXT, "rows": 5, "checks": checks, "state": "Stale", "reason": "LagExceeded: why"}
     found = node(asset(spec={"freshness": {"maximumLag": "10m", "warnLag": "5m"}}, status=status))
     assert (found.limit_seconds, found.warn_seconds) == (600, 300)
     assert (found.data_time, found.measured_from) == (AT, AT)
-    assert (found.checks, found.failed_checks, found.rows) == (2, 1, 5)
+    assert (found.checks, found.failed_checks, found.rows) == (3, 1, 5)
     assert (found.state, found.reason) == ("Stale", "LagExceeded: why")
 
 
