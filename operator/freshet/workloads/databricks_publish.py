@@ -97,12 +97,19 @@ def overwrite(sql: Sql, it: Publishing, *, empty: Sequence[tuple[str, str]], sam
         sql.ask(f"CREATE OR REPLACE TABLE {_table(it.target)} AS {rows}")
 
 
-def append(sql: Sql, it: Publishing, *, unless: Iterable[str]) -> None:
-    """``unless``: loads whose rows were not there when this one looked. If they are by now, it adds none."""
+def append(sql: Sql, it: Publishing, *, unless: Iterable[str], loaded: int) -> None:
+    """``unless``: loads whose rows were not there when this one looked. If they are by now, it adds none.
+
+    Nor if other than ``loaded`` rows name a load, as many as there were then: one that was fenced off too late may
+    have published. Since the statement reads all that loads have added, one of two that overlap fails
+    (DELTA_CONCURRENT_APPEND), also where Databricks tells rows apart.
+    """
     ids = ", ".join(literal(one) for one in dict.fromkeys([it.load_id, *unless]))
+    table = _table(it.target)
     sql.ask(
-        f"INSERT INTO {_table(it.target)} ({_list([*it.names, LOAD_ID])}) {it.rows()}"
-        f" WHERE NOT EXISTS (SELECT 1 FROM {_table(it.target)} WHERE {LOAD_ID} IN ({ids})) AND {it.whole}"
+        f"INSERT INTO {table} ({_list([*it.names, LOAD_ID])}) {it.rows()}"
+        f" WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {LOAD_ID} IN ({ids}))"
+        f" AND (SELECT count({LOAD_ID}) FROM {table}) = {loaded} AND {it.whole}"
     )
 
 

@@ -15,7 +15,7 @@ from freshet.workloads.databricks_types import to_databricks
 from freshet.workloads.parse import Refused
 from freshet.workloads.sql import identifier, literal, qualified
 
-__all__ = ["discard", "quarantine"]
+__all__ = ["discard", "held", "quarantine"]
 
 _COLUMNS = (
     Column(name="load_id", type="VARCHAR"),
@@ -52,6 +52,11 @@ def quarantine(
         _merge(sql, incoming.table, target)
     finally:
         incoming.drop(sql)
+    return held(sql, target, load_id=load_id)
+
+
+def held(sql: Sql, target: Sequence[str], *, load_id: str) -> int:
+    """How many bad rows of the load are there."""
     return int(sql.ask(f"SELECT count(*) FROM {_table(target)} WHERE load_id = {literal(load_id)}")[0][0])
 
 

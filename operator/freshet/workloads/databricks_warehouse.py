@@ -19,7 +19,7 @@ from freshet.workloads.databricks_catalog import columns_of, make_schema
 from freshet.workloads.databricks_errors import doubled, incomplete, sorted_out
 from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_publish import Publishing
-from freshet.workloads.databricks_quarantine import discard, quarantine
+from freshet.workloads.databricks_quarantine import discard, held, quarantine
 from freshet.workloads.databricks_recovery import finish, previous
 from freshet.workloads.databricks_sql import Sql, connection_options, error_class, open_sql
 from freshet.workloads.databricks_types import expect_known, stored, to_databricks
@@ -61,6 +61,7 @@ class DatabricksWarehouse:
     def tidy(self) -> None:
         with self._open() as (sql, place):
             self._incoming(place).tidy(sql)
+            self._forget_lost(sql, place, list(ledger.pending(sql, place, self._table)))
 
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         expect_known(batch.columns)
@@ -103,8 +104,17 @@ class DatabricksWarehouse:
         level, unrecorded, taken = self._recorded(sql, place, columns=columns, marked=marked)
         if all_columns is None:
             return TableState(columns=None, level=level, rows=0)
-        rows = int(sql.ask(f"SELECT count(*) FROM {qualified((*place, self._table), mark='`')}")[0][0])
-        return TableState(columns=columns, level=level, rows=rows, taken=taken, marked=marked, unrecorded=unrecorded)
+        found = f"SELECT count(*), count({LOAD_ID if marked else 'NULL'}) FROM"
+        rows, loaded = map(int, sql.ask(f"{found} {qualified((*place, self._table), mark='`')}")[0])
+        return TableState(
+            columns=columns,
+            level=level,
+            rows=rows,
+            taken=taken,
+            marked=marked,
+            loaded=loaded,
+            unrecorded=unrecorded,
+        )
 
     def _recorded(
         self, sql: Sql, place: tuple[str, str], *, columns: Sequence[Column], marked: bool
@@ -171,6 +181,7 @@ class DatabricksWarehouse:
         self._change(sql, it, batch, before, others)
         rows, written = publish.rows_of(sql, target, load_id)
         self._prove(sql, it, batch, written=written, rows=rows)
+        self._keep_aside(sql, place, batch, load_id, folder)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
         self._forget_lost(sql, place, [one for one in others if one != load_id])
         ledger.settle(sql, place, self._table)
@@ -189,7 +200,7 @@ class DatabricksWarehouse:
         else:
             publish.add_columns(sql, it.target, _new(before, batch.columns))
             if disposition == "append":
-                publish.append(sql, it, unless=others)
+                publish.append(sql, it, unless=others, loaded=before.loaded)
             else:
                 publish.merge(sql, it, key=batch.key)
 
@@ -282,6 +293,11 @@ class DatabricksWarehouse:
         if arrived != len(batch.refused):
             what = f"{arrived:,} of {len(batch.refused):,} bad rows arrived beside {self.relation}"
             raise AnswerLost(incomplete(what))
+
+    def _keep_aside(self, sql: Sql, place: tuple[str, str], batch: Batch, load_id: str, folder: Path) -> None:
+        """Another pod may have taken this load for one that never published, and its bad rows out, while it did."""
+        if batch.refused and held(sql, self._rejected(place), load_id=load_id) != len(batch.refused):
+            self._quarantine(sql, place, batch, load_id, folder)
 
     def _rejected(self, place: tuple[str, str]) -> tuple[str, ...]:
         return (*place, f"{self._table}__rejected")

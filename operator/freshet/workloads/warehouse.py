@@ -59,6 +59,8 @@ class TableState:
     """Files that ``append`` has taken, by path, as they were when that last happened."""
     marked: bool = False
     """Its rows name the load that wrote them: the table is ours, also where no load came to be recorded."""
+    loaded: int = 0
+    """So many rows name their load, where a warehouse has them do so."""
     unrecorded: frozenset[str] = frozenset()
     """Loads that were cut off between their rows, which are in the table, and their record: ``level`` is behind."""
 

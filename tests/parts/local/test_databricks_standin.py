@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from databricks import sql
+from tests.parts.local.databricks_client import asker, connected, options
 from tests.support.waiting import wait_for
 
-from freshet.local.databricks.server import HTTP_PATH, DatabricksServer
+from freshet.local.databricks.server import DatabricksServer
 
 FRESHET = str(Path(sys.executable).with_name("freshet"))
 
@@ -25,29 +26,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabricksServe
         yield found
 
 
-def options(server: DatabricksServer, **more: Any) -> dict[str, Any]:
-    return {
-        "server_hostname": "127.0.0.1",
-        "http_path": HTTP_PATH,
-        "access_token": "t",
-        "_connection_uri": server.url + HTTP_PATH,
-        "enable_telemetry": False,
-        "_retry_delay_min": 0.1,
-        "_retry_delay_max": 5,
-        **more,
-    }
-
-
 @pytest.fixture
 def ask(server: DatabricksServer, tmp_path: Path) -> Iterator[Any]:
     server.faults.clear()
-    with sql.connect(**options(server, staging_allowed_local_path=str(tmp_path))) as connection:
-
-        def run(statement: str, values: Any = None) -> list[tuple[Any, ...]]:
-            with connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
-
+    with connected(server, staging_allowed_local_path=str(tmp_path)) as connection:
+        run = asker(connection)
         run("CREATE SCHEMA main.kw")
         yield run
         server.faults.clear()

@@ -35,16 +35,19 @@ class Commands:
             (_REMOVE, self._remove),
             (_CREATE_VOLUME, self._create_volume),
             (_DROP_VOLUME, self._drop_volume),
-            (COPY, self._copy),
             (_USE, self._use),
             (_SET, lambda _session, _found: _NOTHING),
         )
 
-    def run(self, session: Session, statement: str) -> Answer | None:
-        """The answer, or None where the statement is none of these."""
+    def run(self, session: Session, statement: str, begun: Callable[[], None]) -> Answer | None:
+        """The answer, or None where the statement is none of these. ``begun`` is called when it is under way."""
+        copying = COPY.fullmatch(statement)
+        if copying:
+            return copy_into(self._store, session, copying, begun)
         for pattern, work in self._known:
             found = pattern.fullmatch(statement)
             if found:
+                begun()
                 return work(session, found)
         return None
 
@@ -91,10 +94,6 @@ class Commands:
         with self._store.statement(session.id) as con:
             self.expect_schema(con, catalog, schema)
         return self._store.volume(catalog, schema, volume)
-
-    def _copy(self, session: Session, found: re.Match[str]) -> Answer:
-        with self._store.statement(session.id) as con:
-            return copy_into(con, self._store, session, found)
 
     def _use(self, session: Session, found: re.Match[str]) -> Answer:
         if (found["what"] or "").strip().upper() == "CATALOG":

@@ -1,16 +1,24 @@
-"""COPY INTO: parquet files of a volume into a table, each file once, and only where the columns are the same."""
+"""COPY INTO: parquet files of a volume into a table, each file once, and only where the columns are the same.
 
+Files are held on to from the beginning: that they are removed meanwhile does not matter.
+"""
+
+import os
 import re
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from freshet.local.databricks.conflicts import settled
 from freshet.local.databricks.errors import SqlError
-from freshet.local.databricks.names import NAME, quoted, resolve
+from freshet.local.databricks.history import Write
+from freshet.local.databricks.names import NAME, inside, quoted, resolve
 from freshet.local.databricks.session import Answer, Session, rows
 from freshet.local.databricks.store import HIDDEN, Store
 
-__all__ = ["COPY", "copy_into", "forget_copies"]
+__all__ = ["COPY", "copy_into", "forget_copies", "rename_copies"]
 
 COPY = re.compile(
     rf"COPY\s+INTO\s+(?P<table>{NAME})\s+FROM\s+'(?P<path>[^']+)'\s+FILEFORMAT\s*=\s*(?P<format>\w+)"
@@ -19,17 +27,30 @@ COPY = re.compile(
 )
 
 
-def copy_into(con: Any, store: Store, session: Session, found: re.Match[str]) -> Answer:
+def copy_into(store: Store, session: Session, found: re.Match[str], begun: Callable[[], None]) -> Answer:
     if found["format"].upper() != "PARQUET" or found["options"].strip():
         raise SqlError("UNSUPPORTED_FEATURE", "This stand-in copies parquet files, without options.", "0A000")
-    target = resolve(found["table"], catalog=session.catalog, schema=session.schema)
-    files = _files(store.path_of(found["path"]), found["path"])
-    columns = _columns(con, target)
-    known = {row[0] for row in con.execute(_known(target[0]), list(target[1:])).fetchall()}
-    fresh = [path for path in files if str(path) not in known]
-    inserted = sum(_copy(con, path, target, columns) for path in fresh)
-    names = ("num_affected_rows", "num_inserted_rows", "num_skipped_corrupt_files")
-    return rows(names, [dict(zip(names, (inserted, inserted, 0), strict=True))])
+    catalog, *names = resolve(found["table"], catalog=session.catalog, schema=session.schema)
+    with store.begin(session.id) as statement, tempfile.TemporaryDirectory(dir=store.scratch) as held:
+        target = (inside(catalog), *names)
+        known = _known(statement.con, target)
+        paths = [path for path in _files(store.path_of(found["path"]), found["path"]) if str(path) not in known]
+        files = {str(path): _hold(path, Path(held) / f"{at}.parquet") for at, path in enumerate(paths)}
+        begun()
+        with store.turn(statement) as winners:
+            write = Write(table=target, kind="append", files=frozenset(files))
+            target, _ = settled(write, winners)
+            con = statement.anew()
+            columns = _columns(con, target)
+            inserted = sum(_copy(con, path, own, target, columns) for path, own in files.items())
+            store.commit(statement, replace(write, table=target))
+    counts = ("num_affected_rows", "num_inserted_rows", "num_skipped_corrupt_files")
+    return rows(counts, [dict(zip(counts, (inserted, inserted, 0), strict=True))])
+
+
+def _hold(path: Path, link: Path) -> Path:
+    os.link(path, link)
+    return link
 
 
 def forget_copies(con: Any, target: Sequence[str]) -> None:
@@ -40,8 +61,19 @@ def forget_copies(con: Any, target: Sequence[str]) -> None:
     )
 
 
-def _known(catalog: str) -> str:
-    return f"SELECT path FROM {quoted([catalog, HIDDEN, 'copied'])} WHERE schema_name = ? AND table_name = ?"
+def rename_copies(con: Any, target: Sequence[str], to: Sequence[str]) -> None:
+    """What was copied into the table goes with it."""
+    con.execute(
+        f"UPDATE {quoted([target[0], HIDDEN, 'copied'])} SET schema_name = ?, table_name = ?"
+        " WHERE schema_name = ? AND table_name = ?",
+        [*to[1:], *target[1:]],
+    )
+
+
+def _known(con: Any, target: Sequence[str]) -> set[str]:
+    copied = quoted([target[0], HIDDEN, "copied"])
+    query = f"SELECT path FROM {copied} WHERE schema_name = ? AND table_name = ?"
+    return {path for (path,) in con.execute(query, list(target[1:])).fetchall()}
 
 
 def _files(path: Path, url: str) -> list[Path]:
@@ -58,8 +90,9 @@ def _columns(con: Any, target: Sequence[str]) -> dict[str, str]:
     return {row[0].lower(): row[1] for row in found}
 
 
-def _copy(con: Any, path: Path, target: Sequence[str], columns: dict[str, str]) -> int:
-    for name, kind, *_ in con.execute("DESCRIBE FROM read_parquet(?)", [str(path)]).fetchall():
+def _copy(con: Any, path: str, own: Path, target: Sequence[str], columns: dict[str, str]) -> int:
+    """``own`` is the file ``path``, held on to."""
+    for name, kind, *_ in con.execute("DESCRIBE FROM read_parquet(?)", [str(own)]).fetchall():
         held = columns.get(name.lower())
         if held is None:
             raise SqlError("DELTA_METADATA_MISMATCH", f"A schema mismatch: the table has no column {name}.", "42KDG")
@@ -67,6 +100,6 @@ def _copy(con: Any, path: Path, target: Sequence[str], columns: dict[str, str]) 
             raise SqlError(
                 "DELTA_FAILED_TO_MERGE_FIELDS", f"Failed to merge fields '{name}': {held} and {kind}.", "22005"
             )
-    count = con.execute(f"INSERT INTO {quoted(target)} BY NAME FROM read_parquet(?)", [str(path)]).fetchone()[0]
-    con.execute(f"INSERT INTO {quoted([target[0], HIDDEN, 'copied'])} VALUES (?, ?, ?)", [*target[1:], str(path)])
+    count = con.execute(f"INSERT INTO {quoted(target)} BY NAME FROM read_parquet(?)", [str(own)]).fetchone()[0]
+    con.execute(f"INSERT INTO {quoted([target[0], HIDDEN, 'copied'])} VALUES (?, ?, ?)", [*target[1:], path])
     return int(count)

@@ -29,9 +29,11 @@ class Hangup(TTransportException):  # type: ignore[misc]
 
 
 _KINDS = (
+    (r"(write-write|Transaction) conflict|Conflict on", "DELTA_CONCURRENT_APPEND.ROW_LEVEL_CHANGES", "2D521"),
     (r"is not a catalog or schema", "NO_SUCH_CATALOG_EXCEPTION", "42704"),
     (r"Schema with name|[Ss]chema .* does not exist", "SCHEMA_NOT_FOUND", "42704"),
     (r"(Table|View|Table or view) with name .* does not exist", "TABLE_OR_VIEW_NOT_FOUND", "42P01"),
+    (r"Function with name .* does not exist", "UNSUPPORTED_FEATURE", "0A000"),
     (r"Column with name .* already exists", "FIELDS_ALREADY_EXISTS", "42710"),
     (r"already exists", "TABLE_OR_VIEW_ALREADY_EXISTS", "42P07"),
     (r"Referenced column|does not have a column|not found in FROM|Could not find key", "UNRESOLVED_COLUMN", "42703"),

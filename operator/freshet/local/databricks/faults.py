@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -15,9 +16,12 @@ import msgspec
 
 from freshet.local.databricks.errors import Hangup, SqlError
 
-__all__ = ["Fault", "Faults"]
+__all__ = ["Begun", "Fault", "Faults"]
 
 T = TypeVar("T")
+Begun = Callable[[], None]
+_LONGEST = 120.0
+"""So long a statement is held at most."""
 
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -30,11 +34,13 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     | lose | the statement is done, then the connection is closed |
     | status | a bare HTTP answer ``status``, with ``Retry-After: retryAfter`` where that is given; nothing is done |
     | delay | the statement is done after ``seconds`` |
+    | hold | the statement begins, and commits when it is told to go on (``Faults.go``) |
+    | late | the same, and the connection is closed at once |
 
     With ``after`` a rule begins when the one before it in its list has struck: a pod that is killed asks for no more.
     """
 
-    action: Literal["refuse", "drop", "lose", "status", "delay"]
+    action: Literal["refuse", "drop", "lose", "status", "delay", "hold", "late"]
     statement: str = ""
     times: int | None = 1
     skip: int = 0
@@ -78,6 +84,7 @@ class Faults:
     def __init__(self) -> None:
         self._uses: list[_Use] = []
         self._log: list[dict[str, Any]] = []
+        self._held: list[threading.Event] = []
         self._lock = threading.Lock()
 
     def add(self, body: bytes) -> None:
@@ -89,6 +96,7 @@ class Faults:
 
     def clear(self) -> None:
         """Be well, and forget what was asked."""
+        self.go()
         with self._lock:
             self._uses.clear()
             self._log.clear()
@@ -97,35 +105,79 @@ class Faults:
         with self._lock:
             return list(self._log)
 
-    def run(self, statement: str, work: Callable[[], T]) -> T:
-        """Do ``work``, or what a rule says instead. Raises Hangup and SqlError."""
+    def go(self) -> None:
+        """Let go on what is held."""
+        with self._lock:
+            held, self._held = self._held, []
+        for event in held:
+            event.set()
+
+    def run(self, statement: str, work: Callable[[Begun], T]) -> T:
+        """Do ``work``, or what a rule says instead. ``work`` says when it is under way. Raises Hangup and SqlError."""
         entry = {"statement": statement, "outcome": "running"}
         with self._lock:
             self._log.append(entry)
             fault = next((use.fault for use in self._uses if use.takes(statement)), None)
-        try:
-            answer = _with_fault(fault, work)
-        except BaseException as error:
-            entry["outcome"] = str(error) if isinstance(error, SqlError) else fault.action if fault else "error"
-            raise
-        entry["outcome"] = "done"
-        return answer
+        if fault is not None and fault.action == "late":
+            raise self._later(entry, work)
+        return _logged(entry, fault, lambda: self._with_fault(entry, fault, work))
 
-
-def _with_fault(fault: Fault | None, work: Callable[[], T]) -> T:
-    if fault is None:
-        return work()
-    if fault.action == "refuse":
-        raise _refusal(fault.error)
-    if fault.action == "drop":
+    def _with_fault(self, entry: dict[str, Any], fault: Fault | None, work: Callable[[Begun], T]) -> T:
+        if fault is None:
+            return work(_go_on)
+        if fault.action == "refuse":
+            raise _refusal(fault.error)
+        if fault.action == "drop":
+            raise Hangup
+        if fault.action == "status":
+            raise Hangup(status=fault.status, retry_after=fault.retry_after)
+        if fault.action == "hold":
+            return work(lambda: self._hold(entry))
+        if fault.action == "delay":
+            time.sleep(fault.seconds)
+            return work(_go_on)
+        work(_go_on)
         raise Hangup
-    if fault.action == "status":
-        raise Hangup(status=fault.status, retry_after=fault.retry_after)
-    if fault.action == "delay":
-        time.sleep(fault.seconds)
-        return work()
-    work()
-    raise Hangup
+
+    def _later(self, entry: dict[str, Any], work: Callable[[Begun], T]) -> Hangup:
+        """Whoever asked hears nothing; the statement goes on, and is held."""
+        come = threading.Event()
+        entry["late"] = True
+
+        def run() -> None:
+            try:
+                with suppress(Exception):
+                    _logged(entry, None, lambda: work(lambda: self._hold(entry, come)))
+            finally:
+                come.set()
+
+        threading.Thread(target=run, daemon=True).start()
+        come.wait(_LONGEST)
+        return Hangup()
+
+    def _hold(self, entry: dict[str, Any], come: threading.Event | None = None) -> None:
+        event = threading.Event()
+        with self._lock:
+            self._held.append(event)
+            entry["outcome"] = "held"
+        if come is not None:
+            come.set()
+        event.wait(_LONGEST)
+        entry["outcome"] = "running"
+
+
+def _go_on() -> None:
+    """Nothing holds the statement."""
+
+
+def _logged(entry: dict[str, Any], fault: Fault | None, work: Callable[[], T]) -> T:
+    try:
+        answer = work()
+    except BaseException as error:
+        entry["outcome"] = str(error) if isinstance(error, SqlError) else fault.action if fault else "error"
+        raise
+    entry["outcome"] = "done"
+    return answer
 
 
 def _refusal(text: str) -> SqlError:

@@ -1,6 +1,7 @@
 """The HTTP server around it: the protocol by POST, staged files by PUT and DELETE, OAuth, and the levers of tests.
 
-``POST /_faults`` adds rules, ``DELETE /_faults`` removes them and the log, ``GET /_log`` tells what was asked.
+``POST /_faults`` adds rules, ``DELETE /_faults`` removes them and the log, ``POST /_go`` lets go on what is held,
+``GET /_log`` tells what was asked.
 """
 
 import base64
@@ -30,6 +31,7 @@ _CLIENT = "/oidc/v1/token"
 _DISCOVERY = "/oidc/.well-known/oauth-authorization-server"
 _METADATA = "/.well-known/databricks-config"
 _FILES = "/files"
+_JSON = "application/json"
 _LOG = logging.getLogger(__name__)
 
 
@@ -80,8 +82,11 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         if self.path == "/_faults":
             self._levers(body)
+        elif self.path == "/_go":
+            self.server_.faults.go()
+            self._answer(204, b"")
         elif self.path == _CLIENT:
-            self._oauth(body)
+            self._guarded(lambda: self.server_.faults.run("FETCH TOKEN", lambda _: self._oauth(body)), kind=_JSON)
         elif self.path != HTTP_PATH:
             self._json(404, {"error_code": "ENDPOINT_NOT_FOUND", "message": f"No API found for POST {self.path}"})
         elif self.headers.get("Authorization") != f"Bearer {self.server_.token}":
@@ -93,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         body = self._body()
-        self._guarded(lambda: self.server_.faults.run(f"UPLOAD {self._file()}", lambda: self._upload(body)))
+        self._guarded(lambda: self.server_.faults.run(f"UPLOAD {self._file()}", lambda _: self._upload(body)))
 
     def do_DELETE(self) -> None:
         self._body()
@@ -101,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server_.faults.clear()
             self._answer(204, b"")
         else:
-            self._guarded(lambda: self.server_.faults.run(f"DELETE {self._file()}", self._delete))
+            self._guarded(lambda: self.server_.faults.run(f"DELETE {self._file()}", lambda _: self._delete()))
 
     def do_GET(self) -> None:
         url = self.server_.url
@@ -114,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._json(404, {"error_code": "ENDPOINT_NOT_FOUND", "message": f"No API found for GET {self.path}"})
 
-    def _guarded(self, work: Any) -> None:
+    def _guarded(self, work: Any, *, kind: str = "application/x-thrift") -> None:
         """The answer that ``work`` gives, if the connection outlives it."""
         try:
             status, body = work()
@@ -129,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
         except SqlError as error:
             self._json(404, {"message": str(error)})
             return
-        self._answer(status, body)
+        self._answer(status, body, {"Content-Type": kind})
 
     def _thrift(self, body: bytes) -> tuple[int, bytes]:
         read, written = TMemoryBuffer(body), TMemoryBuffer()
@@ -163,14 +168,14 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._answer(204, b"")
 
-    def _oauth(self, body: bytes) -> None:
+    def _oauth(self, body: bytes) -> tuple[int, bytes]:
         form = parse_qs(body.decode())
         token = self.server_.token
         known = base64.b64encode(f"{token}:{token}".encode()).decode()
         if form.get("grant_type") != ["client_credentials"] or self.headers.get("Authorization") != f"Basic {known}":
-            self._json(401, {"error": "invalid_client", "error_description": "Client authentication failed"})
-            return
-        self._json(200, {"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+            refused = {"error": "invalid_client", "error_description": "Client authentication failed"}
+            return 401, json.dumps(refused).encode()
+        return 200, json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": 3600}).encode()
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
@@ -183,11 +188,11 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def _json(self, status: int, value: object, headers: dict[str, str] | None = None) -> None:
-        self._answer(status, json.dumps(value).encode(), {"Content-Type": "application/json", **(headers or {})})
+        self._answer(status, json.dumps(value).encode(), {"Content-Type": _JSON, **(headers or {})})
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        for name, value in (headers or {"Content-Type": "application/x-thrift"}).items():
+        for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

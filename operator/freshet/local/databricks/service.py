@@ -42,7 +42,10 @@ class Service:
         self._lock = threading.Lock()
 
     def OpenSession(self, req: Any) -> Any:
-        return self._faults.run("OPEN SESSION", lambda: self._open(req))
+        try:
+            return self._faults.run("OPEN SESSION", lambda _: self._open(req))
+        except SqlError as error:
+            return ttypes.TOpenSessionResp(status=_failed(str(error)), serverProtocolVersion=_PROTOCOL)
 
     def CloseSession(self, req: Any) -> Any:
         found = self._sessions.pop(req.sessionHandle.sessionId.guid, None)
@@ -57,7 +60,9 @@ class Service:
         parameters = [_parameter(one) for one in req.parameters or ()]
         try:
             _expect_few(parameters)
-            answer = self._faults.run(req.statement, lambda: self._statements.run(session, req.statement, parameters))
+            answer = self._faults.run(
+                req.statement, lambda begun: self._statements.run(session, req.statement, parameters, begun)
+            )
             operation = _Operation(answer=answer, error=None)
         except SqlError as error:
             operation = _Operation(answer=None, error=error)

@@ -2,18 +2,22 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import duckdb
 from sqlglot import exp
 
 from freshet.local.databricks.commands import Commands
-from freshet.local.databricks.copying import forget_copies
+from freshet.local.databricks.conflicts import expect_rows_untouched, settled
+from freshet.local.databricks.copying import forget_copies, rename_copies
 from freshet.local.databricks.errors import SqlError, from_duckdb
-from freshet.local.databricks.names import NAME, quoted, resolve
+from freshet.local.databricks.history import Names, Write
+from freshet.local.databricks.names import NAME, inside, quoted, resolve
 from freshet.local.databricks.session import Answer, Parameter, Session, rows
-from freshet.local.databricks.store import Store
+from freshet.local.databricks.store import Begun, Store
 from freshet.local.databricks.translate import Statement, parse
+from freshet.local.databricks.writing import names_of, write_of
 
 __all__ = ["Statements"]
 
@@ -21,6 +25,7 @@ _ADD = re.compile(
     rf"ALTER\s+TABLE\s+(?P<table>{NAME})\s+ADD\s+COLUMNS?\s*(?P<open>\()?\s*(?P<columns>.+?)\s*(?(open)\))", re.I | re.S
 )
 _NOTHING = rows((), [])
+_ROWS = "_rows"
 
 
 class Statements:
@@ -28,39 +33,66 @@ class Statements:
         self._store = store
         self._commands = Commands(store=store, url=url)
 
-    def run(self, session: Session, text: str, parameters: Sequence[Parameter]) -> Answer:
-        """Raises SqlError."""
+    def run(self, session: Session, text: str, parameters: Sequence[Parameter], begun: Callable[[], None]) -> Answer:
+        """``begun`` is called when the statement has its snapshot. Raises SqlError."""
         plain = text.strip().rstrip(";").strip()
         try:
-            answer = self._commands.run(session, plain)
+            answer = self._commands.run(session, plain, begun)
             if answer is None:
-                answer = self._add_columns(session, plain) or self._sql(session, plain, parameters)
+                answer = self._add_columns(session, plain, begun) or self._sql(session, plain, parameters, begun)
             return answer
         except duckdb.Error as error:
             raise from_duckdb(error) from error
 
-    def _add_columns(self, session: Session, text: str) -> Answer | None:
+    def _add_columns(self, session: Session, text: str, begun: Callable[[], None]) -> Answer | None:
         """sqlglot knows neither of the two spellings; DuckDB adds one column at a time."""
         found = _ADD.fullmatch(text)
         if found is None:
             return None
-        target = resolve(found["table"], catalog=session.catalog, schema=session.schema)
+        catalog, *names = resolve(found["table"], catalog=session.catalog, schema=session.schema)
         made = parse(f"CREATE TABLE x ({found['columns']})", session=session, parameters=(), volumes=())
         columns = [column.sql(dialect="duckdb") for column in made.find_all(exp.ColumnDef)]
-        with self._store.statement(session.id) as con:
-            for column in columns:
-                con.execute(f"ALTER TABLE {quoted(target)} ADD COLUMN {column}")
+        write = Write(table=(inside(catalog), *names), kind="metadata")
+        with self._store.begin(session.id) as statement:
+            begun()
+            with self._store.turn(statement) as winners:
+                settled(write, winners)
+                con = statement.anew()
+                for column in columns:
+                    con.execute(f"ALTER TABLE {quoted(write.table)} ADD COLUMN {column}")
+                self._store.commit(statement, write)
         return _NOTHING
 
-    def _sql(self, session: Session, text: str, parameters: Sequence[Parameter]) -> Answer:
+    def _sql(self, session: Session, text: str, parameters: Sequence[Parameter], begun: Callable[[], None]) -> Answer:
         tree = parse(text, session=session, parameters=parameters, volumes=self._volumes(session))
-        with self._store.statement(session.id) as con:
+        with self._store.begin(session.id) as statement:
+            begun()
             if isinstance(tree, exp.Query):
-                return Answer(table=con.sql(_text(tree, session)).to_arrow_table())
-            if isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge):
-                return _changed(con, tree, session)
-            self._define(con, tree, session)
+                return Answer(table=statement.con.sql(_text(tree, session)).to_arrow_table())
+            with self._store.turn(statement) as winners:
+                return self._write(statement, tree, winners, session)
+
+    def _write(self, statement: Begun, tree: Any, winners: Sequence[Write], session: Session) -> Answer:
+        write = write_of(tree)
+        if isinstance(tree, exp.Create) and tree.args.get("exists") and _there(statement.anew(), write):
             return _NOTHING
+        if write is not None:
+            table, read = settled(write, winners)
+            if read:
+                with self._store.now() as now:
+                    expect_rows_untouched(statement.con, now, tree)
+            if table != write.table:
+                write = replace(write, table=table)
+                _move(statement, tree, table, session)
+        if isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge):
+            answer = _changed(statement.con, tree, session)
+        else:
+            if tree.find(exp.Query) is None:
+                statement.anew()
+            self._define(statement.con, tree, session)
+            answer = _NOTHING
+        self._store.commit(statement, write)
+        return answer
 
     def _volumes(self, session: Session) -> list[tuple[str, ...]]:
         found: list[tuple[str, ...]] = []
@@ -80,8 +112,26 @@ class Statements:
             table = tree.find(exp.Table)
             self._commands.expect_schema(con, table.catalog, table.db)
             if isinstance(tree, exp.Drop) or tree.args.get("replace"):
-                forget_copies(con, (table.catalog, table.db, table.name))
+                forget_copies(con, names_of(table))
+        renamed = tree.find(exp.AlterRename)
+        if renamed is not None:
+            rename_copies(con, names_of(tree.find(exp.Table)), names_of(renamed.this))
         con.execute(_text(tree, session))
+
+
+def _move(statement: Begun, tree: Any, table: Names, session: Session) -> None:
+    """The table has another name by now: what is added to it is read first, as it was."""
+    rows = statement.con.sql(_text(tree.expression, session)).to_arrow_table()
+    statement.anew().register(_ROWS, rows)
+    tree.set("expression", exp.select("*").from_(_ROWS))
+    old = tree.find(exp.Table)
+    for part, name in zip(("catalog", "db", "this"), table, strict=True):
+        old.set(part, exp.to_identifier(name, quoted=True))
+
+
+def _there(con: Any, write: Write | None) -> bool:
+    query = "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+    return write is not None and con.execute(query, list(write.table)).fetchone() is not None
 
 
 def _temporary(tree: Any) -> bool:
@@ -90,8 +140,7 @@ def _temporary(tree: Any) -> bool:
 
 
 def _text(tree: Statement, session: Session) -> str:
-    text: str = tree.sql(dialect="duckdb")
-    return text.replace("CURRENT_CATALOG", f"'{session.catalog}'")
+    return str(tree.sql(dialect="duckdb"))
 
 
 def _changed(con: Any, tree: Any, session: Session) -> Answer:
@@ -99,12 +148,12 @@ def _changed(con: Any, tree: Any, session: Session) -> Answer:
         if isinstance(tree, exp.Insert) and tree.args.get("overwrite"):
             tree.set("overwrite", False)
             table = tree.find(exp.Table)
-            con.execute(f"DELETE FROM {quoted([table.catalog, table.db, table.name])}")
+            con.execute(f"DELETE FROM {quoted(names_of(table))}")
         count = int(con.execute(_text(tree, session)).fetchone()[0])
         more = {"num_inserted_rows": count} if isinstance(tree, exp.Insert) else {}
         return _counts({"num_affected_rows": count, **more})
     _expect_single_matches(con, tree, session)
-    table = quoted([tree.this.catalog, tree.this.db, tree.this.name])
+    table = quoted(names_of(tree.this))
     before = con.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
     count = int(con.execute(_text(tree, session)).fetchone()[0])
     added = con.execute(f"SELECT count(*) FROM {table}").fetchone()[0] - before

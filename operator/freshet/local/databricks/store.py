@@ -1,7 +1,8 @@
 """The DuckDB files behind the catalogs, and the volumes' folders.
 
-One statement at a time runs, in a transaction of its own: Delta tables know nothing longer. The files are let go
-soon after the last statement, since a DuckDB file belongs to one process at a time and dbt's stand-in writes it too.
+Each statement is a transaction of its own: Delta tables know nothing longer. It works on the tables as they were when
+it began, and one at a time commits (``conflicts`` says whether it may). The files are let go soon after the last
+statement, since a DuckDB file belongs to one process at a time and dbt's stand-in writes it too.
 """
 
 import re
@@ -9,22 +10,38 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from freshet.local.databricks.errors import SqlError
+from freshet.local.databricks.history import History, Write
 from freshet.local.databricks.names import quoted
 
-__all__ = ["HIDDEN", "Store"]
+__all__ = ["HIDDEN", "Begun", "Store"]
 
 HIDDEN = "_databricks"
 """The schema for what Databricks keeps beside its tables."""
 _IDLE = 0.3
 _IDLE_WITH_VIEWS = 10.0
 _PATIENCE = 120.0
+
+
+@dataclass(kw_only=True)
+class Begun:
+    """A statement under way: ``con`` has the tables as they were at ``version`` of the history."""
+
+    con: Any
+    version: int
+
+    def anew(self) -> Any:
+        """The tables as they are. Returns ``con``."""
+        self.con.execute("ROLLBACK")
+        self.con.execute("BEGIN TRANSACTION")
+        return self.con
 
 
 class Store:
@@ -34,28 +51,60 @@ class Store:
         self.files = dict(files)
         self._volumes = volumes
         self._lock = threading.RLock()
+        self._turn = threading.Lock()
         self._root: Any = None
-        self._cursors: dict[bytes, Any] = {}
+        self._history = History()
+        self._under_way = 0
+        self._idle: list[Any] = []
+        self._kept: dict[bytes, tuple[Any, threading.Lock]] = {}
         self._with_views: set[bytes] = set()
         self._used = 0.0
         self._closed = threading.Event()
         threading.Thread(target=self._let_go, daemon=True).start()
 
     @contextmanager
-    def statement(self, session: bytes) -> Iterator[Any]:
-        """A connection in a transaction, which is undone if the statement fails."""
-        with self._lock:
-            try:
-                con = self._cursor(session)
+    def begin(self, session: bytes) -> Iterator[Begun]:
+        """A statement that has its snapshot; what it has done is undone unless it is committed."""
+        with self._connection(session) as con:
+            with self._lock:
                 con.execute("BEGIN TRANSACTION")
-                try:
-                    yield con
-                    con.execute("COMMIT")
-                except BaseException:
-                    con.execute("ROLLBACK")
-                    raise
+                self._take_snapshot(con)
+                version = self._history.begin()
+            try:
+                yield Begun(con=con, version=version)
             finally:
-                self._used = time.monotonic()
+                with self._lock:
+                    self._history.end(version)
+                with suppress(duckdb.Error):
+                    con.execute("ROLLBACK")
+
+    @contextmanager
+    def turn(self, begun: Begun) -> Iterator[list[Write]]:
+        """The one that may commit now, and what others have committed since it began."""
+        with self._turn:
+            with self._lock:
+                winners = self._history.since(begun.version)
+            yield winners
+
+    def commit(self, begun: Begun, write: Write | None) -> None:
+        with self._lock:
+            begun.con.execute("COMMIT")
+            if write is not None:
+                self._history.add(write)
+            begun.con.execute("BEGIN TRANSACTION")
+
+    @contextmanager
+    def statement(self, session: bytes) -> Iterator[Any]:
+        """A connection in a transaction, which is undone if the statement fails: for looks, and for tests."""
+        with self.begin(session) as begun:
+            yield begun.con
+            self.commit(begun, None)
+
+    @contextmanager
+    def now(self) -> Iterator[Any]:
+        """A connection that has the tables as they are."""
+        with self._connection(b"") as con:
+            yield con
 
     def keep_views(self, session: bytes) -> None:
         """A temporary view lives in the connection: it is kept open for longer."""
@@ -64,14 +113,21 @@ class Store:
     def forget(self, session: bytes) -> None:
         with self._lock:
             self._with_views.discard(session)
-            cursor = self._cursors.pop(session, None)
-            if cursor is not None:
-                cursor.close()
+            kept = self._kept.pop(session, None)
+            if kept is not None:
+                kept[0].close()
 
     def close(self) -> None:
         self._closed.set()
         with self._lock:
             self._release()
+
+    @property
+    def scratch(self) -> Path:
+        """For what a statement holds on to while it is under way; on the volumes' disk."""
+        folder = self._volumes / ".held"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def volume(self, catalog: str, schema: str, name: str) -> Path:
         return self._volumes / catalog / schema / name
@@ -95,14 +151,41 @@ class Store:
             raise SqlError("RESOURCE_DOES_NOT_EXIST", f"Volume '{'.'.join(parts[1:4])}' does not exist.", "42704")
         return root.joinpath(*parts[4:])
 
-    def _cursor(self, session: bytes) -> Any:
+    @contextmanager
+    def _connection(self, session: bytes) -> Iterator[Any]:
+        """One for each statement, but for a session's temporary views, which live in one."""
+        with self._lock:
+            self._under_way += 1
+            try:
+                con, alone = self._kept.get(session) or (self._cursor(), nullcontext())
+            except BaseException:
+                self._under_way -= 1
+                raise
+        try:
+            with alone:
+                yield con
+        finally:
+            with self._lock:
+                self._under_way -= 1
+                self._used = time.monotonic()
+                if session in self._with_views:
+                    self._kept.setdefault(session, (con, threading.Lock()))
+                if self._kept.get(session, (None,))[0] is not con:
+                    self._idle.append(con)
+
+    def _cursor(self) -> Any:
         if self._root is None:
             self._root = self._open()
-        if session not in self._cursors:
-            cursor = self._root.cursor()
-            cursor.execute("SET TimeZone = 'UTC'")
-            self._cursors[session] = cursor
-        return self._cursors[session]
+        if self._idle:
+            return self._idle.pop()
+        cursor = self._root.cursor()
+        cursor.execute("SET TimeZone = 'UTC'")
+        return cursor
+
+    def _take_snapshot(self, con: Any) -> None:
+        """A transaction of DuckDB's begins in a file when it first looks there."""
+        for catalog in self.files:
+            con.execute(f"SELECT 1 FROM {quoted([catalog, HIDDEN, 'copied'])} LIMIT 0")
 
     def _open(self) -> Any:
         root = duckdb.connect(":memory:")
@@ -119,13 +202,15 @@ class Store:
         while not self._closed.wait(0.1):
             with self._lock:
                 limit = _IDLE_WITH_VIEWS if self._with_views else _IDLE
-                if self._root is not None and time.monotonic() - self._used > limit:
+                idle = self._root is not None and not self._under_way
+                if idle and time.monotonic() - self._used > limit:
                     self._release()
 
     def _release(self) -> None:
-        for cursor in self._cursors.values():
+        for cursor in (*self._idle, *(cursor for cursor, _ in self._kept.values())):
             cursor.close()
-        self._cursors.clear()
+        self._idle.clear()
+        self._kept.clear()
         self._with_views.clear()
         if self._root is not None:
             self._root.close()

@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
+from freshet.local.databricks.dialect import parse_strictly
 from freshet.local.databricks.errors import SqlError
 from freshet.local.databricks.names import inside
 from freshet.local.databricks.session import Parameter, Session
@@ -32,8 +32,6 @@ _KNOWN = (
     exp.TruncateTable,
 )
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d[ T][\d:.]+) ([+-]\d\d)(\d\d)")
-_FOREIGN = frozenset({"TIMESTAMPTZ", "HUGEINT", "UBIGINT", "UINTEGER", "UUID", "TEXT", "INT8", "BIT", "JSON"})
-"""Names of types that other dialects know and Databricks does not."""
 _FULL_TYPE = """CASE WHEN data_type = 'VARCHAR' THEN 'string' WHEN data_type = 'INTEGER' THEN 'int'
  WHEN data_type = 'TIMESTAMP' THEN 'timestamp_ntz' WHEN data_type = 'TIMESTAMP WITH TIME ZONE' THEN 'timestamp'
  WHEN data_type = 'BLOB' THEN 'binary' ELSE lower(data_type) END"""
@@ -53,27 +51,16 @@ _VIEWS = {
 
 def parse(text: str, *, session: Session, parameters: Sequence[Parameter], volumes: Sequence[tuple[str, ...]]) -> Any:
     """The one statement in ``text``, with full names. ``volumes``: what information_schema.volumes holds."""
-    try:
-        found = sqlglot.parse(text, read="databricks")
-        words = [token.text.upper() for token in sqlglot.tokenize(text, read="databricks") if token.text]
-    except SqlglotError as error:
-        raise SqlError("PARSE_SYNTAX_ERROR", f"Syntax error: {str(error).splitlines()[0]}", "42601") from error
+    found = parse_strictly(text)
     if len(found) != 1 or not isinstance(found[0], _KNOWN):
         raise SqlError("PARSE_SYNTAX_ERROR", f"Syntax error at or near '{text.split(None, 1)[0]}'.", "42601")
     tree = found[0]
-    _expect_types(tree, words)
     _fill(tree, parameters)
     _offsets(tree)
     _raises(tree)
+    _place(tree, session)
     _full_names(tree, session, volumes)
     return tree
-
-
-def _expect_types(tree: Statement, words: Sequence[str]) -> None:
-    typed = tree.find(exp.DataType) is not None
-    foreign = sorted(_FOREIGN.intersection(words)) if typed else []
-    if foreign:
-        raise SqlError("UNSUPPORTED_DATATYPE", f"Unsupported data type '{foreign[0]}'.", "0A000")
 
 
 def _fill(tree: Statement, parameters: Sequence[Parameter]) -> None:
@@ -100,6 +87,14 @@ def _raises(tree: Statement) -> None:
         if str(call.this).lower() == "raise_error":
             said = exp.DPipe(this=exp.Literal.string("raised: "), expression=call.expressions[0])
             call.replace(exp.Anonymous(this="error", expressions=[said]))
+
+
+def _place(tree: Statement, session: Session) -> None:
+    """What DuckDB would say of itself."""
+    for call in list(tree.find_all(exp.CurrentCatalog)):
+        call.replace(exp.Literal.string(session.catalog))
+    for call in list(tree.find_all(exp.CurrentSchema, exp.CurrentDatabase)):
+        call.replace(exp.Literal.string(session.schema))
 
 
 def _literal(value: Parameter) -> Statement:
