@@ -14,7 +14,6 @@ import msgspec
 
 from freshet.api.asset import Asset, Check, Consumed, Outcome
 from freshet.api.pipeline_status import DbtRun
-from freshet.controllers import dbt_tests
 from freshet.controllers.dbt_judged import OUTCOMES, outcome_of_ours
 from freshet.controllers.dbt_known import Known, checks_of
 from freshet.controllers.dbt_members import unique_id_of
@@ -97,11 +96,11 @@ def foreign_run(known: Known, asset: Asset) -> Ended | None:
 
 def source_run(known: Known, sources: Collection[str]) -> Ended | None:
     """What a run, whoever started it, found out about an Asset that these sources of the project are; None: nothing."""
-    name, found = known.pipeline.name, known.steps.checks if known.steps else ()
-    checks = tuple(_by_our_clock(known, check) for check in dbt_tests.shown(found, of=sources, pipeline=name))
+    name = known.pipeline.name
+    checks = tuple(_by_our_clock(known, check) for check in known.checks(sources, pipeline=name))
     if known.tests is None or not checks:
         return None
-    return _only_checks(known, checks, declared=dbt_tests.declared(known.tests, of=sources), tests_of=name)
+    return _only_checks(known, checks, declared=known.declared(sources), tests_of=name)
 
 
 def _by_our_clock(known: Known, check: Check) -> Check:
@@ -205,5 +204,4 @@ def _only_checks(known: Known, checks: tuple[Check, ...], *, declared: frozenset
 
 
 def _declared(known: Known, asset: Asset) -> frozenset[str] | None:
-    """The names of the asset's tests in the manifest; None where there is no manifest."""
-    return dbt_tests.declared(known.tests, of={unique_id_of(asset)}) if known.tests is not None else None
+    return known.declared((unique_id_of(asset),))

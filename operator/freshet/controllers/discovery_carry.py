@@ -55,7 +55,7 @@ class Carrier:
             with self._making(visit.key, made):
                 for key in told:
                     self._announce(key, *told[key])
-                self._tests(visit, read, made, learned)
+                await self._tests(visit, read, made, learned)
                 problems = [*made.found.problems, *await self._applier.apply(visit.pipeline, made.apply)]
                 self._world.manifests[Key("Pipeline", visit.key.namespace, visit.key.name)] = read.manifest
             await self._applier.delete(visit.pipeline, made.delete)
@@ -150,7 +150,7 @@ class Carrier:
         elif nodes.describe(asset.status, described) != asset.status:
             self._world.queue.add(key)
 
-    def _tests(self, visit: Visit, read: Read, made: Plan, learned: Learned) -> None:
+    async def _tests(self, visit: Visit, read: Read, made: Plan, learned: Learned) -> None:
         """Whose are the tests of sources? At first sight their newest results count as they are, as those of models do;
         what is not tested any more holds nothing back.
         """
@@ -162,7 +162,10 @@ class Carrier:
             if ended is not None:
                 self._world.hand_over(Key("Asset", pipeline.namespace, name), ended)
         here = self._here(pipeline)
-        for asset, ended in undeclared(here, manifest=read.manifest, sources=sources, pipeline=pipeline.name, at=at):
+        gone = await asyncio.to_thread(
+            undeclared, here, manifest=read.manifest, sources=sources, pipeline=pipeline.name, at=at
+        )
+        for asset, ended in gone:
             self._world.hand_over(key_of(asset), ended)
 
 

@@ -8,10 +8,11 @@ nothing says how recent it is, it has the version ``unobserved``, and its data c
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from freshet.api.asset import Asset, Check, Consumed
 from freshet.api.pipeline import Pipeline
-from freshet.controllers.dbt_tests import shown
+from freshet.controllers.dbt_tests import results_by_node, shown
 from freshet.controllers.discovery_plan import UNOBSERVED
 from freshet.core.nodes import plain_relation
 from freshet.core.outcome import Ended
@@ -19,6 +20,7 @@ from freshet.core.situation import definition_of
 from freshet.dbtcloud.adoption import Adopted, Built, adopt, newest
 from freshet.dbtcloud.found import Found
 from freshet.dbtcloud.model import Run
+from freshet.dbtcloud.outcomes import CheckResult
 from freshet.dbtcloud.results import StepResults
 from freshet.dbtcloud.sources import SourceState
 
@@ -32,7 +34,7 @@ class Learned:
     results: tuple[tuple[Run, StepResults], ...] = ()
     states: Mapping[str, tuple[SourceState, Run]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def built(self) -> dict[str, Built]:
         """Unique id → its newest version."""
         return newest((run.id, steps) for run, steps in reversed(self.results))
@@ -48,7 +50,12 @@ class Learned:
 
     def checks(self, *nodes: str, pipeline: str | None = None) -> tuple[Check, ...]:
         """The newest result of each test of these nodes; ``pipeline``: they are sources of its project."""
-        return shown((check for _, steps in self.results for check in steps.checks), of=nodes, pipeline=pipeline)
+        found = (result for node in nodes for result in self._tests.get(node, ()))
+        return shown(found, of=nodes, pipeline=pipeline)
+
+    @cached_property
+    def _tests(self) -> Mapping[str, list[CheckResult]]:
+        return results_by_node(check for _, steps in self.results for check in steps.checks)
 
 
 def adopted(

@@ -9,7 +9,7 @@ from tests.unit.controllers.test_dbt_ended import known
 from tests.unit.core.making import MINUTE, NOW, SECOND, asset, model, source
 
 from freshet.api.asset import Asset, AssetStatus, Check
-from freshet.controllers.dbt_ended import source_run
+from freshet.controllers.dbt_ended import foreign_run, source_run
 from freshet.controllers.dbt_tests import shown, sources_of, undeclared, untested
 from freshet.controllers.discovery_learn import Learned, source_checks
 from freshet.core.checks import merged
@@ -113,3 +113,41 @@ def test_at_first_sight_the_newest_results_of_a_sources_tests_count() -> None:
     assert [(it.name, it.passed, it.pipeline, it.source) for it in ended.checks] == [("filled", False, "p", SOURCE)]
     assert (ended.tests_of, ended.checks_only, ended.adopted) == ("p", True, True)
     assert source_checks(learned, {"source.p.raw.other"}, pipeline="p") is None
+
+
+class Counted(dict[str, TestNode]):
+    """Tests of a project, and how often they were gone through."""
+
+    times = 0
+
+    def items(self) -> Any:
+        self.times += 1
+        return super().items()
+
+
+def test_the_tests_of_a_project_are_gone_through_once_for_all_models_of_a_run() -> None:
+    models = [model(f"m{number}") for number in range(50)]
+    tests = Counted({f"test.p.t{number}.1": TestNode(nodes=(f"model.p.m{number}",)) for number in range(50)})
+    run = known(*models, nodes={it.name: "Success" for it in models}, tests=tests)
+    ended = [foreign_run(run, it) for it in models]
+    assert [it.declared for it in ended if it is not None] == [{f"t{number}"} for number in range(50)]
+    assert tests.times == 1
+
+
+class CountedChecks(tuple[CheckResult, ...]):
+    """What tests found, and how often it was gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Any:
+        CountedChecks.times += 1
+        return super().__iter__()
+
+
+def test_what_tests_found_is_gone_through_once_for_all_models_that_are_adopted() -> None:
+    checks = CountedChecks(result(f"t{number}", f"model.p.m{number}") for number in range(50))
+    learned = Learned(results=((Run(id=9, status=10), StepResults(which="build", checks=checks)),))
+    CountedChecks.times = 0
+    names = [[check.name for check in learned.checks(f"model.p.m{number}")] for number in range(50)]
+    assert names == [[f"t{number}"] for number in range(50)]
+    assert CountedChecks.times == 1
