@@ -100,18 +100,28 @@ def test_an_outage_of_the_api_hides_no_asset(
     operator, wire = tripped(env={"POD_NAME": "one"}, **options)
     replicas = {"one": operator.start()}
     place.add_asset("raw")
+    place.add_asset("soon", freshness={"maximumLag": "30s"})
     assert acting(cluster, place, replicas) == "one"
     wait_for(lambda: shown(operator), timeout=PATIENCE, what="the asset is told")
+    place.announce("soon", "v1")
+    wait_for(lambda: on_page(operator, "soon") == "Fresh", timeout=PATIENCE, what="the page shows that it was built")
     wire.away = True
     wait_for(lambda: not leads(operator), timeout=PATIENCE, what="it may not act any longer")
     assert shown(operator)
-    assert "raw" in operator.get("/lineage/api/graph").text
+    assert on_page(operator, "raw") == "Missing"
+    wait_for(lambda: on_page(operator, "soon") == "Stale", timeout=PATIENCE, what="the page goes by the clock")
     replicas["two"] = operator_factory(env={"POD_NAME": "two"}, **options).start()
     assert acting(cluster, place, replicas, not_="one") == "two"
     assert shown(replicas["two"])
     wire.away = False
     wait_for(lambda: not shown(operator), timeout=PATIENCE, what="it hears of the other")
     assert operator.running
+
+
+def on_page(replica: OperatorProcess, name: str) -> str | None:
+    """The state in which the lineage page shows the asset."""
+    assets = replica.get("/lineage/api/graph").json()["assets"]
+    return next((asset.get("state") for asset in assets if asset["name"] == name), None)
 
 
 def shown(replica: OperatorProcess) -> bool:

@@ -5,6 +5,9 @@ import type { Change, Snapshot } from "./model.ts";
 import type { Store } from "./store.ts";
 
 const RETRY_MS = [500, 1000, 2000, 5000, 10000];
+/** The operator says something every fifteen seconds: after so long a silence the connection is dead, whatever the browser thinks. */
+const SILENCE_MS = 40_000;
+const LOOK_MS = 5_000;
 
 /** Load, follow, and begin again whenever that ends. */
 export function follow(store: Store): void {
@@ -18,10 +21,10 @@ export function follow(store: Store): void {
   const load = (): void => {
     snapshot()
       .then((found) => {
-        failures = 0;
         sync(found.now);
         store.load(found);
-        listen(store, `${found.boot}-${found.revision}`, again);
+        // Only who is followed has been reached: where there is no room for one more viewer, everything is not asked for twice a second.
+        listen(store, `${found.boot}-${found.revision}`, again, () => (failures = 0));
       })
       .catch((error: unknown) => again(String(error instanceof Error ? error.message : error)));
   };
@@ -35,21 +38,41 @@ async function snapshot(): Promise<Snapshot> {
   return (await answer.json()) as Snapshot;
 }
 
-function listen(store: Store, since: string, again: (why: string) => void): void {
+function listen(store: Store, since: string, again: (why: string) => void, opened: () => void): void {
   const source = new EventSource(`api/events?since=${encodeURIComponent(since)}`);
-  source.addEventListener("open", () => store.connected("live"));
-  source.addEventListener("change", (event) => {
-    const change = JSON.parse(event.data as string) as Change;
+  let heard = Date.now();
+  const watchdog = window.setInterval(() => {
+    if (Date.now() - heard > SILENCE_MS) leave("the operator has fallen silent");
+  }, LOOK_MS);
+  const on = (name: string, then: (event: MessageEvent<string>) => void): void =>
+    source.addEventListener(name, (event) => {
+      heard = Date.now();
+      then(event as MessageEvent<string>);
+    });
+  let left = false;
+  const leave = (why: string): void => {
+    if (left) return;
+    left = true;
+    window.clearInterval(watchdog);
+    source.close();
+    again(why);
+  };
+
+  on("open", () => {
+    opened();
+    store.connected("live");
+  });
+  on("change", (event) => {
+    const change = JSON.parse(event.data) as Change;
     sync(change.now);
     store.apply(change);
   });
-  source.addEventListener("reset", () => {
-    source.close();
-    again("");
-  });
-  source.addEventListener("error", () => {
+  on("seen", () => undefined);
+  on("beat", () => undefined);
+  on("reset", () => leave(""));
+  on("error", () => {
     // The browser connects again by itself, unless it was refused.
-    if (source.readyState === EventSource.CLOSED) again("the operator does not take more viewers now");
+    if (source.readyState === EventSource.CLOSED) leave("the operator does not take more viewers now");
     else store.connected("lost", "the operator does not answer");
   });
 }

@@ -135,15 +135,15 @@ def judge(*, policy: Limits, facts: Facts, now: datetime) -> Verdict:
 
 def holds_until(status: AssetStatus, *, policy: Limits, data_time: datetime | None, now: datetime) -> datetime | None:
     """Until when what the status says of freshness is true if nothing else changes; ``now`` where it is not any more,
-    since a limit has passed while nobody was there. None: no limit will make it untrue.
+    since a limit has passed while nobody was there. None: no limit will make it untrue. Raises what ``turns`` does.
     """
     told = find(status.conditions, type=conditions.FRESH)
-    if told is None or told.status != "True":
+    if told is None or told.status != "True" or status.version is None:
         return None
     facts = Facts(version=status.version, data_time=data_time, last_updated_at=status.last_updated_at)
-    verdict = judge(policy=policy, facts=facts, now=now)
-    was_aging = told.reason == conditions.AGING
-    return now if verdict.word == "Stale" or (verdict.word == "Aging") != was_aging else verdict.next_at
+    to_come = turns(limits=policy, facts=facts)
+    word = "Aging" if told.reason == conditions.AGING else "Fresh"
+    return to_come.next(now) if to_come.word(now) == word else now
 
 
 def _basis(limits: Limits, facts: Facts) -> datetime | None:

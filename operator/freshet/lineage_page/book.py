@@ -1,4 +1,8 @@
-"""The view of every asset and pipeline, as JSON that is made once per change and only while somebody looks."""
+"""The view of every asset and pipeline, as JSON that is made once per change and only while somebody looks.
+
+What was made is good until the clock changes the asset's word: the book minds that itself, since nobody else does while
+the operator may not act.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -9,10 +13,12 @@ import msgspec
 from freshet.api.asset import Asset
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import Key, Object
+from freshet.core import seen
 from freshet.lineage_page import view
 from freshet.lineage_page.feed import Feed
 from freshet.runtime.cache import Cache
 from freshet.runtime.clock import Clock
+from freshet.runtime.wakeups import Wakeups
 
 __all__ = ["Book", "Graph"]
 
@@ -34,11 +40,14 @@ class Book:
     def __init__(self, *, cache: Cache, graph: Graph, clock: Clock) -> None:
         self._cache, self._graph, self._clock = cache, graph, clock
         self.feed = Feed(clock=clock)
+        self._turns: Wakeups[datetime] = Wakeups()
         cache.subscribe(self._pipeline_changed)
 
     def snapshot(self) -> Iterator[bytes]:
         """One JSON object, in pieces that take milliseconds. A viewer goes on from its ``revision``."""
-        head = {"boot": self.feed.boot, "revision": self.feed.want(), "now": self._clock.now()}
+        self.feed.want()
+        self.turn()
+        head = {"boot": self.feed.boot, "revision": self.feed.revision, "now": self._clock.now()}
         yield msgspec.json.encode(head)[:-1] + b',"pipelines":['
         yield from self._pieces([Key("Pipeline", p.namespace, p.name) for p in self._cache.pipelines])
         yield b'],"assets":['
@@ -57,6 +66,15 @@ class Book:
                 fields += [b'"' + name + b'":[' + b",".join(known) + b"]"] if known else []
                 fields += [b'"gone' + name.title() + b'":' + msgspec.json.encode(gone)] if gone else []
             yield b",".join(fields) + b"}"
+
+    def turn(self) -> float | None:
+        """Mark those whose time has come since they were made. Seconds until the next one's; None: never."""
+        now = self._clock.now()
+        due = [key for key in self._turns.pop_due(now) if self.feed.has_rendered(key)]
+        if due:
+            self.feed.mark(due)
+        head = self._turns.head()
+        return (head - now).total_seconds() if head is not None else None
 
     def detail(self, asset: Asset) -> bytes:
         """What the panel shows of an asset."""
@@ -90,8 +108,14 @@ class Book:
     def _renderer(self, obj: Asset | Pipeline) -> Callable[[], bytes]:
         if isinstance(obj, Pipeline):
             return lambda: msgspec.json.encode(view.pipeline(obj))
-        find, pipeline, now = self._cache.assets.get, self._pipeline_of(obj), self._clock.now()
-        return lambda: msgspec.json.encode(view.node(obj, find=find, graph=self._graph, pipeline=pipeline, now=now))
+        return lambda: msgspec.json.encode(self._node(obj))
+
+    def _node(self, asset: Asset) -> view.AssetNode:
+        key, now = Key("Asset", asset.namespace, asset.name), self._clock.now()
+        turns = seen.turns_of(asset, seen.limits_in_force(asset), data_time=self._graph.data_time(key))
+        self._turns.replace(key, turns.next(now) if turns is not None else None)
+        find, pipeline = self._cache.assets.get, self._pipeline_of(asset)
+        return view.node(asset, find=find, graph=self._graph, pipeline=pipeline, now=now)
 
     def _pipeline_of(self, asset: Asset) -> Pipeline | None:
         name = asset.spec.pipeline

@@ -74,6 +74,10 @@ class Feed:
             self._rendered[key] = render()
         return self._rendered[key]
 
+    def has_rendered(self, key: Key) -> bool:
+        """Is what viewers are given made already?"""
+        return key in self._rendered
+
     def close(self) -> None:
         """Let all viewers go."""
         self.closed = True

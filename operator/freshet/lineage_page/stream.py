@@ -17,6 +17,8 @@ VIEWERS = 100
 PAUSE_SECONDS = 0.05
 """Between two events: changes that come closer together are sent as one."""
 BEAT_SECONDS = 15.0
+TURN_SECONDS = 0.01
+"""The clock that the loop waits by may be ahead of the wall's by some milliseconds."""
 PATIENCE_SECONDS = 30.0
 HEADERS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 CROWDED = "As many pages are open as this operator serves at a time; close some, then reload."
@@ -63,7 +65,7 @@ class Stream:
                 return
             revision = self._feed.revision
             if seen == revision:
-                await self._send(response, b": still here\n\n")
+                await self._send(response, b"event: beat\ndata: {}\n\n")
                 continue
             for data in self._book.changes(keys):
                 await self._send(response, b"event: change\ndata: " + data + b"\n\n")
@@ -71,10 +73,16 @@ class Stream:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _news(self, revision: int) -> None:
-        """Return with the next change, or after a while: only who writes now and then sees that a viewer has left."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(BEAT_SECONDS):
-                await self._feed.news(revision)
+        """Return with the next change, be it by the clock, or after a while: only who writes now and then sees that a
+        viewer has left, and the page takes a longer silence for a connection that is dead.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + BEAT_SECONDS
+        while self._feed.revision == revision and not self._feed.closed and loop.time() < until:
+            left, turn = until - loop.time(), self._book.turn()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left if turn is None else min(left, max(turn, TURN_SECONDS))):
+                    await self._feed.news(revision)
 
     async def _send(self, response: web.StreamResponse, data: bytes) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,11 @@ from freshet.runtime.http import HttpServer
 class Graph:
     """Everything hangs below ``a``."""
 
+    def __init__(self) -> None:
+        self.at: datetime | None = None
+
     def data_time(self, key: Key) -> datetime | None:
-        return None
+        return self.at
 
     def downstreams(self, key: Key) -> frozenset[Key]:
         return frozenset({Key("Asset", "demo", "b")} if key.name == "a" else ())
@@ -49,9 +52,9 @@ class Place:
     """A served page, and the cache behind it."""
 
     def __init__(self, folder: Path) -> None:
-        self.cache, self.kube, self.version = Cache(), KubeStub(), 1
+        self.cache, self.kube, self.graph, self.version = Cache(), KubeStub(), Graph(), 1
         kube: Any = self.kube
-        app, self.book = lineage_page(cache=self.cache, kube=kube, graph=Graph(), clock=SystemClock(), folder=folder)
+        app, self.book = lineage_page(cache=self.cache, kube=kube, graph=self.graph, clock=SystemClock(), folder=folder)
         self.http = HttpServer(unhealthy=lambda: None, unready=lambda: None)
         self.http.mount("/lineage", app)
         self.url = ""
@@ -111,7 +114,7 @@ class Events:
         fields: dict[str, str] = {}
         async with asyncio.timeout(60):
             while line := (await self._answer.content.readline()).decode():
-                if line == "\n" and fields.get("event") not in (None, "seen"):
+                if line == "\n" and fields.get("event") not in (None, "seen", "beat"):
                     return fields["event"], json.loads(fields["data"])
                 if line == "\n":
                     fields = {}
@@ -136,6 +139,50 @@ async def test_everything_once_then_each_change(place: Place, client: aiohttp.Cl
         pipeline = {"metadata": {"name": "p", "namespace": "demo", "uid": "u", "resourceVersion": "9"}, "spec": {}}
         place.cache.ingest(pipeline, kind="Pipeline")
         assert (await events.next())[1]["pipelines"] == [{"namespace": "demo", "name": "p"}]
+
+
+def within_ten_minutes() -> dict[str, Any]:
+    """A status that says Fresh."""
+    told = {"type": "Fresh", "status": "True", "reason": "WithinLimit", "message": ""}
+    return {
+        "state": "Fresh",
+        "version": "v1",
+        "policy": {"when": "Manual", "maximumLag": "10m"},
+        "conditions": [{**told, "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+    }
+
+
+async def test_what_the_clock_makes_stale_is_shown_also_when_nobody_tells(
+    place: Place, client: aiohttp.ClientSession
+) -> None:
+    """As while the API server is away: the one that acted acts no more, so no asset is visited."""
+    place.graph.at = datetime.now(UTC) - timedelta(minutes=10) + timedelta(seconds=1)
+    place.put("a", **within_ten_minutes())
+    first = await snapshot(client)
+    assert [asset["state"] for asset in first["assets"]] == ["Fresh"]
+    async with client.get(f"/lineage/api/events?since={first['boot']}-{first['revision']}") as answer:
+        name, data = await Events(answer).next()
+        assert (name, [asset["state"] for asset in data["assets"]]) == ("change", ["Stale"])
+    assert [asset["state"] for asset in (await snapshot(client))["assets"]] == ["Stale"]
+
+
+async def test_who_loads_later_is_given_what_the_clock_has_changed(place: Place, client: aiohttp.ClientSession) -> None:
+    place.graph.at = datetime.now(UTC) - timedelta(minutes=10) + timedelta(milliseconds=200)
+    place.put("a", **within_ten_minutes())
+    await snapshot(client)
+    await asyncio.sleep(0.3)
+    assert [asset["state"] for asset in (await snapshot(client))["assets"]] == ["Stale"]
+
+
+async def test_a_silent_stream_says_that_it_lives(
+    place: Place, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Comments would not reach the page's script."""
+    monkeypatch.setattr(stream, "BEAT_SECONDS", 0.01)
+    first = await snapshot(client)
+    async with client.get(f"/lineage/api/events?since={first['boot']}-{first['revision']}") as answer:
+        async with asyncio.timeout(60):
+            assert await answer.content.readuntil(b"event: beat\ndata: {}\n\n")
 
 
 async def test_who_connects_again_goes_on_where_it_was(place: Place, client: aiohttp.ClientSession) -> None:
