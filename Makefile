@@ -45,7 +45,8 @@ parts: $(STAMP) ## One part at a time for real: loads into DuckDB, dbt, processe
 
 matrix: $(STAMP) ## Break every step of a load in every way, print the rows expected and found (part of it is in `make parts`)
 	FRESHET_FULL_MATRIX=1 $(BIN)/pytest -q -n 2 -rP --show-capture=stdout tests/parts/workloads/test_databricks_faults.py \
-	  tests/parts/workloads/test_databricks_kills.py tests/parts/workloads/test_duckdb_faults.py -k 'exact or killed'
+	  tests/parts/workloads/test_databricks_kills.py tests/parts/workloads/test_databricks_two_pods.py \
+	  tests/parts/workloads/test_duckdb_faults.py -k 'exact or killed'
 
 cluster: $(STAMP) ## Tests against a real API server
 	$(BIN)/pytest -q $(BESIDE) 3 tests/cluster

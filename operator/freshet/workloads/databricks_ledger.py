@@ -5,11 +5,13 @@ Nothing can be written together with the rows, so the rows themselves carry the 
 that it takes. A note whose load is not recorded is pending: its rows came and were not recorded, or may still come.
 """
 
+import random
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from freshet.workloads.databricks_sql import Sql
+from freshet.workloads.databricks_sql import Sql, error_class
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.ledger import FILES, LEVEL, LOAD_ID, LOADS, file_values, taken_file
 from freshet.workloads.sql import literal, qualified
@@ -50,6 +52,8 @@ _COLUMNS = {
 }
 _MARKS = 100
 """So many values are given to one statement; Databricks takes 256."""
+_TRIES = 6
+"""So often a statement of the ledger is tried that other loads' statements are in the way of."""
 _FILES = {
     "table_name": "STRING",
     "path": "STRING",
@@ -121,7 +125,8 @@ def forget_older(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, p
     recorded = _RECORDED.format(loads=_named(schema, LOADS))
     for start in range(0, len(paths), _MARKS):
         marks = {f"path{at}": path for at, path in enumerate(paths[start : start + _MARKS])}
-        sql.ask(
+        _write(
+            sql,
             f"DELETE FROM {_named(schema, FILES)} WHERE {recorded} AND load_id <> :id"
             f" AND path IN ({', '.join(f':{mark}' for mark in marks)})",
             name=table,
@@ -135,7 +140,8 @@ def forget_lost(sql: Sql, schema: Sequence[str], table: str, *, load_ids: Sequen
     here = came(sql, schema, table)
     lost = [literal(load_id) for load_id in load_ids if load_id not in here]
     if lost:
-        sql.ask(
+        _write(
+            sql,
             f"DELETE FROM {_named(schema, FILES)} WHERE table_name = :name AND noted_at < :before"
             f" AND load_id IN ({', '.join(lost)})",
             name=table,
@@ -145,13 +151,15 @@ def forget_lost(sql: Sql, schema: Sequence[str], table: str, *, load_ids: Sequen
 
 def forget(sql: Sql, schema: Sequence[str], table: str) -> None:
     """The table is gone or replaced: files that it took may come again. What is pending stays noted."""
-    sql.ask(f"DELETE FROM {_named(schema, FILES)} WHERE {_RECORDED.format(loads=_named(schema, LOADS))}", name=table)
+    _write(
+        sql, f"DELETE FROM {_named(schema, FILES)} WHERE {_RECORDED.format(loads=_named(schema, LOADS))}", name=table
+    )
 
 
 def settle(sql: Sql, schema: Sequence[str], table: str) -> None:
     """Of loads that took no files nothing need be noted once they are recorded."""
     recorded = _RECORDED.format(loads=_named(schema, LOADS))
-    sql.ask(f"DELETE FROM {_named(schema, FILES)} WHERE path = '' AND {recorded}", name=table)
+    _write(sql, f"DELETE FROM {_named(schema, FILES)} WHERE path = '' AND {recorded}", name=table)
 
 
 def note(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, files: Sequence[InputFile], rows: int) -> None:
@@ -183,6 +191,22 @@ def _named(schema: Sequence[str], table: str) -> str:
     return qualified([*schema, table], mark="`")
 
 
+def _write(sql: Sql, statement: str, **values: object) -> None:
+    """Run what may as well be run later: loads of other tables, too, write to the ledger, and need not wait for more.
+
+    Where Databricks does not tell rows apart, of two such statements at once one fails.
+    """
+    for attempt in range(_TRIES):
+        try:
+            sql.ask(statement, **values)
+        except Exception as error:
+            if attempt == _TRIES - 1 or not error_class(error).startswith("DELTA_CONCURRENT"):
+                raise
+            time.sleep(random.uniform(0, 0.1 * 2**attempt))
+        else:
+            return
+
+
 def _once(
     sql: Sql,
     target: Sequence[str],
@@ -200,7 +224,8 @@ def _once(
     source = ", ".join(f"{value} AS `{name}`" for name, value in made.items())
     same = " AND ".join(f"t.`{name}` = s.`{name}`" for name in key)
     names = ", ".join(f"`{name}`" for name in made)
-    sql.ask(
+    _write(
+        sql,
         f"MERGE INTO {qualified(target, mark='`')} AS t USING (SELECT {source}) AS s ON {same}{matched}"
         f" WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({', '.join(f's.`{name}`' for name in made)})",
         **values,

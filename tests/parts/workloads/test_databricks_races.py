@@ -65,3 +65,14 @@ def test_a_table_that_is_renamed_while_it_is_about_to_be_dropped_doubles_nothing
     gates.let("publish")
     pods[1].join(LIMIT_SECONDS)
     assert lake.rows() == sorted(rows_of(0) + rows_of(1) + rows_of(2))
+
+
+def test_ledgers_that_many_sources_write_at_once_do_not_make_a_load_begin_again(lake: Lake) -> None:
+    """Without row-level concurrency each such statement may be in conflict with another table's."""
+    append = OPERATIONS["append"]
+    lake.load(**put(lake, append, rows_of(0), 0))
+    spec = put(lake, append, rows_of(1), 1)
+    writes = (r"^MERGE INTO \S+_freshet_files", r"^MERGE INTO \S+_freshet_loads", r"^DELETE FROM \S+_freshet_files")
+    lake.faults(*({"action": "refuse", "statement": statement, "times": 3} for statement in writes))
+    assert lake.load(**spec)["rows"] == len(rows_of(0) + rows_of(1))
+    assert sum(text.startswith("COPY INTO") for text in lake.asked()) == 1
