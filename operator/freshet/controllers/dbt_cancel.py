@@ -43,8 +43,8 @@ class Canceller:
                 visit.pipeline, type="Warning", reason="RunCancelled", message=f"{action.why}: {visit.run.url}"
             )
         drive.memory = drive.memory.cancelling(now=self._world.clock.now())
-        # It may have ended; else it is asked for once more.
-        with suppress(errors.Refused, errors.AmbiguousAnswer), drive.asking("cancel"):
+        # It may have ended, or be gone; else it is asked for once more.
+        with suppress(errors.Refused, errors.NotFound, errors.AmbiguousAnswer), drive.asking("cancel"):
             await client.cancel_run(run_id=action.run_id)
         drive.ended.add(action.run_id)
         return True
@@ -82,5 +82,7 @@ def _overdue(visit: Visit, run: DbtRun, known: model.Run, *, limit: timedelta, n
         since = max(run.at, min(began, visit.drive.memory.polled_at or now))
         running, starting = f"{TIMEOUT}: it took longer than {limit}", f"{NOT_BEGUN}: it was starting for {limit}"
         why = starting if known.started_at is None else running
-    visit.wake(since + limit)
-    return why if now >= since + limit else None
+    if now < since + limit:
+        visit.wake(since + limit)
+        return None
+    return why

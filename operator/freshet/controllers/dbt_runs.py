@@ -159,6 +159,7 @@ class Runs:
                 run = await client.get_run(run_id=action.run_id)
         except errors.NotFound:
             drive.memory = drive.memory.poll_missed(now=self._world.clock.now(), not_found=True)
+            drive.ended.discard(action.run_id)  # else it is asked for again at once, without end
             return True
         except errors.DbtCloudError:
             drive.memory = drive.memory.unseen(now=self._world.clock.now())

@@ -196,8 +196,8 @@ def _follow(run_id: int, *, memory: Memory, now: datetime, settings: Settings, c
     # Only what the service says counts: a process that slept asks once more.
     if missing is not None and still is not None and still - missing >= settings.lost_after:
         return Abandon(reason="RunNotFound", message=f"dbt Cloud does not know run {run_id} any more")
-    asked = memory.cancelled_at
-    if cancel is not None and memory.polled_at is not None and (asked is None or now - asked >= settings.cancel_again):
+    asked, seen = memory.cancelled_at, memory.polled_at is not None and missing is None
+    if cancel is not None and seen and (asked is None or now - asked >= settings.cancel_again):
         return Cancel(run_id=run_id, why=cancel)
     if memory.polled_at is not None and now < memory.polled_at + settings.poll_every:
         return Wait(until=memory.polled_at + settings.poll_every, why="the run is under way")

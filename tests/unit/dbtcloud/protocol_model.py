@@ -44,6 +44,8 @@ class Service:
     """Run → the host that it was sent to."""
     alike: bool = False
     """Both hosts are names of one."""
+    gone: set[int] = field(default_factory=set)
+    """Runs that it does not know any more."""
 
     def create(self, *, cause: str, at: datetime, delay: timedelta, lag: timedelta, place: int) -> int:
         number = len(self.runs) + 1
@@ -57,7 +59,10 @@ class Service:
 
     def listed(self, *, now: datetime, since: datetime, place: int) -> list[Run]:
         here = [entry for entry in self.runs if self.knows(entry[2].id, place=place)]
-        return [run for _, seen, run in here if seen <= now and (run.created_at or now) >= since]
+        return [run for _, seen, run in here if seen <= now and self.is_there(run, since)]
+
+    def is_there(self, run: Run, since: datetime) -> bool:
+        return run.id not in self.gone and (run.created_at is None or run.created_at >= since)
 
     def end(self, status: RunStatus, *, now: datetime, only: int | None = None) -> None:
         """Runs that exist come to their end."""

@@ -1,8 +1,10 @@
 """The run protocol against a model of dbt Cloud: crashes at every step, lost answers, 429, 5xx, list lag, cancelled
-and foreign runs, Pipelines that name another host under a run, and two of them that share one job and its line.
+and foreign runs, runs that are gone, Pipelines that name another host under a run, and two of them that share one job
+and its line.
 
 Whatever happens, a need has at most one run, no more runs are under way than the job allows, and once the faults end
-each need is met: by its own run, or by somebody else's. A run that was left and has had its time counts no more.
+each need is met: by its own run, or by somebody else's. A run that was left, or is gone, and has had its time counts no
+more.
 """
 
 from collections.abc import Iterator
@@ -57,6 +59,7 @@ TIMES = Settings(
     look_every=timedelta(seconds=20),
     left_for=timedelta(minutes=3),
     left_look_every=timedelta(seconds=50),
+    lost_after=timedelta(minutes=2),
 )
 """A doubt is looked into a few times only, so that a test comes to what follows."""
 
@@ -132,6 +135,16 @@ class Protocol(RuleBasedStateMachine):
         """A timeout, or a suspension: the run that is known is to end."""
         if self.pipes[at].followed:
             self.pipes[at].cancelled = "Timeout"
+
+    @rule(at=st.integers(0, 1), back=st.booleans())
+    @precondition(lambda self: any(pipe.followed for pipe in self.pipes))
+    def lose_sight(self, at: int, back: bool) -> None:
+        """The service does not know the run any more (or the token may not see it); or it does again."""
+        intent = self.pipes[at].recorded
+        if back:
+            self.service.gone.clear()
+        elif intent is not None and intent.id is not None:
+            self.service.gone.add(int(intent.id))
 
     @rule(at=st.integers(0, 1))
     def plan(self, at: int) -> None:
@@ -258,7 +271,7 @@ class Protocol(RuleBasedStateMachine):
     def poll(self, pipe: Pipe, run_id: int, *, fate: str) -> None:
         assert self.service.knows(run_id, place=pipe.named), "asked of a place that does not know it"
         exists, _, run = self.service.runs[run_id - 1]
-        if exists > self.now:
+        if exists > self.now or run_id in self.service.gone:
             pipe.memory = pipe.memory.poll_missed(now=self.now, not_found=True)
         elif fate in NO_EFFECT:
             pipe.memory = pipe.memory.unseen(now=self.now)
@@ -269,7 +282,8 @@ class Protocol(RuleBasedStateMachine):
         assert pipe.recorded is not None
         assert token_in(self.service.runs[run_id - 1][2].cause) == pipe.recorded.token, "it cancels its own run"
         pipe.memory = pipe.memory.cancelling(now=self.now)
-        if fate not in NO_EFFECT:
+        assert pipe.memory.missing_since is None, "what is not there cannot be ended"
+        if fate not in NO_EFFECT and run_id not in self.service.gone:
             self.service.end(RunStatus.CANCELLED, now=self.now, only=run_id)
 
     def finish(self, pipe: Pipe, run_id: int) -> None:
@@ -289,6 +303,12 @@ class Protocol(RuleBasedStateMachine):
         if reason == "RunOutOfReach":
             assert pipe.recorded.left_at is not None
             assert self.now >= pipe.recorded.left_at + TIMES.left_for, "given up before it had its time"
+            pipe.given_up.add(pipe.recorded.token)
+        elif reason == "RunNotFound":
+            since, still = pipe.memory.missing_since, pipe.memory.missed_at
+            assert since is not None
+            assert still is not None
+            assert still >= since + TIMES.lost_after, "given up before it had its time"
             pipe.given_up.add(pipe.recorded.token)
         else:
             assert not self.service.of(pipe.recorded.token), "abandoned what had been started"
