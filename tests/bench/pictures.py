@@ -33,7 +33,7 @@ ENDED = ("Fresh", "Aging", "Failed", "Suspended", "Stale")
 MOST = 850
 PATIENCE_SECONDS = 400
 SIZE = {"width": 1360, "height": 800}
-DRAWN = "(count) => document.querySelectorAll('.card').length >= count"
+DRAWN = "(count) => document.querySelectorAll('.card:not(.ghost)').length >= count"
 
 
 def main() -> None:

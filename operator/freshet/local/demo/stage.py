@@ -28,6 +28,7 @@ __all__ = ["NAMESPACE", "Stage"]
 NAMESPACE = "kaizen-wars"
 ASSETS = f"/apis/freshet.dev/v1alpha1/namespaces/{NAMESPACE}/assets"
 GROWTH = 25
+TRIES = 6
 PATIENCE = 90
 
 
@@ -72,11 +73,14 @@ class Stage:
         self.cluster.check()
 
     def assets(self) -> list[dict[str, Any]]:
-        """The example's Assets as they are now. Raises DemoError."""
-        try:
-            response = self.cluster.http.get(ASSETS).raise_for_status()
-        except httpx.HTTPError as error:
-            raise DemoError(f"the API server of the demo does not answer: {error}") from error
+        """The example's Assets as they are now, also where a busy machine takes its time. Raises DemoError."""
+        for left in reversed(range(TRIES)):
+            try:
+                response = self.cluster.http.get(ASSETS).raise_for_status()
+                break
+            except httpx.HTTPError as error:
+                if not left or not isinstance(error, httpx.TimeoutException):
+                    raise DemoError(f"the API server of the demo does not answer: {error}") from error
         items: list[dict[str, Any]] = response.json()["items"]
         return items
 
