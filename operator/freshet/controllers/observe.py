@@ -49,6 +49,7 @@ class Observer:
             find=lambda name: world.cache.assets.get(Key("Asset", asset.namespace, name)),
             data_time=world.graph.preview,
             blame=lambda it: blame.ancestor(it, graph=world.graph, find=world.cache.assets.get, words=self._words),
+            still=lambda it: blame.still(it, find=world.cache.assets.get, words=self._words),
         )
 
     def upstreams(self, asset: Asset) -> dict[str, Asset]:

@@ -15,6 +15,7 @@ from freshet.api.view import Key
 from freshet.core import cron
 from freshet.core.cronjob import next_start
 from freshet.core.lineage import Graph, key_of
+from freshet.core.still import first_still
 from freshet.core.waits import waits_for_others
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "held_up",
     "next_time",
     "outlook",
+    "still",
     "story",
     "under_way",
     "why",
@@ -81,6 +83,12 @@ def ancestor(asset: Asset, *, graph: Graph, find: Find, words: Words) -> Ancesto
     root = graph.root(asset)
     source = find(root) if root != key_of(asset) else None
     return words.of(root, source) if source is not None else None
+
+
+def still(asset: Asset, *, find: Find, words: Words) -> Ancestor | None:
+    """The first ancestor that brings nothing new (:mod:`.still`); None where it is the asset itself."""
+    source = first_still(asset, find=lambda name: find(Key("Asset", asset.namespace, name)))
+    return words.of(key_of(source), source) if source is not None else None
 
 
 def why(asset: Asset) -> str:

@@ -72,10 +72,10 @@ class Case:
 
     @property
     def others_fault(self) -> str:
-        """What an ancestor has done to it; where only its builds are judged, that was to bring nothing new."""
+        """What an ancestor has done to it; where builds or content are judged, that was to bring nothing new."""
         if self.verdict.word == "Missing":
             return c.NEVER_UPDATED
-        if self.policy.by_update:
+        if self.policy.by_update or self.verdict.reason == c.INPUT_UNCHANGED:
             return c.INPUT_UNCHANGED
         return c.UPSTREAM_AGING if self.verdict.word == "Aging" else c.UPSTREAM_STALE
 

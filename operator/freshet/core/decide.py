@@ -12,7 +12,7 @@ from freshet.api import conditions
 from freshet.api.asset import Asset, AssetStatus, PolicyInForce, RunInFlight
 from freshet.core import cron, nodes
 from freshet.core.automation import assess
-from freshet.core.blame import clock, next_time, outlook
+from freshet.core.blame import Ancestor, clock, next_time, outlook
 from freshet.core.case import Case
 from freshet.core.freshness import Facts, Verdict, judge
 from freshet.core.in_force import conflict, in_force
@@ -46,11 +46,10 @@ def decide(observed: Observed) -> Decision:
         status, waiting = _held_back(status, answer, observed.held)
         asset = msgspec.structs.replace(asset, status=status)
     idle = free and answer is None and waiting is None
-    others = _by_data(policy, verdict) or (idle and _for_want_of_news(policy, verdict, asset))
     status = describe(
         Case(
             asset=asset, policy=policy, verdict=verdict, waiting=waiting, trouble=trouble, pipeline=observed.pipeline,
-            ancestor=observed.blame(asset) if others else None,
+            ancestor=_at_fault(observed, asset, policy, verdict, idle=idle),
             outlook=outlook(asset), rest=_rest(observed, asset, policy, verdict) if idle else None,
             conflict=conflict(policy), now=observed.now,
         )
@@ -74,14 +73,20 @@ def _held_back(status: AssetStatus, due: Due, held: Waiting) -> tuple[AssetStatu
     return msgspec.structs.replace(status, run=run), None
 
 
+def _at_fault(observed: Observed, asset: Asset, policy: Policy, verdict: Verdict, *, idle: bool) -> Ancestor | None:
+    """The ancestor to blame: for its data; or, where it would be built had only an ancestor something new, for that."""
+    if _by_data(policy, verdict):
+        return observed.blame(asset)
+    if not idle or outlook(asset) is not None:
+        return None
+    if verdict.reason == conditions.INPUT_UNCHANGED:
+        return observed.still(asset)
+    return observed.blame(asset) if policy.by_update and _is_late(verdict) else None
+
+
 def _by_data(policy: Policy, verdict: Verdict) -> bool:
     """Is it missing, or too old by what it was built from, so that an ancestor may be to blame?"""
     return verdict.word == "Missing" or (_is_late(verdict) and not policy.by_update)
-
-
-def _for_want_of_news(policy: Policy, verdict: Verdict, asset: Asset) -> bool:
-    """Is it too long since it was built, and would it be, had only an ancestor something new?"""
-    return policy.by_update and _is_late(verdict) and outlook(asset) is None
 
 
 def _rest(observed: Observed, asset: Asset, policy: Policy, verdict: Verdict) -> str | None:

@@ -211,6 +211,13 @@ class Graph:
                 return age.root if age is not None else upstream
         return key
 
+    def _to_blame(self, key: Key, upstream: Key, source: Node | None) -> Key:
+        """Who is at fault where the upstream has another version than the one that went in? Whoever has not taken it
+        in; but one that was made anew and has none is why nothing moves.
+        """
+        age = self._ages.get(upstream)
+        return age.root if source is not None and source.version is None and age is not None else key
+
     def _inputs(self, key: Key, node: Node) -> Iterator[Age]:
         for upstream in node.upstreams:
             consumed, source = node.consumed.get(upstream.name), self._nodes.get(upstream)
@@ -222,7 +229,7 @@ class Graph:
                 yield self._ages.get(upstream) or Age(None, upstream)
             else:
                 known = source.known.get(consumed.version) if source else None
-                yield Age(known or consumed.data_time, key)
+                yield Age(known or consumed.data_time or node.built, self._to_blame(key, upstream, source))
 
 
 def _is_older(before: Age | None, after: Age | None) -> bool:

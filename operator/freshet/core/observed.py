@@ -21,8 +21,8 @@ __all__ = ["Decision", "Observed"]
 class Observed:
     """All that a decision may look at.
 
-    ``data_time`` gives the live data time that a state of the asset would have; ``blame`` the ancestor at fault;
-    ``find`` another asset of the namespace.
+    ``data_time`` gives the live data time that a state of the asset would have; ``blame`` the ancestor at fault for
+    that, ``still`` the one at fault for content that stands still; ``find`` another asset of the namespace.
     """
 
     asset: Asset
@@ -40,6 +40,7 @@ class Observed:
     find: Callable[[str], Asset | None] = lambda name: None
     data_time: Callable[[Asset], datetime | None] = lambda asset: asset.status.data_time
     blame: Callable[[Asset], Ancestor | None] = lambda asset: None
+    still: Callable[[Asset], Ancestor | None] = lambda asset: None
 
     def told(self, asset: Asset) -> datetime | None:
         """The live data time as it is written: what never grows old has none."""

@@ -4,7 +4,7 @@ import msgspec
 
 from freshet.api import conditions as c
 from freshet.api.asset import AssetStatus, State
-from freshet.core.blame import AGAIN, clock, held_up
+from freshet.core.blame import AGAIN, Ancestor, clock, held_up
 from freshet.core.case import WORDS, Case
 from freshet.core.drafts import drafts, settle
 from freshet.core.situation import Waiting
@@ -56,10 +56,10 @@ def _reason(case: Case) -> str:
         return _running(case)
     if case.failing:
         return f"{c.PRODUCER_FAILING}: {case.told}; {_again(case)}"
-    if case.waiting is not None and not _is_ancestors(case):
+    if case.ancestor is not None and _is_named(case, case.ancestor):
+        return _and_waits(case, case.ancestor.line(case.others_fault))
+    if case.waiting is not None:
         return _waits(case, case.waiting)
-    if case.ancestor is not None:
-        return case.ancestor.line(case.others_fault)
     last = case.status.last_run
     if case.late and last is not None and last.outcome == "Interrupted":
         return _and_then(case, f"{c.RUN_INTERRUPTED}: {last.message}")
@@ -68,18 +68,30 @@ def _reason(case: Case) -> str:
     return case.verdict.reason
 
 
-def _is_ancestors(case: Case) -> bool:
-    """Does it wait only because an upstream was never built, for whose sake the graph names the one at fault?"""
-    return case.ancestor is not None and case.waiting is not None and case.waiting.reason == c.NEVER_UPDATED
+def _is_named(case: Case, ancestor: Ancestor) -> bool:
+    """Is the ancestor said, whatever it waits for? For one that was never built the graph names whoever is at fault;
+    else a wait that is for another, or for a time, cures nothing. What both wait for, such as dbt Cloud, is said once.
+    """
+    waiting = case.waiting
+    if waiting is None or waiting.reason == c.NEVER_UPDATED:
+        return True
+    if case.verdict.word == "Missing" or waiting.on == ancestor.name:
+        return False
+    return waiting.until is not None or waiting.message not in ancestor.why
+
+
+def _and_waits(case: Case, line: str) -> str:
+    waiting = case.waiting
+    return line if waiting is None or waiting.reason == c.NEVER_UPDATED else f"{line}; {_waits(case, waiting)}"
 
 
 def _at_fault(case: Case) -> str | None:
     """The ancestor that the reason names."""
     if case.trouble is not None or case.policy.suspended or case.status.run is not None or case.failing:
         return None
-    if case.waiting is not None and not _is_ancestors(case):
-        return case.waiting.on
-    return case.ancestor.name if case.ancestor is not None else None
+    if case.ancestor is not None and _is_named(case, case.ancestor):
+        return case.ancestor.name
+    return case.waiting.on if case.waiting is not None else None
 
 
 def _and_then(case: Case, line: str) -> str:

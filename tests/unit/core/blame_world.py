@@ -76,6 +76,7 @@ class World:
                 active=self.active.get(it.name),
                 data_time=self.graph.preview,
                 blame=lambda state: blame.ancestor(state, graph=self.graph, find=found.get, words=self.words),
+                still=lambda state: blame.still(state, find=found.get, words=self.words),
             )
         )
 
