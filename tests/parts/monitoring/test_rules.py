@@ -30,23 +30,21 @@ def test_every_alert_is_played() -> None:
     assert {case.alert for case in CASES} == {rule["alert"] for rule in rules() if "alert" in rule}
 
 
-def test_what_is_held_back_on_purpose_is_called_neither_stale_nor_mistaken_nor_a_load_under_way_missing(
-    tmp_path: Path,
-) -> None:
+def test_what_is_held_back_on_purpose_wakes_nobody_nor_is_a_load_under_way_missing(tmp_path: Path) -> None:
     suspended = {
         f"freshet_asset_fresh{{{ASSET}}}": "0x40",
         f'freshet_asset_state{{{ASSET},state="Suspended"}}': "1x40",
         f"freshet_asset_next_load_timestamp_seconds{{{ASSET}}}": "0x40",
         f"freshet_asset_run_started_timestamp_seconds{{{ASSET}}}": "1200x40",
         f"freshet_asset_ready{{{ASSET}}}": "0x40",
+        f"freshet_asset_failing{{{ASSET}}}": "1x40",
         f"freshet_pipeline_ready{{{PIPELINE}}}": "0x40",
+        f"freshet_pipeline_dbt_cloud_ready{{{PIPELINE}}}": "0x40",
+        f"freshet_pipeline_warehouse_reachable{{{PIPELINE}}}": "0x40",
         f"freshet_pipeline_suspended{{{PIPELINE}}}": "1x40",
     }
-    quiet = {
-        "expr": 'ALERTS{alertname=~"FreshetAssetStale|FreshetNoLoad|FreshetNotReady"}',
-        "eval_time": "30m",
-        "exp_samples": [],
-    }
+    alerts = "FreshetAsset(Stale|Failing)|FreshetNoLoad|FreshetNotReady|Freshet(DbtCloud|Warehouse)Unreachable"
+    quiet = {"expr": f'ALERTS{{alertname=~"{alerts}"}}', "eval_time": "30m", "exp_samples": []}
     series = [{"series": name, "values": values} for name, values in suspended.items()]
     play(tmp_path, [{"interval": "1m", "input_series": series, "promql_expr_test": [quiet]}])
 
