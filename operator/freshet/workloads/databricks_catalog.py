@@ -3,7 +3,7 @@
 Without one (``hive_metastore`` has none) nothing could be known of a table, so that no load begins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from freshet.workloads.columns import Column
@@ -12,7 +12,7 @@ from freshet.workloads.databricks_types import from_databricks
 from freshet.workloads.errors import ConfigError, InputError
 from freshet.workloads.sql import identifier, qualified
 
-__all__ = ["columns_of", "make_schema", "staged", "tables_of"]
+__all__ = ["columns_of", "lacking", "make_schema", "staged", "tables_of"]
 
 _CLOSED = (
     "TABLE_OR_VIEW_NOT_FOUND",
@@ -38,6 +38,18 @@ def columns_of(sql: Sql, target: Sequence[str], *, relation: str) -> tuple[Colum
     query = f"SELECT column_name, full_data_type FROM {{}}.columns {where} ORDER BY ordinal_position"
     found = _ask(sql, catalog, query, place=place, name=table)
     return tuple(Column(name=name, type=from_databricks(kind)) for name, kind in found)
+
+
+def lacking(sql: Sql, place: Sequence[str], wanted: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+    """Of ``wanted`` (table → columns) what the tables of that schema (catalog, name) do not have."""
+    marks = {f"table{at}": name for at, name in enumerate(wanted)}
+    query = (
+        "SELECT table_name, column_name FROM {}.columns WHERE table_schema = :place"
+        f" AND table_name IN ({', '.join(f':{mark}' for mark in marks)})"
+    )
+    held = {(table, column) for table, column in _ask(sql, place[0], query, place=place[1], **marks)}
+    found = {name: [one for one in columns if (name, one) not in held] for name, columns in wanted.items()}
+    return {name: columns for name, columns in found.items() if columns}
 
 
 def tables_of(sql: Sql, place: Sequence[str]) -> list[str]:

@@ -8,16 +8,20 @@ that it takes. A note whose load is not recorded is pending: its rows came and w
 import random
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from freshet.workloads.databricks_catalog import lacking
+from freshet.workloads.databricks_publish import add_columns
 from freshet.workloads.databricks_sql import Sql, error_class
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.ledger import FILES, LEVEL, LOAD_ID, LOADS, file_values, taken_file
 from freshet.workloads.sql import literal, qualified
-from freshet.workloads.warehouse import Level
+from freshet.workloads.warehouse import Batch, Level
 
 __all__ = [
+    "Noted",
     "came",
     "forget",
     "forget_lost",
@@ -64,17 +68,46 @@ _FILES = {
     "content_sha256": "STRING",
     "noted_at": "TIMESTAMP",
     "load_rows": "BIGINT",
+    "rows_in": "BIGINT",
+    "rows_rejected": "BIGINT",
+    "samples": "STRING",
 }
 
-
+_FOUND = ("rows_in", "rows_rejected", "samples")
 _NO_FILE = InputFile(path="", sha256="", size=0)
 _RECORDED = "table_name = :name AND load_id IN (SELECT load_id FROM {loads} WHERE table_name = :name)"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Noted:
+    """A load that is not recorded. ``rows``: as many are to be published; None where an earlier freshet noted it.
+
+    ``found``: what it read and found bad, by the columns of ``_freshet_loads``.
+    """
+
+    rows: int | None
+    found: Mapping[str, Any]
+
+
 def make_ledger(sql: Sql, schema: Sequence[str]) -> None:
-    for name, columns in ((LOADS, _COLUMNS), (FILES, _FILES)):
+    """Both tables; those that an earlier freshet made get the columns that came since."""
+    tables = {LOADS: _COLUMNS, FILES: _FILES}
+    for name, columns in tables.items():
         described = ", ".join(f"`{column}` {kind}" for column, kind in columns.items())
         sql.ask(f"CREATE TABLE IF NOT EXISTS {_named(schema, name)} ({described})")
+    for name, new in lacking(sql, schema, tables).items():
+        _add(sql, schema, name, {column: tables[name][column] for column in new})
+
+
+def _add(sql: Sql, schema: Sequence[str], name: str, columns: Mapping[str, str]) -> None:
+    try:
+        add_columns(sql, [*schema, name], [*columns.items()])
+    except Exception:
+        # Another pod was faster, or the connector asked twice since the answer was lost.
+        if lacking(sql, schema, {name: columns}):
+            raise
+    if "noted_at" in columns:
+        _write(sql, f"UPDATE {_named(schema, name)} SET noted_at = :now WHERE noted_at IS NULL", now=datetime.now(UTC))
 
 
 def level_of(sql: Sql, schema: Sequence[str], table: str) -> Level | None:
@@ -97,17 +130,16 @@ def taken_by(sql: Sql, schema: Sequence[str], table: str) -> dict[str, InputFile
     return {values[0]: taken_file(*values) for values in found}
 
 
-def pending(sql: Sql, schema: Sequence[str], table: str) -> dict[str, int]:
-    """Loads that were noted and are not recorded, each with the rows that it is to publish: they may still come while
-    a pod lives on.
-    """
+def pending(sql: Sql, schema: Sequence[str], table: str) -> dict[str, Noted]:
+    """Loads that were noted and are not recorded: their rows may still come while a pod lives on."""
+    said = ", ".join(f"max(f.`{name}`)" for name in ("load_rows", *_FOUND))
     found = sql.ask(
-        f"SELECT f.load_id, max(f.load_rows) FROM {_named(schema, FILES)} AS f WHERE f.table_name = :name"
+        f"SELECT f.load_id, {said} FROM {_named(schema, FILES)} AS f WHERE f.table_name = :name"
         f" AND NOT EXISTS (SELECT 1 FROM {_named(schema, LOADS)} AS l"
         " WHERE l.load_id = f.load_id AND l.table_name = f.table_name) GROUP BY f.load_id",
         name=table,
     )
-    return {load_id: int(rows) for load_id, rows in found}
+    return {load_id: Noted(rows=rows, found=dict(zip(_FOUND, values, strict=True))) for load_id, rows, *values in found}
 
 
 def came(sql: Sql, schema: Sequence[str], table: str) -> frozenset[str]:
@@ -162,16 +194,24 @@ def settle(sql: Sql, schema: Sequence[str], table: str) -> None:
     _write(sql, f"DELETE FROM {_named(schema, FILES)} WHERE path = '' AND {recorded}", name=table)
 
 
-def note(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, files: Sequence[InputFile], rows: int) -> None:
+def note(
+    sql: Sql, schema: Sequence[str], table: str, *, load_id: str, files: Sequence[InputFile], batch: Batch
+) -> None:
     """``files``: what ``append`` takes for good. Else one note without a path says that the load is under way.
 
-    ``rows``: as many are to be published.
+    What is said of ``batch`` is for whoever records the load, if this pod does not come to it.
     """
+    said = {
+        "noted_at": datetime.now(UTC),
+        "load_rows": batch.rows,
+        "rows_in": batch.rows_in,
+        "rows_rejected": batch.rejected,
+        "samples": batch.samples,
+    }
     for file in files or (_NO_FILE,):
-        values = {"table_name": table, "load_id": load_id, **file_values(file)}
-        values |= {"noted_at": datetime.now(UTC), "load_rows": rows}
+        values = {"table_name": table, "load_id": load_id, **file_values(file), **said}
         key = ("table_name", "path", "load_id")
-        _once(sql, [*schema, FILES], values, key=key, kinds=_FILES, renewed=("noted_at", "load_rows"))
+        _once(sql, [*schema, FILES], values, key=key, kinds=_FILES, renewed=tuple(said))
 
 
 def record(sql: Sql, schema: Sequence[str], *, table: str, values: Mapping[str, Any]) -> None:

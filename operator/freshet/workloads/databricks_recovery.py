@@ -28,15 +28,17 @@ def finish(
 ) -> Level | None:
     """Records them, after the ``level`` that is known. Returns the level then. Raises InputError.
 
-    Such a record has no fingerprint: no input counts as loaded on its word. One of which not as many rows are
-    there as it had is not recorded: what is there of it is taken out, so that it is done again.
+    Such a record has no fingerprint: no input counts as loaded on its word. What it found of bad rows is as its note
+    says. One of which not as many rows are there as it had is not recorded: what is there of it is taken out, so that
+    it is done again.
     """
     *place, table = target
     expected = ledger.pending(sql, place, table) if unrecorded else {}
     for load_id in sorted(expected.keys() & set(unrecorded)):
+        noted = expected[load_id]
         rows, written = publish.rows_of(sql, target, load_id)
-        if not _came_whole(spec, written, expected[load_id], rows=rows):
-            _take_back(sql, target, load_id, spec=spec, relation=relation, written=written, expected=expected[load_id])
+        if noted.rows is not None and not _came_whole(spec, written, noted.rows, rows=rows):
+            _take_back(sql, target, load_id, spec=spec, relation=relation, written=written, expected=noted.rows)
             continue
         LOG.info("An earlier load wrote its rows and was cut off: it is recorded now.")
         now = datetime.now(UTC)
@@ -50,6 +52,7 @@ def finish(
             "data_time": publish.newest(sql, target, spec.data_time_column, columns=columns),
             "rows": rows,
             "previous_rows": previous(level),
+            **noted.found,
             "rows_loaded": written,
             "finished_at": now,
         }

@@ -26,6 +26,7 @@ from freshet.workloads.databricks_types import expect_known, stored, to_databric
 from freshet.workloads.errors import AnswerLost, TableMoved, WorkloadError
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.ledger import LOAD_ID
+from freshet.workloads.log import LOG
 from freshet.workloads.spec import Databricks, IngestSpec
 from freshet.workloads.sql import qualified
 from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, gone, next_load_id
@@ -120,17 +121,28 @@ class DatabricksWarehouse:
         self, sql: Sql, place: tuple[str, str], *, columns: Sequence[Column], marked: bool
     ) -> tuple[Level | None, frozenset[str], Mapping[str, InputFile]]:
         """The level, the loads that it is behind, and what ``append`` took: nothing where there is no ledger."""
-        try:
-            level = ledger.level_of(sql, place, self._table)
-            unrecorded = ledger.came(sql, place, self._table) if marked else frozenset()
-            if not marked or self._spec.write.disposition != "append":
-                return level, unrecorded, {}
-            level = self._finish(sql, place, level, unrecorded, columns=columns)
-            return level, frozenset(), ledger.taken_by(sql, place, self._table)
-        except Exception as error:
-            if error_class(error) not in ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"):
-                raise
-            return None, frozenset(), {}
+        for is_last in (False, True):
+            try:
+                return self._read_record(sql, place, columns=columns, marked=marked)
+            except Exception as error:
+                kind = error_class(error)
+                if kind in ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"):
+                    break
+                if kind != "UNRESOLVED_COLUMN" or is_last:
+                    raise
+                LOG.info("The record of loads is of an earlier freshet: it gets the columns that came since.")
+                ledger.make_ledger(sql, place)
+        return None, frozenset(), {}
+
+    def _read_record(
+        self, sql: Sql, place: tuple[str, str], *, columns: Sequence[Column], marked: bool
+    ) -> tuple[Level | None, frozenset[str], Mapping[str, InputFile]]:
+        level = ledger.level_of(sql, place, self._table)
+        unrecorded = ledger.came(sql, place, self._table) if marked else frozenset()
+        if not marked or self._spec.write.disposition != "append":
+            return level, unrecorded, {}
+        level = self._finish(sql, place, level, unrecorded, columns=columns)
+        return level, frozenset(), ledger.taken_by(sql, place, self._table)
 
     def _finish(
         self,
@@ -175,7 +187,7 @@ class DatabricksWarehouse:
             ledger.forget(sql, place, self._table)
         others = ledger.pending(sql, place, self._table)
         files = batch.files if disposition == "append" else ()
-        ledger.note(sql, place, self._table, load_id=load_id, files=files, rows=batch.rows)
+        ledger.note(sql, place, self._table, load_id=load_id, files=files, batch=batch)
         self._quarantine(sql, place, batch, load_id, folder)
         it = Publishing(incoming=incoming.table, target=target, names=names, load_id=load_id, expected=batch.rows)
         self._change(sql, it, batch, before, others)

@@ -10,7 +10,7 @@ from typing import Any
 from freshet.workloads.dlt_destination import Place
 from freshet.workloads.dlt_types import moment
 from freshet.workloads.inputs import InputFile
-from freshet.workloads.ledger import LOADS, file_values, taken_file
+from freshet.workloads.ledger import LEVEL, LOADS, file_values, taken_file
 from freshet.workloads.warehouse import Level
 
 __all__ = ["level_of", "record", "taken_by"]
@@ -32,14 +32,16 @@ _COLUMNS = {
     "finished_at": "timestamp",
     "made_anew": "bool",
     "files": "text",
+    "samples": "text",
 }
 
 
 def level_of(place: Place, table: str) -> Level | None:
     """What the newest load of the table left; None where none is recorded."""
-    if not place.columns(LOADS):
+    held = place.columns(LOADS)
+    names = [name for name in LEVEL if name in held]  # an earlier freshet's has fewer
+    if not held:
         return None
-    names = ("load_id", "version", "fingerprint", "updated_at", "data_time", "rows", "previous_rows")
     loads, own = place.named(LOADS), place.quoted("table_name")
     newest = f"SELECT max({place.quoted('finished_at')}) FROM {loads} WHERE {own} = %s"
     found = place.ask(

@@ -141,6 +141,7 @@ class DltWarehouse:
             "rows_in": batch.rows_in,
             "rows_loaded": batch.rows,
             "rows_rejected": batch.rejected,
+            "samples": batch.samples,
             "bytes": sum(file.size for file in batch.files),
             "finished_at": now,
             "made_anew": before.columns is None or disposition == "replace",

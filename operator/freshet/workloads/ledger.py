@@ -29,49 +29,76 @@ LOADS = "_freshet_loads"
 FILES = "_freshet_files"
 LEVEL = (
     *("load_id", "version", "fingerprint", "updated_at", "data_time", "rows", "previous_rows"),
-    *("rows_in", "rows_rejected", "samples"),
+    *("rows_in", "rows_loaded", "rows_rejected", "samples"),
 )
 """What a ``Level`` takes of a load's record."""
 LOAD_ID = "_freshet_load_id"
 """The column by which rows name the load that wrote them, where a warehouse has no transaction for both."""
 
 
+_LOADS_COLUMNS = {
+    "seq": "BIGINT",
+    "load_id": "VARCHAR",
+    "asset": "VARCHAR",
+    "table_name": "VARCHAR",
+    "fingerprint": "VARCHAR",
+    "version": "VARCHAR",
+    "changed": "BOOLEAN",
+    "updated_at": "TIMESTAMPTZ",
+    "data_time": "TIMESTAMPTZ",
+    "rows": "BIGINT",
+    "previous_rows": "BIGINT",
+    "rows_in": "BIGINT",
+    "rows_loaded": "BIGINT",
+    "rows_rejected": "BIGINT",
+    "bytes": "BIGINT",
+    "finished_at": "TIMESTAMPTZ",
+    "samples": "VARCHAR",
+}
+_FILES_COLUMNS = {
+    "table_name": "VARCHAR",
+    "path": "VARCHAR",
+    "sha256": "VARCHAR",
+    "bytes": "BIGINT",
+    "load_id": "VARCHAR",
+    "content_bytes": "BIGINT",
+    "content_sha256": "VARCHAR",
+}
+
+
 def make_ledger(con: Any, schema: str) -> None:
-    con.execute(
-        f"""CREATE TABLE IF NOT EXISTS {qualified([schema, LOADS])} (
-            seq BIGINT, load_id VARCHAR, asset VARCHAR, table_name VARCHAR, fingerprint VARCHAR,
-            version VARCHAR, changed BOOLEAN,
-            updated_at TIMESTAMPTZ, data_time TIMESTAMPTZ, rows BIGINT, previous_rows BIGINT, rows_in BIGINT,
-            rows_loaded BIGINT,
-            rows_rejected BIGINT, bytes BIGINT, finished_at TIMESTAMPTZ, samples VARCHAR)"""
-    )
-    con.execute(
-        f"""CREATE TABLE IF NOT EXISTS {qualified([schema, FILES])} (
-            table_name VARCHAR, path VARCHAR, sha256 VARCHAR, bytes BIGINT, load_id VARCHAR,
-            content_bytes BIGINT, content_sha256 VARCHAR)"""
-    )
+    """Both tables; those that an earlier freshet made get the columns that came since."""
+    for name, columns in ((LOADS, _LOADS_COLUMNS), (FILES, _FILES_COLUMNS)):
+        table = qualified([schema, name])
+        described = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+        con.execute(f"CREATE TABLE IF NOT EXISTS {table} ({described})")
+        held = {column for column, *_ in con.execute(f"FROM {table} LIMIT 0").description}
+        for column, kind in columns.items():
+            if column not in held:
+                con.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
 
 def level_of(con: Any, schema: str, table: str) -> Level | None:
-    row = con.execute(
-        f"SELECT {', '.join(LEVEL)} FROM {qualified([schema, LOADS])} WHERE table_name = ? ORDER BY seq DESC LIMIT 1",
-        [table],
-    ).fetchone()
-    if row is None:
-        return None
-    return Level(**dict(zip(LEVEL, row, strict=True)))
+    found = _rows(con, [schema, LOADS], "WHERE table_name = ? ORDER BY seq DESC LIMIT 1", table)
+    return Level(**{name: value for name, value in found[0].items() if name in LEVEL}) if found else None
 
 
 def taken_by(con: Any, schema: str, table: str) -> dict[str, InputFile]:
-    rows = con.execute(
-        "SELECT path, sha256, bytes, content_bytes, content_sha256"
-        f" FROM {qualified([schema, FILES])} WHERE table_name = ?",
-        [table],
-    ).fetchall()
-    return {row[0]: taken_file(*row) for row in rows}
+    names = ("path", "sha256", "bytes", "content_bytes", "content_sha256")
+    found = _rows(con, [schema, FILES], "WHERE table_name = ?", table)
+    return {row["path"]: taken_file(**{name: row[name] for name in names if name in row}) for row in found}
 
 
-def taken_file(path: str, sha256: str, bytes: int, content_bytes: int | None, content_sha256: str | None) -> InputFile:
+def _rows(con: Any, table: Sequence[str], condition: str, *values: object) -> list[dict[str, Any]]:
+    """By what the table has: a look writes nothing, so that one of an earlier freshet may lack columns."""
+    found = con.execute(f"SELECT * FROM {qualified(table)} {condition}", list(values))
+    names = [column for column, *_ in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def taken_file(
+    path: str, sha256: str, bytes: int, content_bytes: int | None = None, content_sha256: str | None = None
+) -> InputFile:
     """A file as it stands in the record (``file_values``)."""
     known = content_bytes is not None and content_sha256 is not None
     content = Content(size=content_bytes or 0, sha256=content_sha256 or "") if known else None

@@ -78,10 +78,12 @@ def _once(spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dict[
         return _repeated(spec, last, started, found)
     refusal.expect_none(last, spec=spec, fingerprint=found.fingerprint, now=started)
     with refusal.remembered(last, spec=spec, fingerprint=found.fingerprint, now=started):
-        return _into(open_warehouse(spec), spec, started, found)
+        return _into(open_warehouse(spec), spec, last, started, found)
 
 
-def _into(warehouse: Warehouse, spec: IngestSpec, started: datetime, found: _Input) -> dict[str, Any]:
+def _into(
+    warehouse: Warehouse, spec: IngestSpec, last: Mapping[str, Any], started: datetime, found: _Input
+) -> dict[str, Any]:
     state = warehouse.inspect()
     if _holds(state, found.fingerprint):
         warehouse.tidy()
@@ -93,7 +95,8 @@ def _into(warehouse: Warehouse, spec: IngestSpec, started: datetime, found: _Inp
         assert state.level is not None
         return _unchanged(spec, warehouse, state, state.level, started, found)
     with tempfile.TemporaryDirectory(prefix="freshet-") as folder:
-        return _write(spec, warehouse, state, started, found, files, Path(folder))
+        told = _write(spec, warehouse, state, started, found, files, Path(folder))
+    return _with_untold(told, state.level, last) if spec.write.disposition == "append" else told
 
 
 def _holds(state: TableState, fingerprint: str) -> bool:
@@ -264,6 +267,17 @@ def _found_before(level: Level) -> dict[str, Any]:
         return {}
     samples = json.loads(level.samples) if level.samples else None
     return {"rowsIn": level.rows_in, "rowsRejected": level.rows_rejected or 0, "samples": samples}
+
+
+def _with_untold(told: dict[str, Any], before: Level | None, last: Mapping[str, Any]) -> dict[str, Any]:
+    """With what a load of other files had found that was cut off before it told anybody: it has no fingerprint."""
+    if before is None or before.fingerprint or before.version == last.get("version") or before.rows_in is None:
+        return told
+    more = {"rowsIn": before.rows_in, "rowsLoaded": before.rows_loaded or 0, "rowsRejected": before.rows_rejected or 0}
+    samples = [*(json.loads(before.samples) if before.samples else []), *(told["samples"] or [])][:3]
+    message = f"{told['message']} {more['rowsIn']:,} more rows had been read by a load that was cut off."
+    sums = {name: told[name] + count for name, count in more.items()}
+    return {**told, **sums, "samples": samples or None, "message": message}
 
 
 def _level(spec: IngestSpec, warehouse: Warehouse, level: Level, started: datetime, *, rows: int) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class Level:
     rows: int
     previous_rows: int | None
     rows_in: int | None = None
+    rows_loaded: int | None = None
     rows_rejected: int | None = None
     samples: str | None = None
     """Of the rows that the load read, how many were bad, and the first of them (JSON), for whoever was not told."""

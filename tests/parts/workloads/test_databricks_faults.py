@@ -123,6 +123,7 @@ def test_rows_are_exact_after_any_fault(lake: Lake, name: str, kinds: str) -> No
         assert found == held, (point, kind)
         assert rejected(lake) == aside, (point, kind)
         assert again["rows"] == len(held), (point, kind)
+        assert (again["rowsIn"], again["rowsRejected"]) == (2 + bad, bad), (point, kind)
         assert told is None or told["version"] == again["version"], (point, kind)
         assert kind != "cut" or told is None, (point, kind)
     lake.load(**put(lake, operation, rows_of(99), 99))

@@ -320,3 +320,29 @@ def test_types_that_dlt_lacks_are_refused() -> None:
     assert stored("UTINYINT") == "BIGINT"
     with pytest.raises(ConfigError):
         expect_known([replace(fine, type="UBIGINT")])
+
+
+def test_bad_rows_are_told_again_by_a_look_that_finds_nothing_new(place: Place) -> None:
+    """The load's own pod may have been lost before it told anybody."""
+    place.write("id,v\n1,a\nx,b\n")
+    spec: dict[str, Any] = {"csv": {"schema": {"id": "BIGINT"}}, "onBadRows": "drop"}
+    first = place.load(**spec)
+    again = place.load(**spec)
+    for told in (first, again):
+        assert (told["rowsIn"], told["rowsRejected"]) == (2, 1)
+        assert told["samples"] == [{"line": 3, "column": "id", "reason": "the value does not fit BIGINT"}]
+    assert (again["changed"], again["version"]) == (False, first["version"])
+
+
+def test_the_record_of_an_earlier_freshet_gets_what_it_lacks(place: Place) -> None:
+    place.write("id,v\n1,a\n")
+    first = place.load()
+    place.server.query(f"ALTER TABLE {place.schema}._freshet_loads DROP COLUMN samples, DROP COLUMN rows_in")
+    look = place.load()
+    assert (look["changed"], look["version"]) == (False, first["version"])
+    spec: dict[str, Any] = {"csv": {"path": str(place.folder / "in*.csv")}, "onBadRows": "drop"}
+    place.write("id,v\n2,b\nx,c\n", "in-2.csv")
+    told = place.load(**spec)
+    again = place.load(**spec)
+    assert (told["rows"], again["rowsIn"], again["rowsRejected"]) == (2, 2, 1)
+    assert again["samples"] == told["samples"]
