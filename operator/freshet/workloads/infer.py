@@ -9,15 +9,37 @@ suggest, and where one does not fit, all rows of that column are asked.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from freshet.workloads.columns import Column
+from freshet.workloads.columns import Column, merge_types
 from freshet.workloads.csvsql import INFERRED, inference_test, may_be, read_csv
-from freshet.workloads.parse import unreadable
+from freshet.workloads.parse import forget_rejects, unreadable
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier
 
-__all__ = ["SAMPLE_ROWS", "infer"]
+__all__ = ["SAMPLE_ROWS", "Files", "infer", "infer_all"]
 
 SAMPLE_ROWS = 2_048
+
+Files = Mapping[str, Sequence[str]]
+"""Path → the names of its columns, in its order."""
+
+
+def infer_all(con: Any, *, files: Files, csv: Csv, wanted: Sequence[str], whole: bool = False) -> dict[str, str]:
+    """One type for each ``wanted`` column of all ``files``.
+
+    A column that is empty so far is looked at as a whole; one that is empty everywhere is text.
+    """
+    seen: dict[str, list[str]] = {name: [] for name in wanted}
+    for path, names in files.items():
+        own = [name for name in wanted if name in names]
+        first = infer(con, path=path, csv=csv, names=names, wanted=own, whole=whole)
+        empty = [name for name, kind in first.items() if kind is None]
+        if empty and not whole:
+            first |= infer(con, path=path, csv=csv, names=names, wanted=empty, whole=True)
+        for name, kind in first.items():
+            if kind is not None:
+                seen[name].append(kind)
+        forget_rejects(con)
+    return {name: merge_types(kinds) if kinds else "VARCHAR" for name, kinds in seen.items()}
 
 
 def infer(

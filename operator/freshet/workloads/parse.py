@@ -172,8 +172,8 @@ def _parse_file(
     parsed.counts[path] = rows
     if _left_open(con, path, csv):
         parsed.left_open.add(path)
+    parsed.blamed |= _misfits(con)
     structural = _structural(con, path, csv, details)
-    parsed.blamed |= {one.column for one in structural[1] if one.column}
     lines = {one.line for one in structural[1]}
     parsed.skipped[path] = lines
     parsed.rejected += bad + structural[0]
@@ -238,6 +238,12 @@ def _left_open(con: Any, path: str, csv: Csv) -> bool:
     if not raw:
         return False
     return len(raw) >= _WHOLE_TEXT or raw.endswith(("\n", "\r")) or last_text(path, csv, len(raw)) == raw
+
+
+def _misfits(con: Any) -> set[str]:
+    """Columns of which the reader itself refused a value; that a row is too short says nothing of its columns."""
+    found = con.execute("SELECT DISTINCT column_name FROM reject_errors WHERE error_type = 'CAST'").fetchall()
+    return {name for (name,) in found if name}
 
 
 def _structural(con: Any, path: str, csv: Csv, details: int) -> tuple[int, list[Refused]]:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from freshet.workloads.columns import Column, column_types, declared_types, merge_types, resolve_key, snake, table_names
+from freshet.workloads.changed_types import expect_same_types
+from freshet.workloads.columns import Column, column_types, declared_types, resolve_key, snake, table_names
 from freshet.workloads.csvsql import TYPES
 from freshet.workloads.errors import ConfigError, DataRefused, InputError
 from freshet.workloads.growth import Part
 from freshet.workloads.header import read_header
-from freshet.workloads.infer import infer
+from freshet.workloads.infer import Files, infer_all
 from freshet.workloads.keys import check_keys, keep_last, set_aside
 from freshet.workloads.log import LOG
 from freshet.workloads.parse import DETAILS, NotAsInferred, Parsed, canonical_types, engine, forget_rejects, parse
@@ -23,9 +24,6 @@ __all__ = ["Ready", "prepare"]
 
 FEW = 100
 """So many bad rows are described where none is kept."""
-
-Files = Mapping[str, Sequence[str]]
-"""Path → the names of its columns, in its order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +56,9 @@ def prepare(
         key = resolve_key(spec.write.primary_key, names=names, where=spec.csv.path)
         ahead = {part.path: part.ahead for part in parts}
         parsed = _parse(con, spec, state, files, names, folder, stored, ahead)
-        _expect_same_types(con, spec, state, files, parsed)
-        _judge(spec, parsed, grown=any(part.grown for part in parts))
+        grown = {part.path for part in parts if part.grown}
+        expect_same_types(con, spec=spec, table=state.columns or (), files=files, parsed=parsed, grown=grown)
+        _judge(spec, parsed, grown=bool(grown))
         return _keyed(con, spec, parsed, key, folder)
     except DataRefused as error:
         error.of_table = _typed_by_table(spec, state, names)
@@ -94,7 +93,8 @@ def _parse(
     details = DETAILS if all_told else FEW
     declared = declared_types(spec.csv.schema, canonical=canonical_types(con, spec.csv.schema))
     held = {column.name for column in state.columns or ()}
-    inferred = _inferred(con, spec, files, [name for name in names if name not in declared and name not in held])
+    unknown = [name for name in names if name not in declared and name not in held]
+    inferred = infer_all(con, files=files, csv=spec.csv, wanted=unknown)
     while True:
         columns = column_types(
             names=names,
@@ -114,26 +114,6 @@ def _parse(
             inferred = _corrected(con, spec, files, inferred, str(error))
 
 
-def _expect_same_types(con: Any, spec: IngestSpec, state: TableState, files: Files, parsed: Parsed) -> None:
-    """Raises InputError where a column, as the table has it, has become one of another type: all its values are of
-    that, so that what does not fit are no bad rows that might be left out, but a change that loses something.
-    """
-    held = {column.name: column.type for column in state.columns or ()}
-    declared = {snake(name) for name in spec.csv.schema or {}}
-    blamed = sorted(parsed.blamed.intersection(held) - declared)
-    if not blamed or spec.on_bad_rows == "fail":
-        return
-    kinds = _inferred(con, spec, files, blamed, whole=True)
-    name = next((name for name in blamed if kinds[name] != "VARCHAR"), None)
-    if name is not None:
-        raise InputError(
-            "SchemaConflict",
-            f"Column {name} is {held[name]} in the table, but {kinds[name]} in {spec.csv.path}: rows would be lost;"
-            f" mend the export, drop the table to load it anew, or let csv.schema say {held[name]}, so that rows"
-            " which do not fit count as bad ones.",
-        )
-
-
 def _expect_fillable(columns: Sequence[Column]) -> None:
     """A table that freshet did not make may hold what no CSV field can become."""
     for column in columns:
@@ -148,26 +128,8 @@ def _expect_fillable(columns: Sequence[Column]) -> None:
 def _corrected(con: Any, spec: IngestSpec, files: Files, inferred: Mapping[str, str], name: str) -> dict[str, str]:
     """The types with that of ``name`` from all rows; text where the files' types merge to one that loses something."""
     forget_rejects(con)
-    again = _inferred(con, spec, files, [name], whole=True)
+    again = infer_all(con, files=files, csv=spec.csv, wanted=[name], whole=True)
     return {**inferred, name: again[name] if again[name] != inferred[name] else "VARCHAR"}
-
-
-def _inferred(
-    con: Any, spec: IngestSpec, files: Files, wanted: Sequence[str], *, whole: bool = False
-) -> dict[str, str]:
-    """A column that is empty so far is looked at as a whole; one that is empty everywhere is text."""
-    seen: dict[str, list[str]] = {name: [] for name in wanted}
-    for path, names in files.items():
-        own = [name for name in wanted if name in names]
-        first = infer(con, path=path, csv=spec.csv, names=names, wanted=own, whole=whole)
-        empty = [name for name, kind in first.items() if kind is None]
-        if empty and not whole:
-            first |= infer(con, path=path, csv=spec.csv, names=names, wanted=empty, whole=True)
-        for name, kind in first.items():
-            if kind is not None:
-                seen[name].append(kind)
-        forget_rejects(con)
-    return {name: merge_types(kinds) if kinds else "VARCHAR" for name, kinds in seen.items()}
 
 
 def _judge(spec: IngestSpec, parsed: Parsed, *, grown: bool) -> None:

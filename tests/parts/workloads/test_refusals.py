@@ -30,7 +30,7 @@ class Case:
 
 CASES = {
     "BadRows": Case(then="id,v\nx,a\n", spec={"csv": {"schema": DECLARED}}),
-    "BadRows by the table": Case(first="id,v\n1,a\n", then="id,v\nx,a\n", spec={"csv": {}}, of_table=True),
+    "BadRows by the table": Case(first="id,v\n1,a\n", then="id,v\nx,a\n2,b\n", spec={"csv": {}}, of_table=True),
     "BadRows by a table that may be adopted": Case(
         then="id,v\nx,a,b\n", spec={"write": {**APPEND, "adopt": True}}, of_table=True
     ),

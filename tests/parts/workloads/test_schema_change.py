@@ -75,6 +75,68 @@ def test_a_column_that_has_become_another_type_is_no_bad_row_that_may_be_left_ou
     assert told["rowsRejected"] == 2, "the contract says what a bad row is"
 
 
+SETTINGS = [("fail", "evolve"), ("drop", "evolve"), ("drop", "fail"), ("quarantine", "evolve")]
+
+
+@pytest.mark.parametrize(("bad", "change"), SETTINGS)
+@pytest.mark.parametrize("name", ["append", "replace"])
+def test_numbers_that_have_become_words_are_a_change_whatever_is_set(
+    place: Place, name: str, bad: str, change: str
+) -> None:
+    glob = {"path": str(place.folder / "*.csv")}
+    old = place.write("id,v\n1,1\n", "1.csv")
+    place.load(csv=glob, write=WRITES[name])
+    if name == "replace":
+        old.unlink()
+    place.write("id,v\n2,two\n3,\n4,four\n", "2.csv")
+    spec = {"write": WRITES[name], "onBadRows": bad, "onSchemaChange": change}
+    what = r"Column v is BIGINT in the table, but not one of its values in \S+ is \(first in line 2\)"
+    with pytest.raises(InputError, match=what) as caught:
+        place.load(csv=glob, **spec)
+    assert (caught.value.reason, caught.value.rows_in, caught.value.rows_rejected) == ("SchemaConflict", 3, 2)
+    assert [one.line for one in caught.value.samples] == [2, 4]
+    assert held(place, "id, v") == [(1, 1)]
+    if bad != "fail":
+        told = place.load(csv={**glob, "schema": {"v": "BIGINT"}}, **spec)
+        assert (told["rowsIn"], told["rowsRejected"]) == (3, 2), "the contract says what a bad row is"
+
+
+@pytest.mark.parametrize("change", ["evolve", "fail"])
+def test_a_word_among_numbers_is_a_bad_row(place: Place, change: str) -> None:
+    place.write("id,v\n1,1\n")
+    place.load()
+    place.write("id,v\n2,two\n3,three\n4,4\n")
+    with pytest.raises(DataRefused, match="2 of 3 rows") as caught:
+        place.load(onSchemaChange=change)
+    assert caught.value.reason == "BadRows"
+    assert place.load(onSchemaChange=change, onBadRows="drop")["rowsRejected"] == 2
+    assert held(place, "id, v") == [(4, 4)]
+
+
+WORDS = {"BIGINT": ("1", "one"), "DOUBLE": ("1.5", "one"), "BOOLEAN": ("true", "maybe"), "DATE": ("2026-01-01", "soon")}
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_a_value_that_fits_shows_that_its_column_is_what_it_was(world: World, kind: str) -> None:
+    """Also in a row that is bad for another column; without it, the column has changed."""
+    good, word = WORDS[kind]
+    world.write(f"id,v\n1,{good}\n")
+    world.load()
+    assert types(world)["v"] == kind
+    world.write(f"id,v\nx,{good}\n2,{word}\n3,\n")
+    assert world.load(onBadRows="drop")["rowsRejected"] == 2
+    world.write(f"id,v\nx,{word}\n2,{word}\n3,\n")
+    with pytest.raises(InputError, match=f"Column v is {kind} in the table, but not one of its values"):
+        world.load(onBadRows="drop")
+
+
+def test_a_row_that_is_too_short_says_nothing_of_its_columns(world: World) -> None:
+    world.write("id,v\n1,1.5\n")
+    world.load()
+    world.write("id,v\n1,2\n3\n")
+    assert world.load(onBadRows="drop")["rowsRejected"] == 1
+
+
 def test_a_time_of_day_in_a_column_of_dates_is_a_change_and_a_word_in_it_is_a_bad_row(place: Place) -> None:
     place.write("id,v\n1,2026-01-01\n")
     place.load()
