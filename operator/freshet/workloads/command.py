@@ -12,11 +12,10 @@ from typing import Any, NoReturn
 
 from freshet.workloads.errors import Unavailable, WorkloadError
 from freshet.workloads.log import LOG, set_up
+from freshet.workloads.published import so_far
 from freshet.workloads.result import rfc3339, write_result
 
 __all__ = ["now", "run"]
-
-TERMINATED = "The pod was told to stop before the work was done: nothing was published; it is tried again."
 
 
 class Terminated(BaseException):
@@ -50,14 +49,17 @@ def run(
     try:
         found = work(started)
         LOG.info("%s", found.get("message", ""))
-    except Terminated:
-        error = Unavailable("Terminated", TERMINATED)
-        code, found = error.exit_code, failure(error)
+    except (Terminated, KeyboardInterrupt):  # dlt makes the latter of either signal
+        if not found:
+            error = Unavailable("Terminated", f"The pod was told to stop before the work was done: {so_far()}")
+            code, found = error.exit_code, failure(error)
     except WorkloadError as error:
         code, found = error.exit_code, failure(error)
     except Exception as error:
         LOG.debug("The traceback:", exc_info=True)
         code, found = 1, failure(_unexpected(error))
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is known by now is told
     if code:
         LOG.error("%s", found["message"])
     finished = now()

@@ -27,6 +27,7 @@ from freshet.workloads.errors import AnswerLost, TableMoved, WorkloadError
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.log import LOG
+from freshet.workloads.published import publishing
 from freshet.workloads.spec import Databricks, IngestSpec
 from freshet.workloads.sql import qualified
 from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, gone, next_load_id
@@ -190,9 +191,10 @@ class DatabricksWarehouse:
         ledger.note(sql, place, self._table, load_id=load_id, files=files, batch=batch)
         self._quarantine(sql, place, batch, load_id, folder)
         it = Publishing(incoming=incoming.table, target=target, names=names, load_id=load_id, expected=batch.rows)
-        self._change(sql, it, batch, before, others)
-        rows, written = publish.rows_of(sql, target, load_id)
-        self._prove(sql, it, batch, written=written, rows=rows)
+        with publishing():
+            self._change(sql, it, batch, before, others)
+            rows, written = publish.rows_of(sql, target, load_id)
+            self._prove(sql, it, batch, written=written, rows=rows)
         self._keep_aside(sql, place, batch, load_id, folder)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
         self._forget_lost(sql, place, [one for one in others if one != load_id])

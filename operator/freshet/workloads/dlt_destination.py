@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from freshet.workloads.dlt_load import prepare
+from freshet.workloads.dlt_load import heed_signals, prepare
 from freshet.workloads.dlt_sentences import sentence
 from freshet.workloads.errors import AnswerLost, ConfigError, TableMoved, WorkloadError
 from freshet.workloads.spec import Dlt
@@ -88,6 +88,7 @@ class Place:
         name = self._client.schema.name
         source = dlt.source(lambda: made, name=name, max_table_nesting=0)()
         self._sql.close_connection()
+        heed_signals()
         try:
             self._pipeline.run(source, loader_file_format=file_format).raise_on_failed_jobs()
         finally:

@@ -7,14 +7,16 @@ dlt's own view of them is coarse.
 """
 
 import os
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from freshet.workloads.columns import Column
 from freshet.workloads.sql import identifier
 
-__all__ = ["duckdb_destination", "load_parquet", "prepare", "warm_up"]
+__all__ = ["duckdb_destination", "heed_signals", "load_parquet", "prepare", "warm_up"]
 
 _SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
@@ -74,6 +76,26 @@ def duckdb_destination(con: Any) -> Any:
     return Attached(con, create_indexes=False)
 
 
+def heed_signals() -> None:
+    """dlt takes SIGTERM for a wish to end its jobs first, and forgets it once they are done: it is raised anew then."""
+    from dlt.common.runtime import signals
+
+    kept = signals.intercepted_signals
+
+    @contextmanager
+    def heeded() -> Iterator[None]:
+        with kept():
+            try:
+                yield
+            finally:
+                came = signals.was_signal_received()
+        if came:
+            signal.raise_signal(signal.SIGTERM)
+
+    if kept.__module__ != __name__:
+        signals.intercepted_signals = heeded
+
+
 def load_parquet(
     destination: Any,
     *,
@@ -98,6 +120,7 @@ def load_parquet(
     items = [dlt.mark.with_file_import(str(path), "parquet", rows) for path, rows in files]
     resource = dlt.resource(items, name=table, write_disposition="append", columns=hints)
     source = dlt.source(lambda: resource, name=name, max_table_nesting=0)()
+    heed_signals()
     info = pipeline.run(source)
     info.raise_on_failed_jobs()
     return str(info.loads_ids[-1])

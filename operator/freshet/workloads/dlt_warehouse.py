@@ -16,6 +16,7 @@ from freshet.workloads.dlt_types import expect_known, from_dlt, moment, stored
 from freshet.workloads.errors import AnswerLost, ConfigError, TableMoved, Unavailable
 from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.log import LOG
+from freshet.workloads.published import publishing
 from freshet.workloads.spec import Dlt, IngestSpec
 from freshet.workloads.warehouse import Batch, Outcome, TableState, next_load_id
 
@@ -64,10 +65,11 @@ class DltWarehouse:
         load_id = next_load_id(batch, before)
         self._clear(place, load_id, before)
         resources = dlt_rows.resources(place, self._spec, batch, table=self._table, load_id=load_id)
-        place.run(resources, file_format=dlt_rows.file_format(place, self._spec))
-        rows, written = self._rows(place, load_id)
-        if written != batch.rows:
-            raise self._incomplete(written, batch.rows)
+        with publishing():
+            place.run(resources, file_format=dlt_rows.file_format(place, self._spec))
+            rows, written = self._rows(place, load_id)
+            if written != batch.rows:
+                raise self._incomplete(written, batch.rows)
         self._record(place, batch, before, load_id=load_id, rows=rows)
         level = ledger.level_of(place, self._table)
         if level is None or level.load_id != load_id:

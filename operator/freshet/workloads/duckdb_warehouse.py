@@ -17,6 +17,7 @@ from freshet.workloads.dlt_load import duckdb_destination, load_parquet
 from freshet.workloads.duckdb_file import connect, warehouse_error
 from freshet.workloads.errors import ConfigError, InputError, TableMoved, Unavailable, WorkloadError
 from freshet.workloads.parse import Refused
+from freshet.workloads.published import publishing
 from freshet.workloads.spec import DuckDb, IngestSpec
 from freshet.workloads.sql import identifier, qualified
 from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, gone
@@ -76,7 +77,8 @@ class DuckDbWarehouse:
         con.execute("BEGIN TRANSACTION")
         written = self._publish(con, batch, before)
         level = self._record(con, batch, before, load_id=load_id, written=written)
-        con.execute("COMMIT")
+        with publishing():
+            con.execute("COMMIT")
         return Outcome(level=level, changed=written > 0 or before.columns is None, written=written)
 
     def _state(self, con: Any) -> TableState:
