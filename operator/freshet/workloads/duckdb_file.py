@@ -18,7 +18,7 @@ from freshet.workloads.spec import DuckDb
 from freshet.workloads.sql import literal
 from freshet.workloads.waiting import waits_for
 
-__all__ = ["connect", "warehouse_error"]
+__all__ = ["connect", "lock_timeout", "warehouse_error"]
 
 _ALIAS = "freshet_warehouse_file"
 _MEMORY = "128MB"

@@ -1,20 +1,22 @@
 """Loads into a DuckDB file: dlt writes an incoming table, one transaction publishes it together with its record.
 
-The file's own lock is held from the second look to the end, which serializes loads, and a killed one leaves at
-most an incoming table that the
-next one drops.
+The file's own lock is held from the second look to the end, which serializes loads. A killed one leaves at most an
+incoming table: whoever has the file next drops it, also where nothing is to be loaded or another table is.
 """
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from freshet.workloads import ledger, publish
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_load import duckdb_destination, load_parquet
-from freshet.workloads.duckdb_file import connect, warehouse_error
+from freshet.workloads.duckdb_file import connect, lock_timeout, warehouse_error
 from freshet.workloads.errors import ConfigError, InputError, TableMoved, Unavailable, WorkloadError
 from freshet.workloads.parse import Refused
 from freshet.workloads.published import publishing
@@ -23,6 +25,9 @@ from freshet.workloads.sql import identifier, qualified
 from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, gone
 
 __all__ = ["DuckDbWarehouse"]
+
+_INCOMING = "_freshet_incoming_"
+_PATIENCE = 2.0
 
 
 class DuckDbWarehouse:
@@ -33,7 +38,8 @@ class DuckDbWarehouse:
         self._where = where
         self._schema = where.schema
         self._target = (where.schema, spec.table)
-        self._incoming = (where.schema, f"_freshet_incoming_{spec.table}")
+        self._incoming = (where.schema, f"{_INCOMING}{spec.table}")
+        self._is_littered = False
 
     @property
     def relation(self) -> str:
@@ -49,12 +55,17 @@ class DuckDbWarehouse:
             return TableState(columns=None, level=None, rows=0)
         with connect(self._where, read_only=True) as con:
             try:
+                self._is_littered = bool(self._left(con))
                 return self._state(con)
             except duckdb.Error as error:
                 raise warehouse_error(error, path=self._where.path) from error
 
     def tidy(self) -> None:
-        """What is recorded has left nothing: its rows and its record came in one transaction."""
+        """Only where the look has found something, and not worth a failure nor a long wait for the file."""
+        if self._is_littered:
+            where = structs.replace(self._where, lock_timeout=min(lock_timeout(self._where), _PATIENCE))
+            with suppress(Exception), connect(where, read_only=False) as con:
+                self._sweep(con)
 
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         import duckdb
@@ -69,6 +80,7 @@ class DuckDbWarehouse:
 
     def _load(self, con: Any, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(self._schema)}")
+        self._sweep(con)
         ledger.make_ledger(con, self._schema)
         before = self._state(con)
         if _token(before) != _token(expected):
@@ -90,6 +102,19 @@ class DuckDbWarehouse:
             taken = ledger.taken_by(con, self._schema, self._spec.table)
         rows = publish.count_rows(con, self._target) if columns is not None else 0
         return TableState(columns=columns, level=level, rows=rows, taken=taken if columns is not None else {})
+
+    def _left(self, con: Any) -> list[str]:
+        """Incoming tables, all of loads that were killed: whoever sees them has the file, and no load is at work."""
+        found = con.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_catalog = current_database()"
+            " AND lower(table_schema) = lower(?) AND starts_with(table_name, ?)",
+            [self._schema, _INCOMING],
+        ).fetchall()
+        return [name for (name,) in found]
+
+    def _sweep(self, con: Any) -> None:
+        for name in self._left(con):
+            con.execute(f"DROP TABLE {qualified([self._schema, name])}")
 
     def _exists(self, con: Any, table: str) -> str | None:
         row = con.execute(

@@ -92,6 +92,7 @@ def _into(
     _expect_ours(spec, warehouse, state)
     files = _new_files(spec, state, found.files)
     if not files:
+        warehouse.tidy()
         assert state.level is not None
         return _unchanged(spec, warehouse, state, state.level, started, found)
     with tempfile.TemporaryDirectory(prefix="freshet-") as folder:
