@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 
-from freshet.workloads.databricks_sql import Connect, open_sql, sentence
+from freshet.workloads.databricks_sql import Connect, connection_options, open_sql, sentence
 from freshet.workloads.errors import WorkloadError
 from freshet.workloads.sql import identifier, qualified
 
@@ -25,7 +25,7 @@ def ask_databricks(
     newest = f"max({identifier(column, mark='`')})" if column else "NULL"
     relation = ".".join(parts)
     try:
-        with open_sql(environ, timeout=timeout, connect=connect) as sql:
+        with open_sql(connection_options(environ, timeout=timeout), connect=connect) as sql:
             rows, found = sql.ask(f"SELECT count(*), {newest} FROM {qualified(parts, mark='`')}")[0]
     except WorkloadError:
         raise

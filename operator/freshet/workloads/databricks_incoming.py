@@ -14,7 +14,7 @@ from typing import Any
 
 from freshet.workloads.columns import Column
 from freshet.workloads.databricks_catalog import staged, tables_of
-from freshet.workloads.databricks_sql import RETRIES, Sql, access_token, error_class
+from freshet.workloads.databricks_sql import RETRIES, Sql, error_class
 from freshet.workloads.databricks_types import to_databricks
 from freshet.workloads.dlt_load import load_parquet
 from freshet.workloads.parquet import batches
@@ -112,14 +112,14 @@ class Incoming:
 def _destination(options: dict[str, Any], place: tuple[str, str], volume: str) -> Any:
     import dlt
 
-    taken = ("_connection_uri", "enable_telemetry", *RETRIES)
+    taken = ("_connection_uri", "credentials_provider", "enable_telemetry", *RETRIES)
     more = {name: options[name] for name in taken if name in options}
     return dlt.destinations.databricks(
         credentials={
             "catalog": place[0],
             "server_hostname": options["server_hostname"],
             "http_path": options["http_path"],
-            "access_token": access_token(options),
+            "access_token": options.get("access_token", "of credentials_provider"),  # which goes first
             "connection_parameters": more,
             "socket_timeout": options["_socket_timeout"],
             "session_configuration": options.get("session_configuration"),

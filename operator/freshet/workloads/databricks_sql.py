@@ -4,16 +4,17 @@ A warehouse that sleeps takes minutes to answer: the connector waits for it, and
 connector repeats a statement whose answer was lost, so each statement that goes through here may run twice.
 """
 
-import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cache, partial
 from typing import Any
 
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
 from freshet.workloads.waiting import waits_for
 
-__all__ = ["RETRIES", "Connect", "Sql", "access_token", "connection_options", "error_class", "open_sql", "sentence"]
+__all__ = ["RETRIES", "Connect", "Sql", "connection_options", "error_class", "open_sql", "sentence"]
 
 Connect = Callable[..., Any]
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
@@ -27,24 +28,42 @@ RETRIES: dict[str, float] = {
 _TOKEN_PATIENCE = 60
 _SOCKET_TIMEOUT = 180
 """Seconds for one answer: the connector asks again and again after a statement that takes longer."""
+_IDLE = 300
+"""Seconds after which a session is not trusted to be there: while dlt carries a large file, nothing is asked in it."""
 _REFUSED = r"\b40[13]\b|Invalid access token|invalid_client|UNAUTHENTICATED"
 
 
 class Sql:
-    """An open session. ``ask`` is its one verb."""
+    """Sessions with one warehouse, one at a time. ``ask`` is its one verb; nothing in a session need outlive it."""
 
-    def __init__(self, *, connection: Any, host: str) -> None:
-        self._connection = connection
+    def __init__(self, *, connect: Callable[[], Any], host: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._connect = connect
+        self._clock = clock
         self._is_awake = False
+        self._used = clock()
         self.host = host
+        self._open()
 
     def ask(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
         """The rows of one statement; ``values`` fill its ``:name`` marks. Raises what the connector raises."""
+        if self._clock() - self._used > _IDLE:
+            self.close()
+            self._open()
         with self._patience(), self._connection.cursor() as cursor:
             cursor.execute(statement, values or None)
             rows = [tuple(row) for row in cursor.fetchall()]
         self._is_awake = True
+        self._used = self._clock()
         return rows
+
+    def close(self) -> None:
+        with suppress(Exception):  # the warehouse ends a session that is not used, and one that is not ended
+            self._connection.close()
+
+    def _open(self) -> None:
+        with _start(self.host):
+            self._connection = self._connect()
+        self._used = self._clock()
 
     def _patience(self) -> AbstractContextManager[None]:
         """Until the first answer the warehouse may be asleep; from then on a statement works as long as it takes."""
@@ -54,19 +73,16 @@ class Sql:
 
 
 @contextmanager
-def open_sql(
-    environ: Mapping[str, str] = os.environ, *, timeout: int | None = None, connect: Connect | None = None
-) -> Iterator[Sql]:
+def open_sql(options: Mapping[str, Any], *, connect: Connect | None = None) -> Iterator[Sql]:
     """A session, once the warehouse is awake; what is being waited for is said. Raises what the connector raises.
 
-    ``timeout``: seconds after which the warehouse itself ends a statement, also where nobody is left to ask for it.
+    ``options``: ``connection_options``.
     """
-    options = connection_options(environ, timeout=timeout)
-    host = str(options["server_hostname"])
-    with _start(host):
-        session = (connect or _connector())(**options)
-    with session as connection:
-        yield Sql(connection=connection, host=host)
+    sql = Sql(connect=partial(connect or _connector(), **options), host=str(options["server_hostname"]))
+    try:
+        yield sql
+    finally:
+        sql.close()
 
 
 def _start(host: str) -> AbstractContextManager[None]:
@@ -83,6 +99,7 @@ def _connector() -> Connect:
 def connection_options(environ: Mapping[str, str], *, timeout: int | None = None) -> dict[str, Any]:
     """What ``databricks.sql.connect`` takes, from the variables of docs/contract.md.
 
+    ``timeout``: seconds after which the warehouse itself ends a statement, also where nobody is left to ask for it.
     Raises ConfigError naming what is missing.
     """
     host, path = environ.get("DATABRICKS_SERVER_HOSTNAME", ""), environ.get("DATABRICKS_HTTP_PATH", "")
@@ -106,7 +123,7 @@ def connection_options(environ: Mapping[str, str], *, timeout: int | None = None
         options["session_configuration"] = {"STATEMENT_TIMEOUT": str(timeout)}
     if token:
         return options | {"access_token": token}
-    return options | {"credentials_provider": lambda: _machine(host, *client)}
+    return options | {"credentials_provider": _machine(host, *client)}
 
 
 def _address(host: str, path: str) -> dict[str, Any]:
@@ -122,26 +139,24 @@ def _address(host: str, path: str) -> dict[str, Any]:
     return {"server_hostname": host.removeprefix("https://").rstrip("/")}
 
 
-def _machine(host: str, client_id: str, client_secret: str) -> Any:
-    from databricks.sdk.core import Config, oauth_service_principal
+def _machine(host: str, client_id: str, client_secret: str) -> Callable[[], Any]:
+    """One source of tokens for all sessions of a load, dlt's too: it fetches another when one is about to end."""
 
-    url = host if host.startswith("http") else f"https://{host}"
-    config = Config(
-        host=url,
-        client_id=client_id,
-        client_secret=client_secret,
-        auth_type="oauth-m2m",
-        retry_timeout_seconds=_TOKEN_PATIENCE,
-    )
-    return oauth_service_principal(config)
+    @cache
+    def provider() -> Any:
+        from databricks.sdk.core import Config, oauth_service_principal
 
+        url = host if host.startswith("http") else f"https://{host}"
+        config = Config(
+            host=url,
+            client_id=client_id,
+            client_secret=client_secret,
+            auth_type="oauth-m2m",
+            retry_timeout_seconds=_TOKEN_PATIENCE,
+        )
+        return oauth_service_principal(config)
 
-def access_token(options: Mapping[str, Any]) -> str:
-    """The token of ``connection_options``, fetched first where an OAuth client was given."""
-    if "access_token" in options:
-        return str(options["access_token"])
-    headers = options["credentials_provider"]()()
-    return str(headers["Authorization"]).removeprefix("Bearer ")
+    return provider
 
 
 def error_class(error: BaseException) -> str:

@@ -91,7 +91,7 @@ class DatabricksWarehouse:
     def _open(self) -> Iterator[tuple[Sql, tuple[str, str]]]:
         """A session and (catalog, schema). What goes wrong inside is sorted: moved, lost, or a sentence."""
         try:
-            with open_sql(os.environ, timeout=self._spec.timeout) as sql:
+            with open_sql(self._options) as sql:
                 catalog = self._where.catalog or str(sql.ask("SELECT current_catalog()")[0][0])
                 yield sql, (catalog.lower(), self._where.schema.lower())
         except (WorkloadError, TableMoved, AnswerLost):
