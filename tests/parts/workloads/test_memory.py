@@ -1,0 +1,52 @@
+"""The memory of a load into DuckDB does not grow with its file, by the kernel's own account of its process.
+
+DuckDB is allowed little, so that it has filled that with the smaller file already: the peaks are then about the same,
+and one that kept the larger file, or its rows, would be higher by at least what the files differ.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.parts.workloads.conftest import World
+
+MB = 1 << 20
+SMALL, LARGE = 20, 200
+FRUGAL = {"FRESHET_PARSE_MEMORY": "96MB", "FRESHET_LOAD_MEMORY": "64MB"}
+
+
+def written(path: Path, megabytes: int) -> None:
+    """Rows that no packing makes small."""
+    line = "{number},{text}\n"
+    rows = (line.format(number=number, text=os.urandom(40).hex()) for number in range(MB // 88))
+    block = "".join(rows)
+    with path.open("w") as file:
+        file.write("id,v\n")
+        for _ in range(megabytes * MB // len(block)):
+            file.write(block)
+
+
+def peak(world: World) -> float:
+    """MB that the process held at most."""
+    own = {"FRESHET_SPEC": json.dumps(world.spec()), "TMPDIR": str(world.folder), **FRUGAL}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "freshet.workloads", "ingest"],
+        env={**os.environ, **own},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss / 1024
+
+
+def test_ten_times_the_file_takes_no_more_memory(world: World) -> None:
+    peaks = {}
+    for megabytes in (SMALL, LARGE):
+        written(world.csv, megabytes)
+        peaks[megabytes] = peak(world)
+    print(f"peak MB by the file's MB: {peaks}")
+    assert peaks[LARGE] - peaks[SMALL] < (LARGE - SMALL) / 2
