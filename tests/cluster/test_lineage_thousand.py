@@ -60,6 +60,7 @@ def test_a_thousand_are_shown_searched_and_focused(page: Page, place: Place) -> 
     expect(page.get_by_test_id("tally")).to_have_text("1,000 assets")
     expect(page.get_by_test_id("connection")).to_have_text("Live")
     no_card_lies_on_another(page)
+    none_lies_under_the_map(page)
     page.keyboard.press("/")
     page.keyboard.type(LAST)
     expect(page.get_by_test_id("tally")).to_have_text("1 of 1,000 assets")
@@ -81,6 +82,14 @@ def test_a_thousand_are_shown_searched_and_focused(page: Page, place: Place) -> 
     page.get_by_role("button", name="Close details").click()
     page.get_by_role("button", name="Table").click()
     expect(page.get_by_role("row")).to_have_count(MANY + 1)
+
+
+def none_lies_under_the_map(page: Page) -> None:
+    """As it is first seen."""
+    covering = page.locator(".react-flow__minimap").bounding_box()
+    assert covering is not None
+    boxes: list[list[float]] = page.evaluate(CORNERS)
+    assert [box for box in boxes if box[2] > covering["x"] and box[3] > covering["y"]] == []
 
 
 def no_card_lies_on_another(page: Page) -> None:

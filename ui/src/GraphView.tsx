@@ -29,6 +29,8 @@ const TYPES = { asset: AssetCard };
 const FEW = 12;
 const MIN_ZOOM = 0.02;
 const MANY = 40;
+/** The map lies on the graph's right, on which no card shall be hidden at first. */
+const MAP_WIDTH = 225;
 const TOO_MANY = 4000;
 const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
 
@@ -245,7 +247,8 @@ function firstSight(layout: Layout, selected: Id, pane: HTMLElement): Viewport {
     const zoom = 0.9;
     return { x: width / 2 - (place.x + WIDTH / 2) * zoom, y: height / 2 - (place.y + HEIGHT / 2) * zoom, zoom };
   }
-  return getViewportForBounds({ x: 0, y: 0, width: layout.width, height: layout.height }, width, height, MIN_ZOOM, 1.1, 0.08);
+  const free = layout.places.size > MANY && width > 4 * MAP_WIDTH ? width - MAP_WIDTH : width;
+  return getViewportForBounds({ x: 0, y: 0, width: layout.width, height: layout.height }, free, height, MIN_ZOOM, 1.1, 0.04);
 }
 
 function sightOf({ x, y, zoom }: Viewport, pane: HTMLElement): Sight {
