@@ -8,6 +8,7 @@ from freshet.api.asset import Asset, AssetStatus, Rejected
 from freshet.api.conditions import Condition, find
 from freshet.api.view import Key
 from freshet.controllers.world import World
+from freshet.core.ahead import CHECK, is_ahead
 from freshet.core.lineage import key_of
 from freshet.core.observed import Decision
 from freshet.core.outcome import Ended
@@ -86,7 +87,7 @@ def bad_rows(rejected: Rejected) -> str:
 
 
 def transitions(before: AssetStatus, after: AssetStatus) -> Iterator[tuple[str, str, str]]:
-    """(type, reason, message) of the Events that a change of conditions is worth; a first look is worth none."""
+    """(type, reason, message) of the Events that a change is worth; of conditions, a first look is worth none."""
     for kind, worth in WORTH_TELLING.items():
         old, new = find(before.conditions, type=kind), find(after.conditions, type=kind)
         if new is None or new.status not in worth or new.reason == conditions.MISSING:
@@ -94,6 +95,14 @@ def transitions(before: AssetStatus, after: AssetStatus) -> Iterator[tuple[str, 
         if _word(new) != (_word(old) if old else NOT_YET.get(kind, _word(new))):
             good = kind == conditions.FRESH and _word(new) == "True"
             yield "Normal" if good else "Warning", "Fresh" if good else new.reason, new.message
+    yield from _ahead(before, after)
+
+
+def _ahead(before: AssetStatus, after: AssetStatus) -> Iterator[tuple[str, str, str]]:
+    """Of a data time that was to come: said once, until another one is told."""
+    told = [check for check in after.checks if check.name == CHECK and not check.passed]
+    if told and not is_ahead(before):
+        yield "Warning", "DataTimeAhead", told[0].message
 
 
 def _word(condition: Condition) -> str:

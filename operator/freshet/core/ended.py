@@ -53,6 +53,8 @@ class Ended:
     tick: datetime | None = None
     definition: str | None = None
     options: str | None = None
+    stated: bool = False
+    """Somebody says how recent the data is: that holds also where it is less than was said before."""
     passed: bool = False
     """A view that was not built: it shows what its upstreams have, and its code was not used."""
     foreign: bool = False

@@ -174,7 +174,7 @@ def _built(asset: Asset, status: AssetStatus, run: Ended, upstreams: Mapping[str
 
 def _confirmed(status: AssetStatus, run: Ended) -> dict[str, Any]:
     """The input was looked at and the table left as it was: its data time moves, its version does not."""
-    moves = run.data_time is not None and (status.data_time is None or run.data_time > status.data_time)
+    moves = run.data_time is not None and (run.stated or status.data_time is None or run.data_time > status.data_time)
     return {
         **_met(run),
         "data_time": run.data_time if moves else status.data_time,
@@ -186,7 +186,7 @@ def _confirmed(status: AssetStatus, run: Ended) -> dict[str, Any]:
 def _level(status: AssetStatus, run: Ended) -> dict[str, Any] | None:
     """The level is handed to the next pods: it is written anew only for another input, not for each check of it."""
     known, found = status.level, run.level
-    same = known and found and known.get("fingerprint") == found.get("fingerprint")
+    same = known and found and found.get("fingerprint") == known.get("fingerprint") and not run.stated
     return known if same else found or known
 
 

@@ -7,6 +7,8 @@ import msgspec
 from freshet.api.asset import Asset, AssetStatus, Consumed
 from freshet.api.names import ANNOTATION_DATA_TIME, ANNOTATION_MATERIALIZED
 from freshet.api.view import instant
+from freshet.core.ahead import bounded
+from freshet.core.blame import clock
 from freshet.core.lineage import inherits
 from freshet.core.observed import Observed
 from freshet.core.outcome import Ended, is_recorded, order, record
@@ -33,6 +35,7 @@ def take_in(observed: Observed, policy: Policy) -> tuple[AssetStatus, tuple[Ende
 def _recorded(observed: Observed, before: AssetStatus, run: Ended, policy: Policy) -> AssetStatus:
     """The status after the run; in history, a derived version keeps the data time that it had in the end."""
     asset = observed.asset
+    run = bounded(asset=asset, pipeline=observed.pipeline, status=before, run=run)
     after = record(asset=asset, status=before, run=run, policy=policy, upstreams=observed.upstreams)
     if after.version == before.version or not inherits(asset):
         return after
@@ -68,16 +71,26 @@ def _announced(asset: Asset, now: datetime) -> Ended | None:
     version = notes.get(ANNOTATION_MATERIALIZED)
     if asset.kind != "External" or not version:
         return None
-    data_time = instant(notes.get(ANNOTATION_DATA_TIME))
+    written = notes.get(ANNOTATION_DATA_TIME)
+    data_time, level = instant(written), {"version": version, **({"dataTime": written} if written else {})}
     if version not in (asset.status.version, asset.status.last_handled_trigger):
         return Ended(
             id=version, outcome="Succeeded", executor="External", finished_at=now, version=version,
             cause="announced by annotation", data_time=data_time or now, trigger=version,
+            level=level,
         )  # fmt: skip
-    if (
-        version != asset.status.version
-        or data_time is None
-        or (asset.status.data_time and data_time <= asset.status.data_time)
-    ):
+    if version != asset.status.version or data_time is None or not _is_restated(asset.status, level, data_time):
         return None
-    return Ended(id=version, outcome="Unchanged", executor="External", finished_at=now, data_time=data_time)
+    message = f"its data is of {clock(data_time)}, says the annotation"
+    return Ended(
+        id=version, outcome="Unchanged", executor="External", finished_at=now, data_time=data_time, level=level,
+        message=message, stated=True,
+    )  # fmt: skip
+
+
+def _is_restated(status: AssetStatus, level: dict[str, str], data_time: datetime) -> bool:
+    """Was the annotation edited under the same version? Where what it said before is not known: is it later?"""
+    known = status.level
+    if known is not None and known.get("version") == level["version"]:
+        return known != level
+    return status.data_time is None or data_time > status.data_time

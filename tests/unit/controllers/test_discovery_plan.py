@@ -147,7 +147,6 @@ def test_a_table_that_is_taken_over_is_as_old_as_its_build_where_an_input_has_mo
     learned = Learned(results=tuple(_built(hours, name) for hours, name in ((1, "b"), (2, "c"), (3, "a"))))
     ended = adopted(found=result.found, learned=learned, assets=assets, pipeline=pipe, fresh=result.fresh)
     ended |= external(found=result.found, learned=learned, fresh=result.fresh, at=NOW)
-    ended["a"] = replace(ended["a"], data_time=NOW)  # checked meanwhile, and found as it was
     graph = Graph()
     for name in ("raw-users", "a", "b", "c"):
         spec = msgspec.structs.replace(assets[name].spec, freshness=Freshness(maximum_lag=limit))
@@ -157,7 +156,9 @@ def test_a_table_that_is_taken_over_is_as_old_as_its_build_where_an_input_has_mo
             asset=asset, pipeline=pipe, upstreams=ups, now=NOW, ended=[ended[name]], data_time=graph.preview
         )
         decision = decide(seen)
-        assets[name] = msgspec.structs.replace(asset, status=decision.status)
+        checked = {"data_time": NOW} if name == "a" else {}  # meanwhile, and found as it was
+        status = msgspec.structs.replace(decision.status, **checked)
+        assets[name] = msgspec.structs.replace(asset, status=status)
         graph.put(assets[name])
         graph.settle()
         assert decision.due is None
