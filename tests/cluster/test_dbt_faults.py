@@ -10,6 +10,8 @@ from tests.support.kube import Object
 from tests.support.operator import OperatorProcess
 from tests.support.waiting import wait_for
 
+from freshet.local.dbtcloud.service import ID_STEP
+
 TRIGGER, LIST, RUN = "/run/$", "/runs/$", r"/runs/\d+/$"
 RESULTS = "/run_results.json$"
 RETRY_AFTER = 2.0
@@ -23,6 +25,14 @@ SPOILT: dict[str, list[Object]] = {
     "a wrong id in the answer and in the list": [
         {"action": "wrong_id", "method": "POST", "path": TRIGGER, "times": 1},
         {"action": "wrong_id", "method": "GET", "path": LIST, "times": 3},
+    ],
+    "the id of a run that is another": [
+        {"action": "list_lag", "seconds": 10.0},
+        {"action": "wrong_id", "method": "POST", "path": TRIGGER, "times": 1, "offset": -ID_STEP},
+    ],
+    "another run than was asked for": [
+        {"action": "wrong_id", "method": "GET", "path": RUN, "times": 1, "offset": -ID_STEP},
+        {"action": "wrong_id", "method": "GET", "path": RUN, "times": 2},
     ],
     "slow bodies": [
         {"action": "slow", "method": "POST", "path": TRIGGER, "seconds": 1.0, "times": 1},

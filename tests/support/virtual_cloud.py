@@ -43,6 +43,12 @@ class Cloud(httpx.AsyncBaseTransport):
         """It answers a trigger by 400, as where steps may not be overridden."""
         self.queued, self.starting, self.takes = timedelta(0), timedelta(0), TAKES
         """How long what is asked for from now on waits in the queue, is starting, and runs."""
+        self.names: int | None = None
+        """The run that it names, wrongly, when it is next asked to start one."""
+        self.causes = "ours"
+        """Whose cause it says then: ``ours``, ``nobody's``, or ``theirs`` of the run that it names."""
+        self.mistakes = 0
+        """The id of a run that has ended is off by so much when it is next asked for."""
         self.gone: set[int] = set()
         """Runs that it does not know any more."""
         self._clock = Clock()
@@ -76,7 +82,7 @@ class Cloud(httpx.AsyncBaseTransport):
             r"POST /jobs/1/run/": self._trigger,
             r"GET /jobs/1/": lambda _: self.job,
             r"GET /runs/": lambda request: [self._shown(run) for run in self.runs if self._listed(run, request)],
-            r"GET /runs/(\d+)/": lambda _, number: self._shown(self.runs[int(number) - 1]),
+            r"GET /runs/(\d+)/": self._one,
             r"POST /runs/(\d+)/cancel/": self._cancel,
         }
         for route, answer in routes.items():
@@ -88,7 +94,15 @@ class Cloud(httpx.AsyncBaseTransport):
 
     def _trigger(self, request: httpx.Request) -> dict[str, Any]:
         body = json.loads(request.content)
-        return self._shown(self._begin(body, meant=self.meant()))
+        made = self._begin(body, meant=self.meant())
+        named, self.names = self.names or made["id"], None
+        causes = {"ours": made["trigger"], "nobody's": None, "theirs": self.runs[named - 1]["trigger"]}
+        return {**self._shown(made), "id": named, "trigger": causes[self.causes]}
+
+    def _one(self, _: httpx.Request, number: str) -> dict[str, Any]:
+        shown = self._shown(self.runs[int(number) - 1])
+        off, self.mistakes = (self.mistakes, 0) if shown["finished_at"] else (0, self.mistakes)
+        return {**shown, "id": shown["id"] + off}
 
     def start_foreign(self) -> None:
         """Somebody else builds everything."""

@@ -107,11 +107,15 @@ class Intents:
         except errors.DbtCloudError as error:
             drive.memory = drive.memory.unsent(error, now=self._world.clock.now())
             raise
+        if marker.is_strange(made.cause, token=run.token):
+            theirs = errors.AmbiguousAnswer(f"dbt Cloud answered with run {made.id}, which is somebody else's")
+            drive.memory = drive.memory.unsent(theirs, now=self._world.clock.now())
+            return True
         drive.memory = drive.memory.sent(run_id=made.id)
         return True
 
     def _request(self, visit: Visit, run: DbtRun) -> TriggerRequest:
-        cause = marker.cause_of(sentence=f"freshet: {run.cause}", token=run.token)
+        cause = marker.cause_of(sentence=f"{marker.OURS} {run.cause}", token=run.token)
         if run.parse:
             return TriggerRequest(cause=cause, steps_override=(PARSE_STEP,))
         if visit.spec.mode != "Select":

@@ -102,6 +102,7 @@ class Runs:
             actions.Post: self._intents.post,
             actions.Look: self._look,
             actions.RecordId: self._record_id,
+            actions.Disown: self._disown,
             actions.Poll: self._poll,
             actions.Cancel: self._canceller.cancel,
             actions.FetchResults: self._finisher.fetch,
@@ -145,6 +146,16 @@ class Runs:
         now = self._world.clock.now()
         visit.drive.memory = visit.drive.memory.unseen(now=now)
         self._world.tell(visit.pipeline, type="Normal", reason="RunStarted", message=f"{visit.run.cause}: {url}")
+        return True
+
+    async def _disown(self, visit: Visit, action: actions.Disown) -> bool:
+        assert visit.run is not None
+        await self._recorder.record(visit.pipeline, run=msgspec.structs.replace(visit.run, id=None, url=None))
+        drive = visit.drive
+        drive.memory, drive.listed = drive.memory.disowned(now=self._world.clock.now()), None
+        drive.ended.discard(action.run_id)
+        message = f"dbt Cloud named run {action.run_id}, which is somebody else's: ours is looked for by its marker"
+        self._world.tell(visit.pipeline, type="Warning", reason="WrongRun", message=message)
         return True
 
     async def _leave(self, visit: Visit, action: actions.Leave) -> bool:

@@ -7,6 +7,7 @@ __all__ = [
     "Abandon",
     "Action",
     "Cancel",
+    "Disown",
     "FetchResults",
     "Finish",
     "Idle",
@@ -56,6 +57,13 @@ class RecordId:
 
     run_id: int
     duplicates: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disown:
+    """PATCH the id away, then `disowned`: it is the id of somebody else's run, whose cause says so."""
+
+    run_id: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,4 +119,5 @@ class Abandon:
     message: str
 
 
-Action = Idle | WriteIntent | Post | Look | RecordId | Poll | Cancel | FetchResults | Finish | Wait | Leave | Abandon
+Started = RecordId | Disown | Poll | Cancel | FetchResults | Finish
+Action = Idle | WriteIntent | Post | Look | Started | Wait | Leave | Abandon

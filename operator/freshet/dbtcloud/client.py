@@ -143,7 +143,7 @@ class DbtCloud:
         parameters = {"include_related": _json(tuple(related))}
         where, what = f"runs/{run_id}/", f"run {run_id}"
         reply = await self._send.get(where, what=what, deadline=self._deadline, parameters=parameters)
-        return _one(reply, type=model.Run)
+        return _asked(_one(reply, type=model.Run), id=run_id, reply=reply)
 
     async def list_runs(self, *, query: RunQuery) -> model.Page:
         """One page of runs."""
@@ -153,7 +153,7 @@ class DbtCloud:
     async def get_job(self, *, job_id: int) -> model.Job:
         """A job's definition."""
         reply = await self._send.get(f"jobs/{job_id}/", what=f"job {job_id}", deadline=self._deadline)
-        return _one(reply, type=model.Job)
+        return _asked(_one(reply, type=model.Job), id=job_id, reply=reply)
 
     async def get_artifact(
         self, *, run_id: int, path: str, step: int | None = None, into: Path | None = None, limit: int | None = None
@@ -199,6 +199,13 @@ def _one(reply: answers.Reply, *, type: type[T]) -> T:
     if reply.method == "GET":
         raise errors.ServerError(text, code=reply.code)
     raise errors.AmbiguousAnswer(f"{text}: it is not known whether it took effect", code=reply.code)
+
+
+def _asked(found: T, *, id: int, reply: answers.Reply) -> T:
+    """What was asked for, and not another."""
+    if found.id != id:
+        raise errors.ServerError(f"dbt Cloud answered for {reply.what} with another ({found.id})", code=reply.code)
+    return found
 
 
 def _page(reply: answers.Reply) -> model.Page:

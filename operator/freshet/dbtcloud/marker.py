@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 
 from freshet.dbtcloud.model import Run
 
-__all__ = ["cause_of", "find", "new_token", "token_in", "token_time"]
+__all__ = ["OURS", "cause_of", "find", "is_strange", "new_token", "token_in", "token_time"]
 
 LIMIT = 255
+OURS = "freshet:"
+"""What each cause of ours begins with."""
 PATTERN = re.compile(r"\[freshet:([0-9a-f]{1,12}-[0-9a-z]{4,24})\]\s*$")
 
 
@@ -41,6 +43,12 @@ def token_in(cause: str | None) -> str | None:
     """The token that a cause carries, if it carries one."""
     found = PATTERN.search(cause or "")
     return found[1] if found else None
+
+
+def is_strange(cause: str, *, token: str) -> bool:
+    """Is this certainly the cause of another run? One of ours without a marker was cut by the service."""
+    found = token_in(cause)
+    return found != token if found is not None else bool(cause) and not cause.startswith(OURS)
 
 
 def find(runs: Iterable[Run], *, token: str) -> tuple[Run, ...]:

@@ -124,6 +124,10 @@ class Memory:
         missing = (self.missing_since or now) if not_found else None
         return replace(self, polled_at=now, missing_since=missing, missed_at=now if not_found else None)
 
+    def disowned(self, *, now: datetime) -> "Memory":
+        """The id was somebody else's: whether there is a run of ours, and which, is in doubt."""
+        return Memory(token=self.token, at=self.at, first_seen=now)
+
     def unseen(self, *, now: datetime) -> "Memory":
         """Its end was not seen: nothing is known of it that was not known before."""
         return replace(self, polled_at=now)

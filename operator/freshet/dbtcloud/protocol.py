@@ -47,6 +47,9 @@ another name: it is adopted. Or its time is over: it is given up, and what is du
 What was never sent is dropped, and what is due stands in line at the new place. A job is no such place: a run's id
 names it in its account.
 
+An id is believed no further than the run's cause bears it out: before a run is cancelled or its results are taken it
+is asked for once, and where its cause is somebody else's the id is dropped (Disown), which leaves the intent in doubt.
+
 What certainly had no effect (no connection, 429) leaves no doubt: it is renewed after a while and sent again. What was
 refused (4xx) is abandoned with the reason: the need stays due, and the caller decides when to try again. Only an intent
 without doubt is ever abandoned, and one whose run the service says not to know for as long as it could have run
@@ -64,6 +67,7 @@ from freshet.dbtcloud.actions import (
     Abandon,
     Action,
     Cancel,
+    Disown,
     FetchResults,
     Finish,
     Idle,
@@ -75,7 +79,7 @@ from freshet.dbtcloud.actions import (
     Wait,
     WriteIntent,
 )
-from freshet.dbtcloud.marker import token_time
+from freshet.dbtcloud.marker import is_strange, token_time
 from freshet.dbtcloud.memory import Intent, Memory
 
 __all__ = ["Settings", "decide"]
@@ -131,6 +135,8 @@ def decide(
         return Leave(at=None)
     if intent.id is not None and not intent.id.isdecimal():
         return Abandon(reason="RunNotFound", message=f"the recorded run id {intent.id!r} is not one of dbt Cloud's")
+    if intent.id is not None and memory.run is not None and is_strange(memory.run.cause, token=intent.token):
+        return Disown(run_id=int(intent.id))
     if intent.id is not None:
         return _follow(int(intent.id), memory=memory, now=now, settings=settings, cancel=cancel)
     if memory.run_ids:
@@ -196,7 +202,7 @@ def _follow(run_id: int, *, memory: Memory, now: datetime, settings: Settings, c
     # Only what the service says counts: a process that slept asks once more.
     if missing is not None and still is not None and still - missing >= settings.lost_after:
         return Abandon(reason="RunNotFound", message=f"dbt Cloud does not know run {run_id} any more")
-    asked, seen = memory.cancelled_at, memory.polled_at is not None and missing is None
+    asked, seen = memory.cancelled_at, memory.run is not None and missing is None
     if cancel is not None and seen and (asked is None or now - asked >= settings.cancel_again):
         return Cancel(run_id=run_id, why=cancel)
     if memory.polled_at is not None and now < memory.polled_at + settings.poll_every:

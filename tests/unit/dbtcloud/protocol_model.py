@@ -21,9 +21,11 @@ SECOND = timedelta(seconds=1)
 RETRY_AFTER = 40.0
 NAMES = ("shop", "next")
 FATES = st.sampled_from(
-    ["well", "well", "well", "lost answer", "server error", "unreachable", "limited", "refused", "crash"]
+    ["well", "well", "well", "lost answer", "wrong id", "server error", "unreachable", "limited", "refused", "crash"]
 )
-"""What becomes of a request. Lost answer, crash: it took effect. Server error: it had none, but nobody can know."""
+"""What becomes of a request. Lost answer, wrong id (of another run), crash: it took effect. Server error: it had none,
+but nobody can know.
+"""
 FATES_OF_MANY = st.lists(FATES, min_size=12, max_size=30)
 NO_EFFECT: dict[str, Callable[[], errors.DbtCloudError]] = {
     "server error": lambda: errors.AmbiguousAnswer("502", code=502),
@@ -53,6 +55,10 @@ class Service:
         run = Run(id=number, status=RunStatus.RUNNING, created_at=at + delay + self.skew, trigger=Trigger(cause=cause))
         self.runs.append((at + delay, at + delay + lag, run))
         return number
+
+    def another(self, run: int, *, place: int) -> int | None:
+        """The newest of the others that the place knows, if there is one."""
+        return next((it for it in range(len(self.runs), 0, -1) if it != run and self.knows(it, place=place)), None)
 
     def knows(self, run: int, *, place: int) -> bool:
         return self.alike or self.places[run] == place

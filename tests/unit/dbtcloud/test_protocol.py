@@ -10,6 +10,7 @@ from freshet.dbtcloud.actions import (
     Abandon,
     Action,
     Cancel,
+    Disown,
     FetchResults,
     Finish,
     Idle,
@@ -21,7 +22,7 @@ from freshet.dbtcloud.actions import (
     Wait,
     WriteIntent,
 )
-from freshet.dbtcloud.marker import cause_of, find, new_token, token_in, token_time
+from freshet.dbtcloud.marker import cause_of, find, is_strange, new_token, token_in, token_time
 from freshet.dbtcloud.memory import Intent, Memory
 from freshet.dbtcloud.model import Run, RunStatus, Trigger
 from freshet.dbtcloud.protocol import Settings, decide
@@ -211,6 +212,23 @@ def test_a_run_is_cancelled_and_asked_again_until_it_ends() -> None:
     assert isinstance(next_action(SENT, memory, at=later, cancel="timeout"), FetchResults)
 
 
+def test_a_run_that_is_somebody_elses_is_dropped_and_ours_is_looked_for() -> None:
+    for status in (RunStatus.RUNNING, RunStatus.SUCCESS):
+        theirs = Run(id=70, status=status, trigger=Trigger(cause="nightly"))
+        memory = Memory().seen(SENT, now=NOW).polled(theirs, now=NOW)
+        assert next_action(SENT, memory, cancel="timeout") == Disown(run_id=70)
+        assert next_action(INTENT, memory.disowned(now=NOW)) == Look(token=TOKEN, since=NOW - TIMES.service_skew)
+    ours = Run(id=70, status=RunStatus.SUCCESS, trigger=Trigger(cause=cause_of(sentence="due", token=TOKEN)))
+    assert next_action(SENT, Memory().seen(SENT, now=NOW).polled(ours, now=NOW)) == FetchResults(run_id=70)
+
+
+def test_what_was_never_seen_is_not_cancelled() -> None:
+    """It may be somebody else's."""
+    memory = Memory().seen(SENT, now=NOW).unseen(now=NOW)
+    assert isinstance(next_action(SENT, memory, cancel="timeout"), Wait)
+    assert isinstance(next_action(SENT, memory, at=NOW + TIMES.poll_every, cancel="timeout"), Poll)
+
+
 def test_a_run_that_is_gone_is_given_up_in_the_end() -> None:
     memory = Memory().seen(SENT, now=NOW).poll_missed(now=NOW, not_found=True)
     assert isinstance(next_action(SENT, memory), Wait)
@@ -236,6 +254,20 @@ def test_markers() -> None:
     assert token_time("zz") is None
     assert token_in(None) is None
     assert token_in(f"[freshet:{TOKEN}] said someone") is None
+
+
+@pytest.mark.parametrize(
+    ("cause", "strange"),
+    [
+        (f"freshet: due [freshet:{TOKEN}]", False),
+        ("freshet: due [freshet:abc-99999]", True),
+        ("nightly", True),
+        ("", False),
+        ("freshet: due, and the rest was cut", False),
+    ],
+)
+def test_a_cause_is_somebody_elses_where_it_says_so(cause: str, strange: bool) -> None:
+    assert is_strange(cause, token=TOKEN) is strange
 
 
 def test_the_oldest_run_with_a_token_is_the_one() -> None:

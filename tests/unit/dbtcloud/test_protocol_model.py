@@ -1,6 +1,6 @@
-"""The run protocol against a model of dbt Cloud: crashes at every step, lost answers, 429, 5xx, list lag, cancelled
-and foreign runs, runs that are gone, Pipelines that name another host under a run, and two of them that share one job
-and its line.
+"""The run protocol against a model of dbt Cloud: crashes at every step, lost answers, wrong ids, 429, 5xx, list lag,
+cancelled and foreign runs, runs that are gone, Pipelines that name another host under a run, and two of them that share
+one job and its line.
 
 Whatever happens, a need has at most one run, no more runs are under way than the job allows, and once the faults end
 each need is met: by its own run, or by somebody else's. A run that was left, or is gone, and has had its time counts no
@@ -38,6 +38,7 @@ from freshet.dbtcloud.actions import (
     Abandon,
     Action,
     Cancel,
+    Disown,
     FetchResults,
     Finish,
     Idle,
@@ -215,6 +216,8 @@ class Protocol(RuleBasedStateMachine):
                 assert pipe.recorded is not None
                 pipe.recorded = Intent(token=pipe.recorded.token, at=pipe.recorded.at, id=str(run_id))
                 pipe.at = pipe.named
+            case Disown(run_id=run_id):
+                self.disown(pipe, run_id, fate=fate)
             case Leave(at=left_at):
                 assert pipe.recorded is not None
                 pipe.recorded = replace(pipe.recorded, left_at=left_at) if fate != "unreachable" else pipe.recorded
@@ -258,7 +261,8 @@ class Protocol(RuleBasedStateMachine):
             cause = cause_of(sentence="due", token=action.token)
             run_id = self.service.create(cause=cause, at=self.now, delay=delay, lag=lag, place=pipe.named)
             lost = pipe.memory.unsent(errors.AmbiguousAnswer("timeout"), now=self.now)
-            pipe.memory = pipe.memory.sent(run_id=run_id) if fate == "well" else lost
+            named = {"well": run_id, "wrong id": self.service.another(run_id, place=pipe.named)}.get(fate)
+            pipe.memory = pipe.memory.sent(run_id=named) if named is not None else lost
 
     def look(self, pipe: Pipe, action: Look, *, fate: str) -> None:
         if fate in NO_EFFECT:
@@ -277,6 +281,13 @@ class Protocol(RuleBasedStateMachine):
             pipe.memory = pipe.memory.unseen(now=self.now)
         else:
             pipe.memory = pipe.memory.polled(run, now=self.now)
+
+    def disown(self, pipe: Pipe, run_id: int, *, fate: str) -> None:
+        assert pipe.recorded is not None
+        assert token_in(self.service.runs[run_id - 1][2].cause) != pipe.recorded.token, "it disowns its own run"
+        if fate != "unreachable":
+            pipe.recorded = replace(pipe.recorded, id=None)
+            pipe.memory = pipe.memory.disowned(now=self.now)
 
     def cancel(self, pipe: Pipe, run_id: int, *, fate: str) -> None:
         assert pipe.recorded is not None
