@@ -10,9 +10,10 @@ from typing import Any
 
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.csvsql import BAD, checked_select
+from freshet.workloads.engine import forget_rejects
 from freshet.workloads.errors import InputError
 from freshet.workloads.infer import Files, infer_all
-from freshet.workloads.parse import Parsed, forget_rejects
+from freshet.workloads.parse import Parsed
 from freshet.workloads.spec import Csv, IngestSpec
 from freshet.workloads.sql import identifier, literal
 

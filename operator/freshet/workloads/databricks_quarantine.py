@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from freshet.workloads.bad_rows import Refused
 from freshet.workloads.columns import Column
 from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_sql import Sql, error_class
 from freshet.workloads.databricks_types import to_databricks
-from freshet.workloads.parse import Refused
 from freshet.workloads.sql import identifier, literal, qualified
 
 __all__ = ["discard", "held", "quarantine"]

@@ -14,11 +14,12 @@ from typing import Any
 from msgspec import structs
 
 from freshet.workloads import ledger, publish
+from freshet.workloads.bad_rows import Refused
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_load import duckdb_destination, load_parquet
 from freshet.workloads.duckdb_file import connect, lock_timeout, warehouse_error
-from freshet.workloads.errors import ConfigError, InputError, TableMoved, Unavailable, WorkloadError
-from freshet.workloads.parse import Refused
+from freshet.workloads.duckdb_look import INCOMING, columns_of, left_behind, state_of, sweep
+from freshet.workloads.errors import ConfigError, TableMoved, Unavailable, WorkloadError
 from freshet.workloads.published import publishing
 from freshet.workloads.spec import DuckDb, IngestSpec
 from freshet.workloads.sql import identifier, qualified
@@ -26,7 +27,6 @@ from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, gone
 
 __all__ = ["DuckDbWarehouse"]
 
-_INCOMING = "_freshet_incoming_"
 _PATIENCE = 2.0
 
 
@@ -38,7 +38,7 @@ class DuckDbWarehouse:
         self._where = where
         self._schema = where.schema
         self._target = (where.schema, spec.table)
-        self._incoming = (where.schema, f"{_INCOMING}{spec.table}")
+        self._incoming = (where.schema, f"{INCOMING}{spec.table}")
         self._is_littered = False
 
     @property
@@ -55,8 +55,8 @@ class DuckDbWarehouse:
             return TableState(columns=None, level=None, rows=0)
         with connect(self._where, read_only=True) as con:
             try:
-                self._is_littered = bool(self._left(con))
-                return self._state(con)
+                self._is_littered = bool(left_behind(con, self._schema))
+                return state_of(con, *self._target)
             except duckdb.Error as error:
                 raise warehouse_error(error, path=self._where.path) from error
 
@@ -65,7 +65,7 @@ class DuckDbWarehouse:
         if self._is_littered:
             where = structs.replace(self._where, lock_timeout=min(lock_timeout(self._where), _PATIENCE))
             with suppress(Exception), connect(where, read_only=False) as con:
-                self._sweep(con)
+                sweep(con, self._schema)
 
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         import duckdb
@@ -80,9 +80,9 @@ class DuckDbWarehouse:
 
     def _load(self, con: Any, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(self._schema)}")
-        self._sweep(con)
+        sweep(con, self._schema)
         ledger.make_ledger(con, self._schema)
-        before = self._state(con)
+        before = state_of(con, *self._target)
         if _token(before) != _token(expected):
             raise TableMoved
         load_id = self._bring(con, batch, folder)
@@ -92,53 +92,6 @@ class DuckDbWarehouse:
         with publishing():
             con.execute("COMMIT")
         return Outcome(level=level, changed=written > 0 or before.columns is None, written=written)
-
-    def _state(self, con: Any) -> TableState:
-        columns = self._columns(con)
-        if not self._exists(con, ledger.LOADS):
-            level, taken = None, {}
-        else:
-            level = ledger.level_of(con, self._schema, self._spec.table)
-            taken = ledger.taken_by(con, self._schema, self._spec.table)
-        rows = publish.count_rows(con, self._target) if columns is not None else 0
-        return TableState(columns=columns, level=level, rows=rows, taken=taken if columns is not None else {})
-
-    def _left(self, con: Any) -> list[str]:
-        """Incoming tables, all of loads that were killed: whoever sees them has the file, and no load is at work."""
-        found = con.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_catalog = current_database()"
-            " AND lower(table_schema) = lower(?) AND starts_with(table_name, ?)",
-            [self._schema, _INCOMING],
-        ).fetchall()
-        return [name for (name,) in found]
-
-    def _sweep(self, con: Any) -> None:
-        for name in self._left(con):
-            con.execute(f"DROP TABLE {qualified([self._schema, name])}")
-
-    def _exists(self, con: Any, table: str) -> str | None:
-        row = con.execute(
-            "SELECT table_type FROM information_schema.tables WHERE table_catalog = current_database()"
-            " AND lower(table_schema) = lower(?) AND lower(table_name) = lower(?)",
-            [self._schema, table],
-        ).fetchone()
-        return str(row[0]) if row else None
-
-    def _columns(self, con: Any) -> tuple[Column, ...] | None:
-        kind = self._exists(con, self._spec.table)
-        if kind is None:
-            return None
-        if kind != "BASE TABLE":
-            raise InputError(
-                "NotATable",
-                f"{self.relation} is a {kind.lower()}, not a table: give the source another table, or drop it.",
-            )
-        rows = con.execute(
-            "SELECT column_name, data_type FROM information_schema.columns WHERE table_catalog = current_database()"
-            " AND lower(table_schema) = lower(?) AND lower(table_name) = lower(?) ORDER BY ordinal_position",
-            list(self._target),
-        ).fetchall()
-        return tuple(Column(name=name, type=kind) for name, kind in rows)
 
     def _bring(self, con: Any, batch: Batch, folder: Path) -> str:
         """The rows into the incoming table, by dlt, and counted there."""
@@ -215,7 +168,7 @@ class DuckDbWarehouse:
         column = self._spec.data_time_column
         if column is None:
             return None
-        names = [found.name for found in self._columns(con) or () if found not in gone]
+        names = [found.name for found in columns_of(con, *self._target) or () if found not in gone]
         if snake(column) not in names:
             raise ConfigError(
                 "DataTimeColumnMissing",

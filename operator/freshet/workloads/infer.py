@@ -11,9 +11,10 @@ from typing import Any
 
 from freshet.workloads.columns import Column, merge_types
 from freshet.workloads.csvsql import INFERRED, inference_test, may_be, read_csv
-from freshet.workloads.parse import forget_rejects, unreadable
+from freshet.workloads.engine import forget_rejects
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier
+from freshet.workloads.unreadable import unreadable
 
 __all__ = ["SAMPLE_ROWS", "Files", "infer", "infer_all"]
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from freshet.workloads.bad_rows import Refused
 from freshet.workloads.errors import DataRefused, Sample
 from freshet.workloads.lines import lines_of_rows
-from freshet.workloads.parse import DETAILS, Parsed, Refused
+from freshet.workloads.parse import DETAILS, Parsed
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier, literal
 

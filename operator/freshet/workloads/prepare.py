@@ -9,13 +9,14 @@ from typing import Any
 from freshet.workloads.changed_types import expect_same_types
 from freshet.workloads.columns import Column, column_types, declared_types, resolve_key, snake, table_names
 from freshet.workloads.csvsql import TYPES
+from freshet.workloads.engine import canonical_types, engine, forget_rejects
 from freshet.workloads.errors import ConfigError, DataRefused, InputError
 from freshet.workloads.growth import Part
 from freshet.workloads.header import read_header
 from freshet.workloads.infer import Files, infer_all
 from freshet.workloads.keys import check_keys, keep_last, set_aside
 from freshet.workloads.log import LOG
-from freshet.workloads.parse import DETAILS, NotAsInferred, Parsed, canonical_types, engine, forget_rejects, parse
+from freshet.workloads.parse import DETAILS, NotAsInferred, Parsed, parse
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.warehouse import TableState
 

@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from freshet.workloads.bad_rows import Refused
 from freshet.workloads.columns import Column
 from freshet.workloads.inputs import InputFile
-from freshet.workloads.parse import Refused
 
 __all__ = [
     "Batch",

@@ -7,7 +7,7 @@ import pytest
 from tests.parts.workloads.conftest import World
 from tests.parts.workloads.lake import Lake
 
-from freshet.workloads import parse
+from freshet.workloads import bad_rows
 from freshet.workloads.errors import WorkloadError
 
 KEPT = 'SELECT line, "column", raw FROM kw.raw__rejected ORDER BY line'
@@ -58,7 +58,7 @@ def test_a_bad_row_that_cannot_be_found_again_refuses_the_load(
     world: World, monkeypatch: pytest.MonkeyPatch, choice: str
 ) -> None:
     world.write("id,v\n1,a\nx,b\n")
-    monkeypatch.setattr(parse, "lines_of_rows", lambda *_, **__: {})
+    monkeypatch.setattr(bad_rows, "lines_of_rows", lambda *_, **__: {})
     with pytest.raises(WorkloadError, match="only 0 of them can be found again") as caught:
         world.load(csv={"schema": {"id": "BIGINT"}}, onBadRows=choice)
     assert (caught.value.reason, caught.value.exit_code) == ("BadCsv", 3)

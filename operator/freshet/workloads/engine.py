@@ -1,0 +1,52 @@
+"""The DuckDB that parses CSV files: in memory, bounded, gone with the load."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from freshet.workloads.csvsql import TYPES
+from freshet.workloads.errors import ConfigError
+
+__all__ = ["canonical_types", "engine", "forget_rejects"]
+
+
+def engine(folder: Path) -> Any:
+    """An in-memory DuckDB for parsing.
+
+    ``FRESHET_PARSE_MEMORY`` (default 256MB) bounds what it holds; it spills into ``folder``.
+    """
+    import duckdb
+
+    memory = os.environ.get("FRESHET_PARSE_MEMORY", "256MB")
+    con = duckdb.connect(config={"memory_limit": memory, "temp_directory": str(folder / "spill")})
+    con.execute("SET TimeZone = 'UTC'")
+    return con
+
+
+def canonical_types(con: Any, schema: Mapping[str, str] | None) -> dict[str, str]:
+    """DuckDB's spelling of each declared type. Raises ConfigError for what is no type of a column."""
+    return {kind: _canonical(con, name, kind) for name, kind in (schema or {}).items()}
+
+
+def _canonical(con: Any, name: str, kind: str) -> str:
+    import duckdb
+
+    found = ""
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_ ]*(\(\s*\d+\s*(,\s*\d+\s*)?\))?", kind.strip()):
+        try:
+            found = str(con.execute(f"SELECT typeof(NULL::{kind})").fetchone()[0])
+        except duckdb.Error:
+            found = ""
+    if found.partition("(")[0] not in TYPES:
+        raise ConfigError(
+            "TypeUnknown",
+            f"csv.schema gives column {name} the type {kind!r}, which is none: use one of {', '.join(TYPES)}.",
+        )
+    return found
+
+
+def forget_rejects(con: Any) -> None:
+    """DuckDB gathers refused rows over all reads of a connection."""
+    con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")

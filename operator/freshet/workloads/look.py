@@ -1,0 +1,70 @@
+"""What a load finds before it looks into the warehouse: its files, what they hold, and that they stay as they are."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from freshet.workloads.inputs import InputFile, Stamp, find_files, fingerprint, hash_files, stamps
+from freshet.workloads.remote import RemoteFile, fetch, is_remote, name_of
+from freshet.workloads.spec import IngestSpec
+
+__all__ = ["Input", "InputMoved", "beside", "expect_still", "fetched", "look"]
+
+_LARGE = 16 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    paths: tuple[str, ...]
+    files: tuple[InputFile, ...]
+    fingerprint: str
+    stamps: tuple[Stamp, ...]
+
+
+class InputMoved(Exception):
+    """A file was written to while it was read."""
+
+
+def expect_still(found: Input) -> None:
+    """What was parsed is what was fingerprinted; half a line at the end of a growing file is no bad row either."""
+    if stamps(found.paths) != found.stamps:
+        raise InputMoved
+
+
+@contextmanager
+def beside(work: Callable[[], None], *, size: int) -> Iterator[None]:
+    """Run ``work`` (imports) in a thread meanwhile, where ``size`` bytes keep native code busy that needs no GIL."""
+    if size < _LARGE:
+        yield
+        return
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def _preload() -> None:
+    import duckdb  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+
+
+def look(spec: IngestSpec) -> Input:
+    paths = find_files(spec.csv.path)
+    before = stamps(paths)
+    with beside(_preload, size=sum(size for _, _, size, _ in before)):
+        files = hash_files(before)
+    return Input(paths=paths, files=files, fingerprint=fingerprint(spec=spec, files=files), stamps=before)
+
+
+def fetched(found: Input, files: Sequence[InputFile], folder: Path) -> dict[str, str]:
+    """Where the files are to be read: name for people → path."""
+    names = {file.path for file in files}
+    if not any(map(is_remote, names)):
+        return {name: name for name in names}
+    wanted = [one for one in found.stamps if name_of(one[0]) in names]
+    remote = [RemoteFile(url=url, size=size, mark=str(mark)) for url, mark, size, _ in wanted]
+    return {name_of(url): path for path, url in fetch(remote, folder).items()}
