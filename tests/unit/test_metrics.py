@@ -75,6 +75,13 @@ def test_values_and_labels(cache: Cache) -> None:
     assert samples[("freshet_asset_run_duration_seconds", "")] == (0.1, LABELS)
 
 
+def test_what_is_judged_by_its_builds_says_so_and_nothing_else_does(cache: Cache) -> None:
+    for version, (basis, said) in enumerate((("Update", (1.0, LABELS)), ("Data", None)), start=1):
+        status = {**FULL["status"], "policy": {"maximumLag": "1m30s", "basis": basis}}
+        cache.ingest(raw_asset(version=version, **{**FULL, "status": status}), kind="Asset")
+        assert scrape(cache).get(("freshet_asset_basis_update", "")) == said
+
+
 def test_exactly_one_state_is_1(cache: Cache) -> None:
     cache.ingest(raw_asset(**FULL), kind="Asset")
     states = {state: value for (name, state), (value, _) in scrape(cache).items() if name == "freshet_asset_state"}

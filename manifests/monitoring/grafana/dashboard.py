@@ -82,6 +82,9 @@ def _overview(made: build.Dashboard) -> build.Dashboard:
     )
 
 
+LAG = "In seconds; of the data, or of the newest build where that is judged (freshness.basis: Update)."
+
+
 def _freshness(made: build.Dashboard) -> build.Dashboard:
     windows = {
         "fresh 1h": f"{ASSET} 1 h",
@@ -93,7 +96,7 @@ def _freshness(made: build.Dashboard) -> build.Dashboard:
     return (
         made.with_row(build.Row("Freshness"))
         .with_panel(shares())
-        .with_panel(graph("Lag and limit", lags, "In seconds.", unit="s", span=8))
+        .with_panel(graph("Lag and limit", lags, LAG, unit="s", span=8))
         .with_panel(remaining())
         .with_panel(timeline())
         .with_row(build.Row("Objective"))

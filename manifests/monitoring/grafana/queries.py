@@ -31,7 +31,12 @@ def _quantile(share: str, metric: str, by: str = "") -> str:
 
 STATE = _each(_ranked())
 LEFT = _each(f"freshet_asset_deadline_timestamp_seconds{{{SELECTED}}} - time()")
-LAG = _each(f"time() - freshet_asset_data_timestamp_seconds{{{SELECTED}}}")
+LAG = _each(
+    f"(time() - (freshet_asset_last_update_timestamp_seconds{{{SELECTED}}} "
+    f"and on (namespace, asset) freshet_asset_basis_update{{{SELECTED}}})) "
+    f"or on (namespace, asset) (time() - freshet_asset_data_timestamp_seconds{{{SELECTED}}})"
+)
+"""Of what is judged: the data, or with `basis: Update` the newest build."""
 NODES = (
     "label_join(label_replace(label_replace(label_replace(label_join("
     f"max by ({WHO}, state) ({_ranked(' == 1')}), "

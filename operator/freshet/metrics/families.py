@@ -35,6 +35,7 @@ GAUGES: tuple[tuple[str, str, Value], ...] = (
     ("freshet_asset_failed_checks", "Checks of severity error that do not hold.", values.failed_checks),
     ("freshet_asset_max_lag_seconds", "The lag that the asset's policy allows.", values.max_lag),
     ("freshet_asset_warn_lag_seconds", "The lag from which on the asset is called aging.", values.warn_lag),
+    ("freshet_asset_basis_update", "1 where the newest build is judged, not the data.", values.basis_update),
     (
         "freshet_asset_max_unchanged_seconds",
         "How long the content may stay as it is before the asset is called stale.",

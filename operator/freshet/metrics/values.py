@@ -16,6 +16,7 @@ from freshet.core.seen import facts_of, limits_of
 from freshet.metrics.text import unix
 
 __all__ = [
+    "basis_update",
     "dbt_cloud_run",
     "deadline",
     "failed_checks",
@@ -69,6 +70,12 @@ def max_lag(asset: Asset) -> float | None:
 def warn_lag(asset: Asset) -> float | None:
     policy = asset.status.policy
     return _seconds(policy.warn_lag) if policy is not None else None
+
+
+def basis_update(asset: Asset) -> float | None:
+    """Only of those few that are judged by it."""
+    policy = asset.status.policy
+    return 1.0 if policy is not None and policy.basis == "Update" else None
 
 
 def max_unchanged(asset: Asset) -> float | None:
