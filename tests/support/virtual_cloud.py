@@ -49,6 +49,12 @@ class Cloud(httpx.AsyncBaseTransport):
         """Whose cause it says then: ``ours``, ``nobody's``, or ``theirs`` of the run that it names."""
         self.mistakes = 0
         """The id of a run that has ended is off by so much when it is next asked for."""
+        self.never_ends = False
+        """A run that is cancelled goes on, in a state that nobody has heard of."""
+        self.cancels = 200
+        """What it answers to that."""
+        self.cancelled = 0
+        """How often it was asked to."""
         self.gone: set[int] = set()
         """Runs that it does not know any more."""
         self._clock = Clock()
@@ -78,6 +84,10 @@ class Cloud(httpx.AsyncBaseTransport):
             return httpx.Response(400, json={"status": {"code": 400, "user_message": "no overrides here"}})
         if (found := re.match(r"/runs/(\d+)/", path)) and int(found[1]) in self.gone:
             return httpx.Response(404, json={"status": {"code": 404, "user_message": "not found"}})
+        self.cancelled += path.endswith("/cancel/")
+        if path.endswith("/cancel/") and self.cancels != 200:
+            words = {"code": self.cancels, "user_message": "no"}
+            return httpx.Response(self.cancels, json={"status": words})
         routes: dict[str, Callable[..., Any]] = {
             r"POST /jobs/1/run/": self._trigger,
             r"GET /jobs/1/": lambda _: self.job,
@@ -118,7 +128,7 @@ class Cloud(httpx.AsyncBaseTransport):
 
     def _cancel(self, _: httpx.Request, number: str) -> dict[str, Any]:
         run, now = self.runs[int(number) - 1], self._clock.now()
-        if now < run["ends"]:
+        if now < run["ends"] and not self.never_ends:
             run["cancelled"], run["ends"] = True, now
         return self._shown(run)
 

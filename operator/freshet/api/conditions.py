@@ -82,6 +82,7 @@ OVERRIDE_REFUSED: Final = "OverrideRefused"
 JOB_NOT_FOUND: Final = "JobNotFound"
 JOB_FAILING: Final = "JobFailing"
 RUN_NOT_FOUND: Final = "RunNotFound"
+RUN_NOT_ENDING: Final = "RunNotEnding"
 RUN_OUT_OF_REACH: Final = "RunOutOfReach"
 
 # Reasons of Discovered, besides those above and below.

@@ -43,9 +43,16 @@ class Canceller:
                 visit.pipeline, type="Warning", reason="RunCancelled", message=f"{action.why}: {visit.run.url}"
             )
         drive.memory = drive.memory.cancelling(now=self._world.clock.now())
-        # It may have ended, or be gone; else it is asked for once more.
-        with suppress(errors.Refused, errors.NotFound, errors.AmbiguousAnswer), drive.asking("cancel"):
-            await client.cancel_run(run_id=action.run_id)
+        try:
+            with drive.asking("cancel"):
+                await client.cancel_run(run_id=action.run_id)
+            drive.uncancelled = None
+        except (errors.Refused, errors.NotFound, errors.AmbiguousAnswer):
+            drive.uncancelled = None  # it may have ended, or be gone; else it is asked for once more
+        except errors.AuthenticationFailed as error:
+            if error.code != 403:
+                raise
+            drive.uncancelled = str(error)  # it may look, and so it follows the run to the end that it comes to
         drive.ended.add(action.run_id)
         return True
 

@@ -59,6 +59,8 @@ class Drive:
     foreign_since: datetime | None = None
     foreign_again: datetime | None = None
     foreign_tries: int = 0
+    uncancelled: str | None = None
+    """Why the run's end may not be asked for."""
     asked: str = ""
     """The kind of request that was made last."""
     failed_generation: int | None = None
@@ -96,7 +98,7 @@ class Drive:
         """The intent is gone."""
         self.memory, self.results = Memory(), None
         self.ended.clear()
-        self.listed = None
+        self.listed = self.uncancelled = None
 
 
 @dataclass(frozen=True, kw_only=True)

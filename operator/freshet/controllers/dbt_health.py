@@ -1,6 +1,6 @@
 """How dbt Cloud is, as the condition ``DbtCloudReady`` of the Pipeline: what a person must act on comes first."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -25,6 +25,8 @@ __all__ = ["Health", "pause_after"]
 SAID_AT = 10
 """Failed runs in a row from which on a person is told, and runs are spaced out."""
 MISSED = timedelta(minutes=1)
+ENDS = timedelta(minutes=10)
+"""How long a run may take to end once it was cancelled."""
 CAREFUL_AT = 90
 """dbt Cloud deactivates a job after a hundred."""
 FIRST, LONGEST, CAREFUL = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
@@ -94,6 +96,12 @@ class Health:
             return Trouble(reason=c.RUN_OUT_OF_REACH, message=_left(run, visit))
         if run is not None and _is_missing(drive.memory):
             return Trouble(reason=c.RUN_NOT_FOUND, message=_missing(run, visit))
+        if run is not None and drive.uncancelled is not None:
+            message = f"{drive.uncancelled}; until then {which(run, visit.spec)} goes on to the end that it comes to"
+            return Trouble(reason=c.AUTHENTICATION_FAILED, message=message)
+        since = drive.memory.cancelled_since
+        if run is not None and since is not None and now >= since + ENDS:
+            return Trouble(reason=c.RUN_NOT_ENDING, message=_endless(run, visit, since))
         failures = pipeline.status.dbt_cloud.failures
         if failures < SAID_AT:
             return None
@@ -132,6 +140,13 @@ def _missing(run: DbtRun, visit: Visit) -> str:
     return (
         f"dbt Cloud answers that there is no {which(run, visit.spec)} (it is gone, or the token may not see it): when "
         "its models' timeout has passed, half an hour at least, what is due is asked anew"
+    )
+
+
+def _endless(run: DbtRun, visit: Visit, since: datetime) -> str:
+    return (
+        f"{which(run, visit.spec)} goes on although its end has been asked for since {clock(since)}: end it there; "
+        "it may be building, so nothing else is started until dbt Cloud says that it has ended, or does not know it"
     )
 
 

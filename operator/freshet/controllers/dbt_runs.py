@@ -29,6 +29,9 @@ __all__ = ["Runs"]
 DIRECTLY = 30
 """A run of ours is asked for by its id once in so many of the shortest pauses between polls."""
 
+FORBIDDEN = timedelta(minutes=5)
+"""The pause before what the token may not do is tried again."""
+
 
 class Runs:
     """``step`` decides and does one thing."""
@@ -92,6 +95,8 @@ class Runs:
         if run is None:
             return times
         limit = self._canceller.limit(visit.pipeline, run)
+        if visit.drive.uncancelled is not None:
+            times = replace(times, cancel_again=FORBIDDEN)
         if limit is not None:
             times = replace(times, left_for=limit, lost_after=max(limit, times.lost_after))
         seen = run.id is not None and run.id.isdecimal() and int(run.id) in visit.drive.ended

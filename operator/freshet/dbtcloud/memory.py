@@ -62,6 +62,8 @@ class Memory:
     """When the service first, and last, said that there is no such run."""
     done_at: datetime | None = None
     cancelled_at: datetime | None = None
+    cancelled_since: datetime | None = None
+    """When its end was asked for last, and first."""
     fetches: int = 0
     fetched_at: datetime | None = None
     results: bool = False
@@ -134,7 +136,7 @@ class Memory:
 
     def cancelling(self, *, now: datetime) -> "Memory":
         """Its end was asked for."""
-        return replace(self, cancelled_at=now)
+        return replace(self, cancelled_at=now, cancelled_since=self.cancelled_since or now)
 
     def fetched(self, *, now: datetime, complete: bool) -> "Memory":
         """Results were read; `complete` where all that is due to come was there."""

@@ -202,12 +202,19 @@ def _follow(run_id: int, *, memory: Memory, now: datetime, settings: Settings, c
     # Only what the service says counts: a process that slept asks once more.
     if missing is not None and still is not None and still - missing >= settings.lost_after:
         return Abandon(reason="RunNotFound", message=f"dbt Cloud does not know run {run_id} any more")
-    asked, seen = memory.cancelled_at, memory.run is not None and missing is None
-    if cancel is not None and seen and (asked is None or now - asked >= settings.cancel_again):
+    if cancel is not None and missing is None and _may_cancel(memory, now=now, settings=settings):
         return Cancel(run_id=run_id, why=cancel)
     if memory.polled_at is not None and now < memory.polled_at + settings.poll_every:
         return Wait(until=memory.polled_at + settings.poll_every, why="the run is under way")
     return Poll(run_id=run_id)
+
+
+def _may_cancel(memory: Memory, *, now: datetime, settings: Settings) -> bool:
+    """What is known to be ours. Between two requests for its end it is asked for: it may have ended by itself."""
+    asked, polled = memory.cancelled_at, memory.polled_at
+    if memory.run is None or polled is None:
+        return False
+    return asked is None or (polled > asked and now - asked >= settings.cancel_again)
 
 
 def _collect(run_id: int, *, memory: Memory, now: datetime, settings: Settings) -> Action:

@@ -89,3 +89,47 @@ def test_restarts_give_it_no_more_time(cloud: Cloud) -> None:
         assert took(cloud, 0) <= HOUR + POLLED
 
     run(story())
+
+
+@pytest.mark.parametrize("code", [400, 403, 404, 409, 503])
+def test_what_may_not_be_cancelled_is_followed_to_its_end(cloud: Cloud, code: int) -> None:
+    async def story() -> None:
+        store = shop()
+        for name in ("stg", "mart"):
+            store.respecify("Asset", name, timeout="5m")
+        cloud.takes, cloud.cancels = timedelta(minutes=30), code
+        async with Operator(store=store):
+            load(store, "first")
+            await asyncio.sleep(1200)
+            ready = store.condition("Pipeline", "shop", "DbtCloudReady")
+            assert (ready["reason"] == "AuthenticationFailed") == (code == 403)
+            assert code != 403 or "Job Admin" in ready["message"]
+            await asyncio.sleep(900)
+            assert current(store, "first")
+            assert store.condition("Pipeline", "shop", "DbtCloudReady")["status"] == "True"
+        assert [it["cancelled"] for it in cloud.runs] == [False]
+        assert 3 <= cloud.cancelled <= (6 if code == 403 else 30)
+        assert [reason for _, reason, _ in store.events].count("AuthenticationFailed") == (code == 403)
+
+    run(story())
+
+
+def test_one_that_never_ends_is_told_of(cloud: Cloud) -> None:
+    async def story() -> None:
+        store = shop()
+        for name in ("stg", "mart"):
+            store.respecify("Asset", name, timeout="5m")
+        cloud.takes, cloud.never_ends = LONG, True
+        async with Operator(store=store):
+            load(store, "first")
+            await asyncio.sleep(1200)
+            ready = store.condition("Pipeline", "shop", "DbtCloudReady")
+            assert (ready["status"], ready["reason"]) == ("False", "RunNotEnding")
+            assert "run 1" in ready["message"]
+            load(store, "second")
+            cloud.never_ends, cloud.takes = False, timedelta(minutes=1)
+            await asyncio.sleep(600)
+            assert store.condition("Pipeline", "shop", "DbtCloudReady")["status"] == "True"
+        assert [reason for _, reason, _ in store.events].count("RunNotEnding") == 1
+
+    run(story())

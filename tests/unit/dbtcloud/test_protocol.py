@@ -207,7 +207,11 @@ def test_a_run_is_cancelled_and_asked_again_until_it_ends() -> None:
     memory = memory.cancelling(now=NOW)
     assert isinstance(next_action(SENT, memory, cancel="timeout"), Wait)
     later = NOW + TIMES.cancel_again
+    assert isinstance(next_action(SENT, memory, at=later, cancel="timeout"), Poll), "it may have ended meanwhile"
+    memory = memory.unseen(now=later)
     assert isinstance(next_action(SENT, memory, at=later, cancel="timeout"), Cancel)
+    memory = memory.cancelling(now=later)
+    assert (memory.cancelled_since, memory.cancelled_at) == (NOW, later)
     memory = memory.polled(Run(id=70, status=RunStatus.CANCELLED), now=later)
     assert isinstance(next_action(SENT, memory, at=later, cancel="timeout"), FetchResults)
 
