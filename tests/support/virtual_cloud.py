@@ -57,6 +57,10 @@ class Cloud(httpx.AsyncBaseTransport):
         """How often it was asked to."""
         self.gone: set[int] = set()
         """Runs that it does not know any more."""
+        self.hidden: set[int] = set()
+        """Runs that are in no list yet."""
+        self.broken: dict[str, int] = {}
+        """Paths that are answered by an error, and by which."""
         self._clock = Clock()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -82,6 +86,8 @@ class Cloud(httpx.AsyncBaseTransport):
         path = request.url.path.removeprefix("/api/v2/accounts/1")
         if self.refuses and request.method == "POST":
             return httpx.Response(400, json={"status": {"code": 400, "user_message": "no overrides here"}})
+        if code := self.broken.get(path):
+            return httpx.Response(code, json={"status": {"code": code, "user_message": "oops"}})
         if (found := re.match(r"/runs/(\d+)/", path)) and int(found[1]) in self.gone:
             return httpx.Response(404, json={"status": {"code": 404, "user_message": "not found"}})
         self.cancelled += path.endswith("/cancel/")
@@ -151,7 +157,7 @@ class Cloud(httpx.AsyncBaseTransport):
         }
 
     def _listed(self, run: dict[str, Any], request: httpx.Request) -> bool:
-        if run["id"] in self.gone:
+        if run["id"] in self.gone | self.hidden:
             return False
         since = request.url.params.get("finished_at__range")
         if since is None:

@@ -127,6 +127,7 @@ class DbtReconciler:
 
     def _failed(self, visit: Visit, error: errors.DbtCloudError) -> None:
         drive, now = visit.drive, self._world.clock.now()
+        drive.sit_out(now)
         first = self._poller.pauses.fast
         drive.pace = drive.pace.failed(error, now=now, jitter=random.random(), first=first, what=drive.asked)
         drive.failed_generation = visit.pipeline.metadata.generation

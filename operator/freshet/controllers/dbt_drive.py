@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from freshet.api.pipeline import DbtCloudSpec, Pipeline
@@ -16,9 +16,10 @@ from freshet.dbtcloud import model
 from freshet.dbtcloud.memory import Intent, Memory
 from freshet.dbtcloud.pacing import Pace
 
-__all__ = ["Drive", "Refusal", "Visit", "intent_of"]
+__all__ = ["Drive", "Refusal", "Visit", "Wait", "intent_of"]
 
 JOB_AGE = timedelta(hours=1)
+LONGEST = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,19 @@ class Refusal:
     trouble: Trouble
     until: datetime
     generation: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """One run that cannot be read yet, or whose results are late: since when, and when it is asked for again."""
+
+    since: datetime
+    tries: int = 0
+    again: datetime | None = None
+
+    def tried(self, now: datetime, *, first: timedelta) -> "Wait":
+        """In vain once more."""
+        return replace(self, tries=self.tries + 1, again=now + min(LONGEST, first * 2 ** min(self.tries, 20)))
 
 
 @dataclass(kw_only=True)
@@ -56,11 +70,12 @@ class Drive:
     """Runs of ours whose end was seen in the list."""
     foreign: deque[model.Run] = field(default_factory=deque)
     """Runs that ended and are not taken yet, in the order of their end."""
-    foreign_since: datetime | None = None
-    foreign_again: datetime | None = None
-    foreign_tries: int = 0
     uncancelled: str | None = None
     """Why the run's end may not be asked for."""
+    told: model.Run | None = None
+    """The run of ours as the list has it, once it has ended."""
+    waits: dict[int, Wait] = field(default_factory=dict)
+    """By the id of the run that is waited for."""
     asked: str = ""
     """The kind of request that was made last."""
     failed_generation: int | None = None
@@ -98,7 +113,14 @@ class Drive:
         """The intent is gone."""
         self.memory, self.results = Memory(), None
         self.ended.clear()
-        self.listed = self.uncancelled = None
+        if self.told is not None:
+            self.waits.pop(self.told.id, None)
+        self.listed = self.told = self.uncancelled = None
+
+    def sit_out(self, now: datetime) -> None:
+        """Nothing is answered: what is waited for can come only afterwards, and has its whole time then."""
+        self.waits.clear()
+        self.memory = self.memory.put_off(now=now)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ from freshet.controllers.dbt_line import Line
 from freshet.controllers.dbt_places import job_of_run, which
 from freshet.controllers.dbt_record import Recorder
 from freshet.controllers.dbt_refused import refusal_of
-from freshet.controllers.dbt_results import Rewards
+from freshet.controllers.dbt_results import Results, Rewards
 from freshet.controllers.world import World, discovery_key, pipeline_key
-from freshet.dbtcloud import actions, foreign, model
+from freshet.dbtcloud import actions, errors, foreign, model
 from freshet.runtime import telemetry
 
 __all__ = ["Finisher"]
@@ -39,6 +39,8 @@ class Finisher:
         assert drive.memory.run is not None
         with drive.asking("results"):
             drive.results = await self._rewards.fetch(client, drive.memory.run, pipeline=visit.pipeline)
+        if isinstance(drive.results.trouble, errors.AuthenticationFailed):
+            await self._clients.has_new_token(visit.pipeline)
         drive.memory = drive.memory.fetched(now=self._world.clock.now(), complete=drive.results.complete)
         return True
 
@@ -61,6 +63,7 @@ class Finisher:
         self._tell(visit, run, intent)
         if results is not None:
             self._rewards.tell_unknown(visit.pipeline, run, results, intent.assets)
+            self._tell_missing(visit, run, results)
         if intent.parse or run.succeeded:
             self._world.parses.settle(pipeline_key(visit.pipeline, visit.pipeline.name))
         visit.drive.clear_run()
@@ -86,6 +89,13 @@ class Finisher:
         if run.cancelled:
             reason = "RunWasCancelled"
         self._world.tell(visit.pipeline, type=kind, reason=reason, message=f"{run.message}: {intent.url}")
+
+    def _tell_missing(self, visit: Visit, run: model.Run, results: Results) -> None:
+        """What dbt Cloud has said of results that did not come."""
+        if results.complete or results.trouble is None:
+            return
+        message = f"{run.message}, but run_results.json did not come ({results.trouble}): it counts as it ended"
+        self._world.tell(visit.pipeline, type="Warning", reason="ResultsMissing", message=message)
 
     async def abandon(self, visit: Visit, action: actions.Abandon) -> bool:
         """Nothing was started, or it is lost: clear the intent, and record why where it was refused."""

@@ -1,8 +1,8 @@
 """Runs that somebody else started: taken in the order of their end, exactly once each, also after a downtime.
 
 The cursor in the Pipeline's status moves past a run only when every asset has taken it in. A run whose results come
-late is waited for, for a while; what is behind it in the order waits too, but no run of ours does. Then its own end is
-believed, for what its commands name.
+late, or that cannot be read, is waited for, for a while; what is behind it in the order waits too, but no run of ours
+does. Then its own end is believed, for what its commands name.
 """
 
 from datetime import timedelta
@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from freshet.api.view import Key
 from freshet.controllers.dbt_clients import Clients
-from freshet.controllers.dbt_drive import Visit
+from freshet.controllers.dbt_drive import Visit, Wait
 from freshet.controllers.dbt_places import job_of
 from freshet.controllers.dbt_record import Recorder
 from freshet.controllers.dbt_results import Results, Rewards
@@ -23,7 +23,6 @@ from freshet.runtime import logs
 __all__ = ["Foreign", "failures_after"]
 
 DELIVERY = timedelta(seconds=5)
-LONGEST = timedelta(seconds=30)
 COUNTS = ("Counts", "Ours")
 Step = Literal["Again", "Delivering", "Idle"]
 """Delivering: some assets have taken a run in and others not yet, so that what is due cannot be told."""
@@ -47,10 +46,11 @@ class Foreign:
         self._skip(visit)
         if not drive.foreign:
             return "Idle"
-        if drive.foreign_again is not None and now < drive.foreign_again:
-            visit.wake(drive.foreign_again)
-            return "Idle"
         run = drive.foreign[0]
+        wait = drive.waits.get(run.id)
+        if wait is not None and wait.again is not None and now < wait.again:
+            visit.wake(wait.again)
+            return "Idle"
         if self._verdict(visit, run) not in COUNTS:
             await self._pass(visit, counted=False)
             return "Again"
@@ -88,7 +88,7 @@ class Foreign:
         """What the cursor has passed meanwhile."""
         cursor = foreign.parse_cursor(visit.pipeline.status.dbt_cloud.cursor, now=self._world.clock.now())
         while visit.drive.foreign and visit.drive.foreign[0].id in cursor.taken:
-            visit.drive.foreign.popleft()
+            visit.drive.waits.pop(visit.drive.foreign.popleft().id, None)
 
     def _verdict(self, visit: Visit, run: model.Run) -> foreign.Verdict:
         job, spec = visit.drive.job, visit.spec
@@ -101,26 +101,34 @@ class Foreign:
         if known is not None:
             return known
         drive, now = visit.drive, self._world.clock.now()
-        client = await self._clients.of(visit.pipeline)
-        try:
-            with drive.asking("run"):
-                run = await client.get_run(run_id=run.id)
-        except errors.NotFound:
-            results = Results(complete=False, missing=steps_of(run, commands=self._commands(visit, run)))
-        else:
-            with drive.asking("results"):
-                results = await self._rewards.fetch(client, run, pipeline=visit.pipeline)
-        drive.foreign_since = drive.foreign_since or now
-        if not results.complete and now < drive.foreign_since + self._patience:
-            drive.foreign_again = now + min(LONGEST, self._first * 2 ** min(drive.foreign_tries, 20))
-            drive.foreign_tries += 1
+        run, results = await self._read(visit, run)
+        wait = drive.waits.get(run.id) or Wait(since=now)
+        if not results.complete and now < wait.since + self._patience:
+            drive.waits[run.id] = wait.tried(now, first=self._first)
             return None
         if not results.complete:
             results = self._rewards.completed(visit.pipeline, run, results)
             self._tell_missing(visit, run, results)
-        drive.foreign_again = None
         self._results[(visit.key, run.id)] = results
         return results
+
+    async def _read(self, visit: Visit, run: model.Run) -> tuple[model.Run, Results]:
+        """What dbt Cloud says of it now; of one that cannot be read, what the list has said."""
+        drive, client = visit.drive, await self._clients.of(visit.pipeline)
+        try:
+            with drive.asking("run"):
+                run = await client.get_run(run_id=run.id)
+        except errors.DbtCloudError as error:
+            if not errors.is_of_one(error):
+                raise
+            missing = steps_of(run, commands=self._commands(visit, run))
+            results = Results(complete=False, missing=missing, trouble=error)
+        else:
+            with drive.asking("results"):
+                results = await self._rewards.fetch(client, run, pipeline=visit.pipeline)
+        if isinstance(results.trouble, errors.AuthenticationFailed):
+            await self._clients.has_new_token(visit.pipeline)
+        return run, results
 
     def _commands(self, visit: Visit, run: model.Run) -> tuple[str, ...]:
         """What a run of this job does unless it says otherwise; of another job nothing is known."""
@@ -130,7 +138,10 @@ class Foreign:
     def _tell_missing(self, visit: Visit, run: model.Run, results: Results) -> None:
         untold = ", ".join(results.untold)
         rest = f"; what {untold!r} built cannot be told from its words" if untold else ""
-        message = f"{run.message}, but run_results.json did not come: what its commands name counts as it ended{rest}"
+        why = f" ({results.trouble})" if results.trouble else ""
+        message = (
+            f"{run.message}, but run_results.json did not come{why}: what its commands name counts as it ended{rest}"
+        )
         logs.note(run=str(run.id))
         self._world.tell(visit.pipeline, type="Warning", reason="ResultsMissing", message=message)
 
@@ -150,8 +161,8 @@ class Foreign:
         await self._recorder.record(pipeline, cursor=str(cursor), failures=failures)
         for run in taken:
             drive.foreign.popleft()
+            drive.waits.pop(run.id, None)
             self._results.pop((visit.key, run.id), None)
-        drive.foreign_since, drive.foreign_tries = None, 0
         if counted:
             self._world.discover(pipeline, taken[0])
 

@@ -163,7 +163,10 @@ class Poller:
             if run is not None and marker.token_in(it.cause) == run.token:
                 drive.listed = it.id
         new, _ = foreign.advance(cursor, runs=page.runs)
-        drive.ended |= {it.id for it in page.runs if run is not None and _is_ours(it, run, visit)}
+        for it in page.runs:
+            if run is not None and _is_ours(it, run, visit):
+                drive.ended.add(it.id)
+                drive.told = it
         drive.foreign.clear()
         drive.foreign.extend(it for it in new if not _is_under_way(it, visit))
 

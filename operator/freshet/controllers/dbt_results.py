@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from freshet.api.asset import Asset
-from freshet.api.pipeline import Pipeline
+from freshet.api.pipeline import DbtCloudSpec, Pipeline
 from freshet.api.pipeline_status import DbtRun
 from freshet.api.view import Key
 from freshet.controllers.dbt_ended import foreign_run, own_run, passed_run, source_run
@@ -47,6 +47,8 @@ class Results:
     """How far the service's clock was ahead of ours when they were read."""
     untold: tuple[str, ...] = ()
     """Commands that left no results and whose words do not tell what they built."""
+    trouble: errors.DbtCloudError | None = None
+    """Why something is missing, where dbt Cloud has said so."""
 
     @property
     def built(self) -> int:
@@ -68,9 +70,10 @@ class Rewards:
             steps = [(None, None)]
         tests, models = self._tests(pipeline), [unique_id_of(asset) for asset in self._models(pipeline)]
         models += [source for sources in self._sources_of(pipeline).values() for source in sources]
-        cut, pages, missing = cut_short(run), [], []
+        cut, pages, missing, trouble = cut_short(run), [], [], None
         for step, command in steps:
-            raw = await _artifact(client, run, step)
+            raw, why = await _artifact(client, run, step, job=pipeline.spec.dbt_cloud)
+            trouble = why or trouble
             page = parse(raw, command=command, tests=tests, models=models)
             if isinstance(page, StepResults):
                 pages.append(page)
@@ -80,7 +83,7 @@ class Rewards:
             missing.remove(cut)
         complete = len(pages) == len(steps) or (cut is not None and not missing)
         merged = merge(pages) if pages else None
-        return Results(complete=complete, steps=merged, missing=tuple(missing), skew=client.skew)
+        return Results(complete=complete, steps=merged, missing=tuple(missing), skew=client.skew, trouble=trouble)
 
     def _is_over(self, run: model.Run, *, skew: timedelta) -> bool:
         """Has the cancelled run had the time to leave anything?"""
@@ -169,15 +172,22 @@ class Rewards:
         return [a for a in assets if unique_id_of(a) and a.metadata.deletion_timestamp is None]
 
 
-async def _artifact(client: DbtCloud, run: model.Run, step: int | None) -> bytes | None:
-    """A step's results; None where they are not there, or are refused or too large for good, or do not come although
-    dbt Cloud answers: they are waited for no longer than any that are late. Raises what an outage raises.
+async def _artifact(
+    client: DbtCloud, run: model.Run, step: int | None, *, job: DbtCloudSpec | None
+) -> tuple[bytes | None, errors.DbtCloudError | None]:
+    """A step's results, or why not: they are not there, or are refused or too large for good, or do not come although
+    dbt Cloud answers for the job: they are waited for no longer than any that are late. Raises what an outage raises.
     """
     try:
         async with asyncio.timeout(SLOWEST):
-            return await client.get_artifact(run_id=run.id, path="run_results.json", step=step)
-    except (errors.NotFound, errors.ServerError, errors.Refused):
-        return None
-    except (errors.Unreachable, TimeoutError):
-        await client.get_run(run_id=run.id)
-        return None
+            return await client.get_artifact(run_id=run.id, path="run_results.json", step=step), None
+    except errors.NotFound:
+        return None, None
+    except (errors.Unreachable, TimeoutError) as error:
+        if job is not None:
+            await client.get_job(job_id=job.job_id)
+        return None, error if isinstance(error, errors.DbtCloudError) else None
+    except errors.DbtCloudError as error:
+        if not errors.is_of_one(error):
+            raise
+        return None, error

@@ -23,6 +23,7 @@ __all__ = [
     "Refused",
     "ServerError",
     "Unreachable",
+    "is_of_one",
 ]
 
 
@@ -61,3 +62,9 @@ class ServerError(DbtCloudError):
 
 class AmbiguousAnswer(DbtCloudError):
     """The request may have taken effect although its answer is not known."""
+
+
+def is_of_one(error: DbtCloudError) -> bool:
+    """May it be about the one thing that was asked for, while dbt Cloud answers for others with this token?"""
+    forbidden = isinstance(error, AuthenticationFailed) and error.code == 403
+    return forbidden or isinstance(error, (NotFound, Refused, ServerError, Unreachable))

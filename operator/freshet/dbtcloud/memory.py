@@ -138,6 +138,10 @@ class Memory:
         """Its end was asked for."""
         return replace(self, cancelled_at=now, cancelled_since=self.cancelled_since or now)
 
+    def put_off(self, *, now: datetime) -> "Memory":
+        """Nothing is answered: the time in which results may come begins anew."""
+        return replace(self, done_at=now) if self.done_at is not None else self
+
     def fetched(self, *, now: datetime, complete: bool) -> "Memory":
         """Results were read; `complete` where all that is due to come was there."""
         return replace(self, fetches=self.fetches + 1, fetched_at=now, results=complete)

@@ -8,19 +8,20 @@ import anyio
 import pytest
 from tests.unit.core.making import NOW, SECOND
 
-from freshet.api.pipeline import Pipeline, PipelineSpec
+from freshet.api.pipeline import DbtCloudSpec, Pipeline, PipelineSpec, SecretKeyRef
 from freshet.api.view import Meta
 from freshet.controllers import dbt_results
 from freshet.dbtcloud import errors
-from freshet.dbtcloud.model import Run, RunStep
+from freshet.dbtcloud.model import Job, Run, RunStep
 
 WORLD: Any = SimpleNamespace(manifests={}, tested={}, cache=SimpleNamespace(assets_of=lambda *_: []))
 BUILT = b'{"args": {"which": "build"}, "results": [{"unique_id": "model.p.a", "status": "success"}]}'
-PIPELINE = Pipeline(metadata=Meta(name="shop", namespace="demo"), spec=PipelineSpec())
+CLOUD = DbtCloudSpec(account_id=1, job_id=3, token_secret_ref=SecretKeyRef(name="dbt"))
+PIPELINE = Pipeline(metadata=Meta(name="shop", namespace="demo"), spec=PipelineSpec(dbt_cloud=CLOUD))
 
 
 class Hanging:
-    """A client whose artifacts never come; the run itself answers unless dbt Cloud is ``away``."""
+    """A client whose artifacts never come; the job is known unless dbt Cloud is ``away``."""
 
     skew = timedelta(0)
 
@@ -31,11 +32,11 @@ class Hanging:
         await anyio.sleep_forever()
         raise AssertionError
 
-    async def get_run(self, *, run_id: int) -> Run:
-        self.asked.append(run_id)
+    async def get_job(self, *, job_id: int) -> Job:
+        self.asked.append(job_id)
         if self.away:
             raise errors.Unreachable("nobody answers")
-        return Run(id=run_id, status=10)
+        return Job(id=job_id)
 
 
 async def fetch(client: Any, monkeypatch: pytest.MonkeyPatch) -> dbt_results.Results:
@@ -46,7 +47,7 @@ async def fetch(client: Any, monkeypatch: pytest.MonkeyPatch) -> dbt_results.Res
 async def test_what_hangs_is_late_where_dbt_cloud_answers_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Hanging(away=False)
     results = await fetch(client, monkeypatch)
-    assert (results.complete, results.steps, client.asked) == (False, None, [7])
+    assert (results.complete, results.steps, client.asked) == (False, None, [3])
 
 
 class Leaving:
