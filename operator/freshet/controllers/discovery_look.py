@@ -1,5 +1,6 @@
 """A look at dbt Cloud: which runs have ended, which manifest is the newest, and when to look again."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from freshet.controllers.discovery_parse import Parser
@@ -29,10 +30,12 @@ class Looker:
         glance = visit.reader.of([last.run] if again and last is not None else memory.ran)
         if last is None or not (again or memory.ran):
             glance = (await visit.reader.glance(deep=last is None)).joined(glance)
+        memory.looked_at = max((at for at in (memory.looked_at, glance.looked_at) if at is not None), default=None)
         careful = memory.plan is not None and memory.plan.pruning
         memory.read = await visit.reader.newest(glance.runs, last=last, careful=careful)
         seen, left = (last.run.id, memory.runs) if last is not None else (None, ())
-        new = (run for run in glance.runs if last is None or (run.id != seen and _ended_after(run, last.run)))
+        known = {seen, *(run.id for run in left)}
+        new = (run for run in glance.runs if last is None or (run.id not in known and _ended_after(run, last.run)))
         memory.runs = (*new, *left)
         memory.ran.clear()
         if not again or memory.list_at is None:
@@ -47,7 +50,9 @@ class Looker:
             age = visit.now - newest.finished_at
             if newest.succeeded and age < LATE:
                 return visit.now + max(timedelta(seconds=self._world.settings.dbt_poll_fast), age / 2)
-        parsed = self._parser.attend(visit.pipeline, visit.spec, glance=glance, missing=read is None)
+        parsed = self._parser.attend(
+            visit.pipeline, visit.spec, glance=replace(glance, looked_at=visit.memory.looked_at), missing=read is None
+        )
         if parsed.trouble is not None:
             await self._teller.say(visit.pipeline, parsed.trouble)
         slow = visit.now + timedelta(seconds=self._world.settings.discovery_every)

@@ -63,8 +63,7 @@ class Parser:
             return None
         if missing or interval is None:
             return now
-        ended = [run.finished_at for run in glance.runs if run.finished_at is not None]
-        return max(now, max(ended) + parse_duration(interval)) if ended else now
+        return max(now, glance.looked_at + parse_duration(interval)) if glance.looked_at is not None else now
 
     def _vain(self, pipeline: Pipeline, newest: Run | None, now: datetime) -> Parsed | None:
         """What was refused, or a project that cannot be parsed, is not tried again at once: a person must mend it."""

@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from freshet.api.pipeline import DbtCloudSpec
+from freshet.controllers.dbt_batch import PARSE
 from freshet.controllers.discovery_seen import LATE, SHARE, Glance, Read, end_of
 from freshet.dbtcloud import errors, manifest
 from freshet.dbtcloud.client import DbtCloud, RunQuery
@@ -59,11 +60,15 @@ class Reader:
         return replace(self.of(ended), newest=self.of(page.runs).newest, more=page.size == query.limit)
 
     def of(self, runs: Iterable[Run]) -> Glance:
-        """These runs, which are known to count; a cancelled one may have left half of something."""
+        """These runs, which are known to count; a cancelled one may have left half of something, but a person who has
+        cancelled a ``dbt parse`` does not want it at once again.
+        """
         runs = tuple(runs)
         ended = [run for run in runs if run.finished_at is not None and not run.cancelled]
+        parses = [run for run in runs if PARSE in (run.cause or "")]
+        looked_at = max((run.finished_at for run in (*ended, *parses) if run.finished_at is not None), default=None)
         newest = max((run for run in runs if run.job == self._spec.job_id), key=lambda run: run.id, default=None)
-        return Glance(runs=tuple(sorted(ended, key=end_of, reverse=True)), newest=newest)
+        return Glance(runs=tuple(sorted(ended, key=end_of, reverse=True)), newest=newest, looked_at=looked_at)
 
     def counts(self, run: Run) -> bool:
         """Does the run say something of these tables?"""

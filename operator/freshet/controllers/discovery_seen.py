@@ -42,11 +42,12 @@ class Read:
 @dataclass(frozen=True, kw_only=True)
 class Glance:
     """``runs`` that count and have ended, newest first; ``newest`` of the job itself, whatever its kind and state;
-    ``more``: there may be older ones.
+    ``looked_at``: the newest end of one that looked at the project, or was only to; ``more``: there may be older ones.
     """
 
     runs: tuple[Run, ...]
     newest: Run | None = None
+    looked_at: datetime | None = None
     more: bool = False
 
     def joined(self, other: "Glance") -> "Glance":
@@ -54,7 +55,9 @@ class Glance:
         runs = {run.id: run for run in (*other.runs, *self.runs)}
         ids = [run for run in (self.newest, other.newest) if run is not None]
         newest = max(ids, key=lambda run: run.id, default=None)
-        return Glance(runs=tuple(sorted(runs.values(), key=end_of, reverse=True)), newest=newest)
+        looked_at = max((at for at in (self.looked_at, other.looked_at) if at is not None), default=None)
+        ended = tuple(sorted(runs.values(), key=end_of, reverse=True))
+        return Glance(runs=ended, newest=newest, looked_at=looked_at)
 
 
 def end_of(run: Run) -> tuple[datetime, int]:

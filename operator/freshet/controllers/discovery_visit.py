@@ -32,6 +32,8 @@ class Memory:
     """Those that have yet to leave an artifact."""
     late_at: datetime | None = None
     """When that is asked for again."""
+    looked_at: datetime | None = None
+    """The newest end of a run that looked at the project, or was only to."""
     environment: int | None = None
     look_at: datetime | None = None
     list_at: datetime | None = None

@@ -157,3 +157,24 @@ def test_what_a_run_has_not_left_yet_is_asked_for_later_each_time() -> None:
     assert {it.id for it in memory.late} == {run.id, other.id}
     memory.wait_for([], asked=[run, other], now=START + 20 * second, soonest=second)
     assert (memory.late, memory.wake_at) == ((), None)
+
+
+async def test_a_run_is_kept_once_however_often_it_is_seen() -> None:
+    """What came of it is asked for as long as its sources.json is late: at each look the list shows it again."""
+    stub = Stub()
+    looker: Any = object.__new__(Looker)
+
+    async def later(visit: Any, glance: Any) -> datetime:
+        return stub.now + timedelta(minutes=1)
+
+    async def list_runs(*, deep: bool, offset: int = 0) -> Any:
+        return stub.of([run_at(0), run_at(1, sha="def"), run_at(2, sha="def")])
+
+    looker._next_list = later
+    stub.glance = list_runs  # type: ignore[method-assign]
+    memory = Memory(generation=1, read=await newest(stub, [run_at(0)], None))
+    stub.fails = [NotFound] * 20
+    for minute in range(3, 8):
+        stub.now = START + timedelta(minutes=minute)
+        await looker.look(visit_of(stub, memory))
+        assert [run.id for run in memory.runs] == [21, 11]
