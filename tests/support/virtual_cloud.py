@@ -39,6 +39,8 @@ class Cloud(httpx.AsyncBaseTransport):
         """For so long a new run is in no list."""
         self.meant: Callable[[], Any] = dict
         """Looked at when a run is asked for: what it is for."""
+        self.answers: list[httpx.Response] = []
+        """What it answers, instead of doing it, when it is asked to start runs, one after another."""
         self.refuses = False
         """It answers a trigger by 400, as where steps may not be overridden."""
         self.queued, self.starting, self.takes = timedelta(0), timedelta(0), TAKES
@@ -84,6 +86,8 @@ class Cloud(httpx.AsyncBaseTransport):
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/api/v2/accounts/1")
+        if self.answers and request.method == "POST":
+            return self.answers.pop(0)
         if self.refuses and request.method == "POST":
             return httpx.Response(400, json={"status": {"code": 400, "user_message": "no overrides here"}})
         if code := self.broken.get(path):

@@ -2,7 +2,7 @@
 
 An override that is refused stays refused until something has changed that could change the answer: the Pipeline's spec,
 the token, the job's definition, or that a person asks. Anything else may be mended in dbt Cloud alone, and is asked
-again in an hour.
+again in an hour; what may pass by itself (a conflict, a redirect) in a minute at first.
 """
 
 from datetime import datetime, timedelta
@@ -24,12 +24,13 @@ from freshet.dbtcloud import actions, model
 
 __all__ = ["Refusals", "held", "refusal_of", "said", "trouble_of"]
 
-AGAIN = timedelta(hours=1)
+SOON, AGAIN = timedelta(minutes=1), timedelta(hours=1)
 HELPS = "it is sent again when the Pipeline, the token or the job is changed, or when a person asks for a run"
 REASONS = {
     "AuthenticationFailed": c.AUTHENTICATION_FAILED,
     "NotFound": c.JOB_NOT_FOUND,
     "OverrideRefused": c.OVERRIDE_REFUSED,
+    "RunRefused": c.RUN_REFUSED,
     "Unreachable": c.UNREACHABLE,
 }
 
@@ -58,15 +59,26 @@ def refusal_of(visit: Visit, run: DbtRun, action: actions.Abandon, *, token: str
     overridden = run.parse or visit.spec.mode == "Select"
     final = action.reason == "OverrideRefused" and overridden
     message = f"{action.message}; {HELPS}" if final and not run.parse else action.message
+    status = visit.pipeline.status.dbt_cloud
+    passing = action.reason == c.RUN_REFUSED
+    again = _pause(status.parse_refused if run.parse else status.refused) if passing else AGAIN
+    reason = c.RUN_REFUSED if action.reason == c.OVERRIDE_REFUSED and not overridden else action.reason
     return Refused(
-        reason=trouble_of(action.reason, message).reason,
+        reason=trouble_of(reason, message).reason,
         message=message,
         at=now,
         generation=visit.pipeline.metadata.generation,
         token=token,
-        until=None if final else now + AGAIN,
+        until=None if final else now + again,
         asked=run.triggers,
     )
+
+
+def _pause(before: Refused | None) -> timedelta:
+    """Twice the one before: it may be over soon, or last for days."""
+    if before is None or before.until is None or before.reason != c.RUN_REFUSED:
+        return SOON
+    return min(AGAIN, 2 * (before.until - before.at))
 
 
 class Refusals:

@@ -48,6 +48,8 @@ def error_of(reply: Reply) -> errors.DbtCloudError | None:
     if 300 <= code < 400:
         target = reply.headers.get("location", "elsewhere")
         return errors.Refused(f"dbt Cloud redirects {what} to {target}: correct dbtCloud.host", code=code)
+    if reply.method != "GET" and not isinstance((_envelope(reply) or {}).get("status"), dict):
+        return _unknown(reply, f"answered {code}, and not in its own words,")  # a proxy, or a firewall
     return errors.Refused(f"dbt Cloud refused {what} ({code}): {_detail(reply.body)}", code=code)
 
 

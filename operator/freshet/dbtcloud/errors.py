@@ -5,7 +5,8 @@
     DbtCloudError
     ├── AuthenticationFailed   401, 403, or a token that cannot be one   ask a person; do not hammer
     ├── NotFound               404 (dbt Cloud also says so when a permission is missing)
-    ├── Refused                400, 422, other 4xx, a redirect: the request itself is wrong; the same again fails again
+    ├── Refused                400, 422: the request itself is wrong; the same again fails again. Other 4xx, a redirect:
+    │                          nothing happened; to a POST only where dbt Cloud itself says so
     ├── RateLimited            429: nothing happened; `retry_after` seconds where the service named them
     ├── Unreachable            no connection was made, or a GET got no answer: nothing happened
     ├── ServerError            5xx, or an answer that cannot be read, to a GET: nothing happened

@@ -14,6 +14,8 @@ __all__ = ["Intent", "Memory", "Refusal"]
 
 FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=5)
+INVALID = (400, 422)
+"""It is the request that is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,4 +152,6 @@ class Memory:
 def _reason(error: errors.DbtCloudError) -> str:
     if isinstance(error, errors.AuthenticationFailed):
         return "AuthenticationFailed"
-    return "NotFound" if isinstance(error, errors.NotFound) else "OverrideRefused"
+    if isinstance(error, errors.NotFound):
+        return "NotFound"
+    return "OverrideRefused" if error.code in INVALID else "RunRefused"

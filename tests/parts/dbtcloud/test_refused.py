@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable
 
+import httpx
 import pytest
 from tests.support.secrecy import remember
 from tests.support.virtual import Operator, Store, run
@@ -18,8 +19,8 @@ def sent(cloud: Cloud) -> int:
     return [method for _, method in cloud.asked].count("POST")
 
 
-def told(store: Store) -> list[str]:
-    return [message for name, reason, message in store.events if (name, reason) == ("shop", "OverrideRefused")]
+def told(store: Store, why: str = "OverrideRefused") -> list[str]:
+    return [message for name, reason, message in store.events if (name, reason) == ("shop", why)]
 
 
 async def refused(store: Store, cloud: Cloud) -> None:
@@ -106,7 +107,7 @@ def test_an_hour_is_an_hour_whatever_restarts(cloud: Cloud) -> None:
                 load(store, f"load of start {begun}")
                 await asyncio.sleep(600)
         assert sent(cloud) == HOURS
-        assert len(told(store)) == 1
+        assert len(told(store, "RunRefused")) == 1
 
     run(story())
 
@@ -132,7 +133,7 @@ def test_what_is_not_about_an_override_is_tried_again_each_hour(cloud: Cloud) ->
         async with Operator(store=store):
             await refused(store, cloud)
             assert sent(cloud) == HOURS
-            assert len(told(store)) == 1
+            assert len(told(store, "RunRefused")) == 1, "nothing is overridden"
 
     run(story())
 
@@ -148,5 +149,55 @@ def test_what_was_refused_and_is_not_needed_any_more_is_not_said_for_ever(cloud:
             await asyncio.sleep(2 * 3600)
             assert store.condition("Pipeline", "shop", "DbtCloudReady")["status"] == "True"
             assert sent(cloud) == HOURS
+
+    run(story())
+
+
+def proxy(code: int) -> httpx.Response:
+    return httpx.Response(code, headers={"Location": "https://login.test"}, text="<html>the proxy says no</html>")
+
+
+def itself(code: int) -> httpx.Response:
+    return httpx.Response(code, json={"status": {"code": code, "user_message": "not now"}})
+
+
+@pytest.mark.parametrize("code", [400, 405, 409, 418, 423, 499])
+def test_what_a_proxy_says_refuses_nothing(cloud: Cloud, code: int) -> None:
+    async def story() -> None:
+        store = shop()
+        cloud.answers = [proxy(code)]
+        async with Operator(store=store):
+            load(store, "first")
+            await asyncio.sleep(600)
+            assert current(store, "first")
+            assert (sent(cloud), len(cloud.runs)) == (2, 1)
+            assert not told(store)
+
+    run(story())
+
+
+@pytest.mark.parametrize("answer", [itself(409), itself(423), proxy(302)], ids=["409", "423", "302"])
+def test_what_may_pass_is_asked_again_after_ever_longer_pauses(cloud: Cloud, answer: httpx.Response) -> None:
+    async def story() -> None:
+        store = shop()
+        cloud.answers = [answer] * 100
+        async with Operator(store=store):
+            load(store, "first")
+            await asyncio.sleep(100)
+            assert sent(cloud) == 2, "it may be over soon"
+            await asyncio.sleep(3600)
+            assert 5 <= sent(cloud) <= 7
+            ready = store.condition("Pipeline", "shop", "DbtCloudReady")
+            assert (ready["status"], ready["reason"]) == ("False", "RunRefused")
+            already = sent(cloud)
+        async with Operator(store=store):
+            await asyncio.sleep(10 * 3600)
+            assert 9 <= sent(cloud) - already <= 11, "an hour at most, whatever restarts"
+            assert (len(told(store, "RunRefused")), cloud.runs) == (1, [])
+            cloud.answers = []
+            await asyncio.sleep(2 * 3600)
+            assert current(store, "first")
+            assert store.condition("Pipeline", "shop", "DbtCloudReady")["status"] == "True"
+        assert len(cloud.runs) == 1
 
     run(story())

@@ -163,6 +163,9 @@ def test_what_had_no_effect_is_sent_again_after_a_while(error: errors.DbtCloudEr
     ("error", "reason"),
     [
         (errors.Refused("bad override", code=400), "OverrideRefused"),
+        (errors.Refused("bad selector", code=422), "OverrideRefused"),
+        (errors.Refused("busy", code=409), "RunRefused"),
+        (errors.Refused("elsewhere", code=302), "RunRefused"),
         (errors.AuthenticationFailed("401"), "AuthenticationFailed"),
         (errors.NotFound("404"), "NotFound"),
     ],
