@@ -74,6 +74,8 @@ class Drive:
     """Why the run's end may not be asked for."""
     told: model.Run | None = None
     """The run of ours as the list has it, once it has ended."""
+    unread: Pace = field(default_factory=Pace)
+    """How asking for the run of ours fails while others are answered: it is told, and holds up nothing."""
     waits: dict[int, Wait] = field(default_factory=dict)
     """By the id of the run that is waited for."""
     asked: str = ""
@@ -109,17 +111,23 @@ class Drive:
         yield
         self.pace, self.answered = self.pace.succeeded(what), True
 
+    def heard(self) -> None:
+        """The run of ours is known, or gone."""
+        self.unread = Pace()
+        if self.memory.run is not None:
+            self.waits.pop(self.memory.run.id, None)
+
     def clear_run(self) -> None:
         """The intent is gone."""
+        self.heard()
         self.memory, self.results = Memory(), None
         self.ended.clear()
-        if self.told is not None:
-            self.waits.pop(self.told.id, None)
         self.listed = self.told = self.uncancelled = None
 
     def sit_out(self, now: datetime) -> None:
         """Nothing is answered: what is waited for can come only afterwards, and has its whole time then."""
         self.waits.clear()
+        self.unread = Pace()
         self.memory = self.memory.put_off(now=now)
 
 

@@ -82,6 +82,8 @@ class Health:
         drive, now = visit.drive, self._world.clock.now()
         if drive.pace.reason is not None:
             return trouble_of(drive.pace.reason, drive.pace.message + _again(drive.pace))
+        if drive.unread.reason is not None:
+            return trouble_of(drive.unread.reason, drive.unread.message)
         if drive.job is not None and drive.job.deactivated:
             message = f"dbt Cloud has deactivated job {visit.spec.job_id}: mend what fails and activate it there"
             return Trouble(reason=c.JOB_FAILING, message=message)

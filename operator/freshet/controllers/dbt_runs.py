@@ -14,11 +14,12 @@ import msgspec
 from freshet.controllers.dbt_batch import Batch, Batcher
 from freshet.controllers.dbt_cancel import Canceller
 from freshet.controllers.dbt_clients import Clients
-from freshet.controllers.dbt_drive import Visit, Wait, intent_of
+from freshet.controllers.dbt_drive import Visit, intent_of
 from freshet.controllers.dbt_finish import Finisher
 from freshet.controllers.dbt_intent import Intents
 from freshet.controllers.dbt_places import job_of_run, place_of, place_of_run
 from freshet.controllers.dbt_record import Recorder, note_run, run_url
+from freshet.controllers.dbt_unread import Unread
 from freshet.controllers.world import World
 from freshet.dbtcloud import actions, errors, marker
 from freshet.dbtcloud.protocol import Settings, decide
@@ -41,6 +42,7 @@ class Runs:
     ) -> None:
         self._world, self._clients = world, clients
         self._batcher, self._recorder, self._finisher = batcher, recorder, finisher
+        self._unread = Unread(world=world, clients=clients)
         self._canceller = Canceller(world=world, clients=clients, recorder=recorder)
         self._intents = Intents(world=world, clients=clients, batcher=batcher, recorder=recorder, finisher=finisher)
         fast = timedelta(seconds=world.settings.dbt_poll_fast)
@@ -174,27 +176,10 @@ class Runs:
             with drive.asking("run"):
                 run = await client.get_run(run_id=action.run_id)
         except errors.DbtCloudError as error:
-            await self._unread(visit, action.run_id, error)
+            await self._unread.failed(visit, action.run_id, error)
             return True
         drive.memory = drive.memory.polled(run, now=self._world.clock.now())
+        drive.heard()
         if not run.done:
             drive.ended.discard(action.run_id)
         return True
-
-    async def _unread(self, visit: Visit, run_id: int, error: errors.DbtCloudError) -> None:
-        """It cannot be asked for: in the end the list is believed. Raises what is no trouble of this one run."""
-        drive, now = visit.drive, self._world.clock.now()
-        missing = isinstance(error, errors.NotFound)
-        drive.memory = drive.memory.poll_missed(now=now, not_found=True) if missing else drive.memory.unseen(now=now)
-        if not errors.is_of_one(error):
-            raise error
-        if isinstance(error, errors.AuthenticationFailed):
-            await self._clients.has_new_token(visit.pipeline)
-        drive.ended.discard(run_id)  # else it is asked for again at once, without end; each list tells of it anew
-        if drive.told is None or drive.told.id != run_id:
-            return
-        wait = drive.waits.setdefault(run_id, Wait(since=now))
-        if now >= wait.since + self._times.results_patience:
-            drive.memory = drive.memory.polled(drive.told, now=now)
-            message = f"{error}; that {drive.told.message} is told by the list of runs, and counts"
-            self._world.tell(visit.pipeline, type="Warning", reason="RunUnreadable", message=message)

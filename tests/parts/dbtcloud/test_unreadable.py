@@ -55,7 +55,10 @@ def test_a_run_of_ours_ends_as_the_list_tells(cloud: Cloud, what: str, code: int
         cloud.broken[paths(1)[what]] = code
         async with Operator(store=store):
             load(store, "first")
-            await asyncio.sleep(900)
+            await asyncio.sleep(300)
+            said = store.condition("Pipeline", "shop", "DbtCloudReady")
+            assert (said["status"] == "False" and "run 1" in said["message"]) or what == "results"
+            await asyncio.sleep(600)
             assert current(store, "first")
             assert len(told(store, "RunUnreadable" if what == "run" else "ResultsMissing")) == 1
             assert store.condition("Pipeline", "shop", "DbtCloudReady")["status"] == "True"
