@@ -1,5 +1,5 @@
 """A dbt Cloud of one job in memory, for :mod:`tests.support.virtual`: runs take a minute, build what they were told to
-build and always succeed. It says when it was asked, and can be away in every way that an outage has.
+build and succeed, unless it ``fails``. It says when it was asked, and can be away in every way that an outage has.
 """
 
 import asyncio
@@ -51,6 +51,8 @@ class Cloud(httpx.AsyncBaseTransport):
         """Whose cause it says then: ``ours``, ``nobody's``, or ``theirs`` of the run that it names."""
         self.mistakes = 0
         """The id of a run that has ended is off by so much when it is next asked for."""
+        self.fails = False
+        """What is begun from now on fails, and each of its models with it."""
         self.never_ends = False
         """A run that is cancelled goes on, in a state that nobody has heard of."""
         self.cancels = 200
@@ -133,7 +135,9 @@ class Cloud(httpx.AsyncBaseTransport):
         now, number = self._clock.now(), len(self.runs) + 1
         dequeued, started = now + self.queued, now + self.queued + self.starting
         times = {"at": now, "dequeued": dequeued, "started": started, "ends": started + self.takes}
-        self.runs.append({"id": number, "trigger": trigger, "meant": meant, "cancelled": False, **times})
+        self.runs.append(
+            {"id": number, "trigger": trigger, "meant": meant, "cancelled": False, "fails": self.fails, **times}
+        )
         return self.runs[-1]
 
     def _cancel(self, _: httpx.Request, number: str) -> dict[str, Any]:
@@ -145,8 +149,20 @@ class Cloud(httpx.AsyncBaseTransport):
     def _shown(self, run: dict[str, Any]) -> dict[str, Any]:
         now = self._clock.now()
         done, passed = now >= run["ends"], {key: run[key] <= min(now, run["ends"]) for key in ("dequeued", "started")}
-        status = 1 + passed["dequeued"] + passed["started"] if not done else 30 if run["cancelled"] else 10
-        step = {"index": 4, "name": f"Invoke dbt with `{run['trigger']['steps_override'][0]}`", "status": 10}
+        status = (
+            1 + passed["dequeued"] + passed["started"]
+            if not done
+            else 30
+            if run["cancelled"]
+            else 20
+            if run["fails"]
+            else 10
+        )
+        step = {
+            "index": 4,
+            "name": f"Invoke dbt with `{run['trigger']['steps_override'][0]}`",
+            "status": 20 if run["fails"] else 10,
+        }
         return {
             "id": run["id"],
             "job_definition_id": 1,
@@ -170,7 +186,8 @@ class Cloud(httpx.AsyncBaseTransport):
 
     def _results(self, run: dict[str, Any]) -> dict[str, Any]:
         names = SELECTED.findall(run["trigger"]["steps_override"][0])
-        nodes = [{"unique_id": f"model.p.{name}", "status": "success", "execution_time": 1.5} for name in names]
+        status = "error" if run["fails"] else "success"
+        nodes = [{"unique_id": f"model.p.{name}", "status": status, "execution_time": 1.5} for name in names]
         at = run["ends"].astimezone(UTC).isoformat()
         return {"metadata": {"generated_at": at}, "args": {"which": "build"}, "results": nodes}
 

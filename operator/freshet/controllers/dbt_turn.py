@@ -41,7 +41,8 @@ class Turns:
         visit.wake(later)
         if later is not None or self._refusals.holds(visit, batch) or _is_off(visit):
             self._line.leave(key)
-            self._line.hold(key, spent)
+            spaced = dict.fromkeys(batch.build, _spaced(visit, later)) if later is not None else {}
+            self._line.hold(key, {**spaced, **spent})
             return None
         if not self._line.take(key, visit.spec):
             standing = queued(self._line.message(key, visit.spec))
@@ -56,6 +57,13 @@ class Turns:
         failures = visit.pipeline.status.dbt_cloud.failures
         at = ended + pause_after(failures) if ended is not None else None
         return at if at is not None and now < at else None
+
+
+def _spaced(visit: Visit, until: datetime) -> Waiting:
+    """Whoever asks: dbt Cloud deactivates a job that keeps failing."""
+    failures, job = visit.pipeline.status.dbt_cloud.failures, visit.spec.job_id
+    message = f"{failures} runs of dbt Cloud job {job} in a row have failed: look at the newest; runs are spaced out"
+    return Waiting(reason=conditions.JOB_FAILING, message=message, until=until)
 
 
 def _is_off(visit: Visit) -> bool:
