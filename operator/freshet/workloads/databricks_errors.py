@@ -1,12 +1,9 @@
 """What goes wrong in a load into Databricks: look again, or a sentence for people."""
 
-from collections.abc import Sequence
-
-from freshet.workloads.columns import snake
 from freshet.workloads.databricks_sql import error_class, sentence
-from freshet.workloads.errors import AnswerLost, InputError, TableMoved, Unavailable
+from freshet.workloads.errors import AnswerLost, TableMoved, Unavailable
 
-__all__ = ["doubled", "incomplete", "sorted_out"]
+__all__ = ["incomplete", "sorted_out"]
 
 _MOVED = (
     "DELTA_CONCURRENT",
@@ -41,16 +38,6 @@ def sorted_out(error: Exception, *, relation: str, host: str) -> Exception:
 def incomplete(what: str) -> Unavailable:
     """Not all rows are where they should be."""
     return Unavailable("LoadIncomplete", f"{what}: nothing is reported as loaded; it is tried again.")
-
-
-def doubled(relation: str, *, key: Sequence[str]) -> InputError:
-    """``merge`` has updated more rows than it was given."""
-    names = ", ".join(snake(name) for name in key)
-    return InputError(
-        "DuplicateKeysInTable",
-        f"{relation} holds more than one row of the same key ({names}), all of which were updated: delete those"
-        " that are too many, or name in write.primaryKey what tells its rows apart.",
-    )
 
 
 def _telling(error: BaseException) -> Exception:

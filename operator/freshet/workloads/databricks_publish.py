@@ -19,6 +19,7 @@ __all__ = [
     "add_columns",
     "append",
     "create",
+    "held_twice",
     "merge",
     "missing",
     "newest",
@@ -127,6 +128,15 @@ def merge(sql: Sql, it: Publishing, *, key: Sequence[str]) -> None:
         f" WHEN NOT MATCHED THEN INSERT ({_list([*it.names, LOAD_ID])})"
         f" VALUES ({_list(it.names, of='s.')}, {literal(it.load_id)})"
     )
+
+
+def held_twice(sql: Sql, it: Publishing, *, key: Sequence[str]) -> int:
+    """How many incoming keys the table has in more than one row."""
+    found = sql.ask(
+        f"SELECT count(*) FROM (SELECT 1 FROM {_table(it.target)} AS t JOIN {_table(it.incoming)} AS s ON {_same(key)}"
+        f" GROUP BY {_list(key, of='s.')} HAVING count(*) > 1) AS d"
+    )
+    return int(found[0][0])
 
 
 def rows_of(sql: Sql, target: Sequence[str], load_id: str) -> tuple[int, int]:

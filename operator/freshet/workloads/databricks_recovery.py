@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from freshet.workloads import databricks_ledger as ledger
 from freshet.workloads import databricks_publish as publish
 from freshet.workloads.columns import Column
-from freshet.workloads.databricks_errors import doubled
 from freshet.workloads.databricks_sql import Sql
 from freshet.workloads.ledger import LOADS
 from freshet.workloads.log import LOG
 from freshet.workloads.spec import IngestSpec
-from freshet.workloads.warehouse import Level
+from freshet.workloads.warehouse import Level, doubled
 
-__all__ = ["finish", "previous"]
+__all__ = ["UPDATED", "finish", "previous"]
+
+UPDATED = "all of which were updated"
 
 
 def finish(
@@ -87,7 +88,7 @@ def _take_back(
 ) -> None:
     """Only where rows are added: what replaces them all is itself replaced. Raises InputError for ``merge``."""
     if spec.write.disposition == "merge":
-        raise doubled(relation, key=spec.write.primary_key or ())
+        raise doubled(relation, key=spec.write.primary_key or (), done=UPDATED)
     LOG.warning("Of an earlier load's %s rows, %s are there: it is not recorded.", f"{expected:,}", f"{written:,}")
     if spec.write.disposition == "append":
         publish.take_back(sql, target, load_id, loads=(*target[:2], LOADS))

@@ -16,11 +16,11 @@ from freshet.workloads import databricks_ledger as ledger
 from freshet.workloads import databricks_publish as publish
 from freshet.workloads.columns import Column, expect_time, snake
 from freshet.workloads.databricks_catalog import columns_of, make_schema
-from freshet.workloads.databricks_errors import doubled, incomplete, sorted_out
+from freshet.workloads.databricks_errors import incomplete, sorted_out
 from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_publish import Publishing
 from freshet.workloads.databricks_quarantine import discard, held, quarantine
-from freshet.workloads.databricks_recovery import finish, previous
+from freshet.workloads.databricks_recovery import UPDATED, finish, previous
 from freshet.workloads.databricks_sql import Sql, connection_options, error_class, open_sql
 from freshet.workloads.databricks_types import expect_known, stored, to_databricks
 from freshet.workloads.errors import AnswerLost, TableMoved, WorkloadError
@@ -30,7 +30,7 @@ from freshet.workloads.log import LOG
 from freshet.workloads.published import publishing
 from freshet.workloads.spec import Databricks, IngestSpec
 from freshet.workloads.sql import qualified
-from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, gone, next_load_id
+from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, doubled, gone, next_load_id
 
 __all__ = ["DatabricksWarehouse"]
 
@@ -183,6 +183,8 @@ class DatabricksWarehouse:
         target = (*place, self._table)
         before, load_id = self._named(sql, place, batch, before)
         names = [column.name for column in batch.columns]
+        it = Publishing(incoming=incoming.table, target=target, names=names, load_id=load_id, expected=batch.rows)
+        self._expect_keys(sql, it, batch, before)
         disposition = self._spec.write.disposition
         if before.columns is None or disposition == "replace":
             ledger.forget(sql, place, self._table)
@@ -190,7 +192,6 @@ class DatabricksWarehouse:
         files = batch.files if disposition == "append" else ()
         ledger.note(sql, place, self._table, load_id=load_id, files=files, batch=batch)
         self._quarantine(sql, place, batch, load_id, folder)
-        it = Publishing(incoming=incoming.table, target=target, names=names, load_id=load_id, expected=batch.rows)
         with publishing():
             self._change(sql, it, batch, before, others)
             rows, written = publish.rows_of(sql, target, load_id)
@@ -202,6 +203,12 @@ class DatabricksWarehouse:
         grown = [file.path for file in batch.files if file.path in before.taken]
         ledger.forget_older(sql, place, self._table, load_id=load_id, paths=grown)
         return Outcome(level=level, changed=level.version == load_id, written=written)
+
+    def _expect_keys(self, sql: Sql, it: Publishing, batch: Batch, before: TableState) -> None:
+        """Raises InputError where a row would be written over several."""
+        has_key = {column.name for column in before.columns or ()}.issuperset(batch.key)
+        if batch.key and has_key and publish.held_twice(sql, it, key=batch.key):
+            raise doubled(self.relation, key=batch.key)
 
     def _change(self, sql: Sql, it: Publishing, batch: Batch, before: TableState, others: Iterable[str]) -> None:
         """The one statement that readers see."""
@@ -245,7 +252,7 @@ class DatabricksWarehouse:
             if lost:
                 raise AnswerLost(incomplete(f"{self.relation} lacks {lost:,} of {batch.rows:,} rows"))
             if written > batch.rows:
-                raise doubled(self.relation, key=self._spec.write.primary_key or ())
+                raise doubled(self.relation, key=batch.key, done=UPDATED)
         elif written != batch.rows or (self._spec.write.disposition == "replace" and rows != batch.rows):
             raise AnswerLost(incomplete(f"{self.relation} holds {written:,} of {batch.rows:,} rows"))
 

@@ -23,7 +23,7 @@ from freshet.workloads.errors import ConfigError, TableMoved, Unavailable, Workl
 from freshet.workloads.published import publishing
 from freshet.workloads.spec import DuckDb, IngestSpec
 from freshet.workloads.sql import identifier, qualified
-from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, gone
+from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, doubled, gone
 
 __all__ = ["DuckDbWarehouse"]
 
@@ -87,8 +87,13 @@ class DuckDbWarehouse:
             raise TableMoved
         load_id = self._bring(con, batch, folder)
         con.execute("BEGIN TRANSACTION")
-        written = self._publish(con, batch, before)
-        level = self._record(con, batch, before, load_id=load_id, written=written)
+        try:
+            written = self._publish(con, batch, before)
+            level = self._record(con, batch, before, load_id=load_id, written=written)
+        except WorkloadError:
+            con.execute("ROLLBACK")
+            self._sweep(con)
+            raise
         with publishing():
             con.execute("COMMIT")
         return Outcome(level=level, changed=written > 0 or before.columns is None, written=written)
@@ -133,7 +138,11 @@ class DuckDbWarehouse:
         if disposition == "append":
             return publish.append(con, self._incoming, self._target)
         names = [column.name for column in batch.columns]
-        return publish.merge(con, self._incoming, self._target, columns=names, key=batch.key)
+        written = publish.merge(con, self._incoming, self._target, columns=names, key=batch.key)
+        if publish.matches(con, self._incoming, self._target, key=batch.key) != batch.rows:
+            raise doubled(self.relation, key=batch.key)
+        con.execute(f"DROP TABLE {qualified(self._incoming)}")
+        return written
 
     def _record(self, con: Any, batch: Batch, before: TableState, *, load_id: str, written: int) -> Level:
         now = datetime.now(UTC)

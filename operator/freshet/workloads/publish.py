@@ -11,7 +11,7 @@ from typing import Any
 from freshet.workloads.columns import Column
 from freshet.workloads.sql import identifier, qualified
 
-__all__ = ["add_columns", "append", "count_rows", "merge", "rename_into"]
+__all__ = ["add_columns", "append", "count_rows", "matches", "merge", "rename_into"]
 
 
 def count_rows(con: Any, target: Sequence[str]) -> int:
@@ -54,5 +54,11 @@ def merge(
         f"MERGE INTO {qualified(target)} AS t USING {qualified(incoming)} AS s ON ({same})"
         f" {update} WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
     ).fetchone()[0]
-    con.execute(f"DROP TABLE {qualified(incoming)}")
     return int(written)
+
+
+def matches(con: Any, incoming: Sequence[str], target: Sequence[str], *, key: Sequence[str]) -> int:
+    """Rows of the target that have an incoming key: after a merge as many as came, unless it holds one twice."""
+    same = " AND ".join(f"t.{identifier(name)} = s.{identifier(name)}" for name in key)
+    query = f"SELECT count(*) FROM {qualified(target)} AS t JOIN {qualified(incoming)} AS s ON ({same})"
+    return int(con.execute(query).fetchone()[0])

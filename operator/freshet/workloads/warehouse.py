@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from freshet.workloads.bad_rows import Refused
-from freshet.workloads.columns import Column
+from freshet.workloads.columns import Column, snake
+from freshet.workloads.errors import InputError
 from freshet.workloads.inputs import InputFile
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Outcome",
     "TableState",
     "Warehouse",
+    "doubled",
     "gone",
     "next_load_id",
 ]
@@ -109,6 +111,16 @@ class Warehouse(Protocol):
 
     @property
     def relation(self) -> str: ...
+
+
+def doubled(relation: str, *, key: Sequence[str], done: str = "nothing was published") -> InputError:
+    """``merge`` would update more rows than it was given, or has: ``done`` says so."""
+    names = ", ".join(snake(name) for name in key)
+    return InputError(
+        "DuplicateKeysInTable",
+        f"{relation} holds more than one row of the same key ({names}), {done}: delete those that are too many, or"
+        " name in write.primaryKey what tells its rows apart.",
+    )
 
 
 def gone(before: TableState, batch: Batch) -> list[Column]:

@@ -113,6 +113,8 @@ def test_a_table_that_holds_a_key_twice_is_said_with_what_to_do(lake: Lake) -> N
     for _ in range(2):
         with pytest.raises(WorkloadError, match=r"more than one row of the same key \(id\).*delete") as caught:
             lake.load(**spec)
+        assert lake.rows() == sorted(rows_of(0) + rows_of(0))
+        assert lake.query("SELECT count(*) FROM {_freshet_files} WHERE path = ''") == [(0,)]
         assert (caught.value.reason, caught.value.exit_code) == ("DuplicateKeysInTable", 2)
         assert caught.value.refused is not None
         assert caught.value.refused["ofTable"]

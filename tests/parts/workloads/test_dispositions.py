@@ -134,6 +134,37 @@ def test_a_table_that_is_not_ours_is_refused_unless_adopted(world: World) -> Non
     assert world.rows() == [(1, "a"), (7, "x")]
 
 
+@pytest.mark.parametrize(
+    ("columns", "key", "held"),
+    [
+        ("id,g,v\n3,x,c\n", "g", [(1, "x", "a"), (2, "x", "b"), (3, "y", "c")]),
+        ("id,g,v\n1,x,a\n3,y,C\n", "g", [(1, "x", "a"), (2, "x", "b"), (3, "y", "c")]),
+        ("g\nx\n", "g", [(1, "x", "a"), (2, "x", "b"), (3, "y", "c")]),
+    ],
+)
+def test_a_table_that_holds_a_key_twice_takes_no_rows_by_it(
+    world: World, columns: str, key: str, held: list[tuple[int, str, str]]
+) -> None:
+    """Else one row would be written over several, or beside rows that nobody knows apart."""
+    world.write("id,g,v\n1,x,a\n2,x,b\n3,y,c\n")
+    world.load(write=MERGE)
+    world.write(columns)
+    with pytest.raises(InputError, match=r"more than one row of the same key \(g\), nothing was published") as caught:
+        world.load(write={"disposition": "merge", "primaryKey": [key]})
+    assert caught.value.reason == "DuplicateKeysInTable"
+    assert world.rows() == held
+    assert world.rows("SELECT count(*) FROM kw._freshet_loads") == [(1,)]
+    assert world.rows("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE '%incoming%'") == []
+
+
+def test_other_rows_of_such_a_table_may_be_merged(world: World) -> None:
+    world.write("id,g,v\n1,x,a\n2,x,b\n")
+    world.load(write=MERGE)
+    world.write("id,g,v\n3,z,c\n")
+    world.load(write={"disposition": "merge", "primaryKey": ["g"]})
+    assert world.rows() == [(1, "x", "a"), (2, "x", "b"), (3, "z", "c")]
+
+
 def test_a_view_in_the_table_s_place_is_refused(world: World) -> None:
     world.do("CREATE SCHEMA kw; CREATE VIEW kw.raw AS SELECT 1 AS id")
     world.write("id\n1\n")
