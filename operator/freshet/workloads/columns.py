@@ -17,6 +17,7 @@ __all__ = [
     "expect_time",
     "holds_time",
     "merge_types",
+    "plain",
     "resolve_key",
     "snake",
     "table_names",
@@ -44,6 +45,11 @@ def snake(name: str) -> str:
     words = _WORD.sub("_", _CAMEL.sub("_", name.strip()))
     found = re.sub("_+", "_", words).strip("_").lower()
     return f"_{found}" if found[:1].isdigit() else found
+
+
+def plain(name: str) -> str:
+    """A column of a table as it is compared: ``ID`` and ``id`` are one to a warehouse."""
+    return name.lower() if name.isascii() else name
 
 
 def table_names(header: Sequence[str], *, where: str) -> tuple[str, ...]:

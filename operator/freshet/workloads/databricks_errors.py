@@ -2,6 +2,7 @@
 
 from freshet.workloads.databricks_sql import error_class, sentence
 from freshet.workloads.errors import AnswerLost, TableMoved, Unavailable
+from freshet.workloads.warehouse import breaks_rule
 
 __all__ = ["incomplete", "sorted_out"]
 
@@ -14,6 +15,8 @@ _MOVED = (
     "FIELDS_ALREADY_EXISTS",
     "TABLE_OR_VIEW_NOT_FOUND",
     "TABLE_OR_VIEW_ALREADY_EXISTS",
+    "SCHEMA_NOT_FOUND",
+    "UNRESOLVED_COLUMN",
     "RESOURCE_DOES_NOT_EXIST",
     "VOLUME_",
 )
@@ -22,6 +25,8 @@ _MOVED = (
 Spark 4 renamed FIELDS_ALREADY_EXISTS (SPARK-48176).
 """
 
+_RULES = ("DELTA_NOT_NULL_CONSTRAINT", "DELTA_VIOLATE_CONSTRAINT")
+
 
 def sorted_out(error: Exception, *, relation: str, host: str) -> Exception:
     """Moved, lost, or a sentence."""
@@ -29,6 +34,8 @@ def sorted_out(error: Exception, *, relation: str, host: str) -> Exception:
     kind = error_class(cause)
     if kind.startswith(_MOVED):
         return TableMoved()
+    if kind.startswith(_RULES):
+        return breaks_rule(relation)
     if kind == "USER_RAISED_EXCEPTION":
         return AnswerLost(incomplete(f"Rows arrived late beside {relation}"))
     found = sentence(cause, what=f"the load of {relation}", relation=relation, host=host)

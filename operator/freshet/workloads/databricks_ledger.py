@@ -27,6 +27,7 @@ __all__ = [
     "forget_lost",
     "forget_older",
     "level_of",
+    "lost",
     "make_ledger",
     "note",
     "pending",
@@ -167,18 +168,21 @@ def forget_older(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, p
         )
 
 
-def forget_lost(sql: Sql, schema: Sequence[str], table: str, *, load_ids: Sequence[str], before: datetime) -> None:
-    """Of pending loads, noted before that moment, those whose rows never came: no statement of theirs lives so long."""
-    here = came(sql, schema, table)
-    lost = [literal(load_id) for load_id in load_ids if load_id not in here]
-    if lost:
-        _write(
-            sql,
-            f"DELETE FROM {_named(schema, FILES)} WHERE table_name = :name AND noted_at < :before"
-            f" AND load_id IN ({', '.join(lost)})",
-            name=table,
-            before=before,
-        )
+def lost(sql: Sql, schema: Sequence[str], table: str, *, before: datetime) -> list[str]:
+    """Pending loads, noted before that moment, whose rows never came: no statement of theirs lives so long."""
+    old = sql.ask(
+        f"SELECT load_id FROM {_named(schema, FILES)} WHERE table_name = :name GROUP BY load_id"
+        " HAVING max(noted_at) < :before",
+        name=table,
+        before=before,
+    )
+    noted = {load_id for (load_id,) in old}.intersection(pending(sql, schema, table) if old else ())
+    return sorted(noted - came(sql, schema, table)) if noted else []
+
+
+def forget_lost(sql: Sql, schema: Sequence[str], table: str, *, load_ids: Sequence[str]) -> None:
+    among = ", ".join(map(literal, load_ids))
+    _write(sql, f"DELETE FROM {_named(schema, FILES)} WHERE table_name = :name AND load_id IN ({among})", name=table)
 
 
 def forget(sql: Sql, schema: Sequence[str], table: str) -> None:

@@ -182,7 +182,19 @@ def sentence(error: Exception, *, what: str, relation: str, host: str) -> Worklo
             "PermissionDenied",
             f"The credentials do not allow {what}: grant what it needs (docs/loads.md), and USE on catalog and schema.",
         )
-    if re.search(_REFUSED, text):
+    if kind == "STATEMENT_TIMEOUT":
+        return Unavailable(
+            "StatementTimeout",
+            f"Databricks at {host} took longer for {what} than the Job may take, and ended it: it is tried again; if"
+            " that stays, take a larger SQL warehouse, or raise the timeout.",
+        )
+    if not kind and "Staging operation" in text:
+        return Unavailable(
+            "StagingFailed",
+            f"The storage behind Databricks at {host} did not take or give the files of {what}: it is tried again; if"
+            " that stays, see whether its network rules let this cluster in.",
+        )
+    if not kind and re.search(_REFUSED, text):
         return ConfigError(
             "AuthenticationFailed",
             f"Databricks at {host} refuses the credentials: renew them in the Secret (warehouse.databricks.secretRef).",

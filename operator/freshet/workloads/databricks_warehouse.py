@@ -63,7 +63,7 @@ class DatabricksWarehouse:
     def tidy(self) -> None:
         with self._open() as (sql, place):
             self._incoming(place).tidy(sql)
-            self._forget_lost(sql, place, list(ledger.pending(sql, place, self._table)))
+            self._forget_lost(sql, place)
 
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         expect_known(batch.columns)
@@ -198,7 +198,8 @@ class DatabricksWarehouse:
             self._prove(sql, it, batch, written=written, rows=rows)
         self._keep_aside(sql, place, batch, load_id, folder)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
-        self._forget_lost(sql, place, [one for one in others if one != load_id])
+        if others.keys() - {load_id}:
+            self._forget_lost(sql, place)
         ledger.settle(sql, place, self._table)
         grown = [file.path for file in batch.files if file.path in before.taken]
         ledger.forget_older(sql, place, self._table, load_id=load_id, paths=grown)
@@ -225,12 +226,13 @@ class DatabricksWarehouse:
             else:
                 publish.merge(sql, it, key=batch.key)
 
-    def _forget_lost(self, sql: Sql, place: tuple[str, str], others: Sequence[str]) -> None:
-        """What was said of loads that never published: bad rows at once, notes when nothing of theirs can come."""
-        if others:
-            discard(sql, self._rejected(place), load_ids=others)
-            life = _LIFE + timedelta(seconds=2 * (self._spec.timeout or 0))
-            ledger.forget_lost(sql, place, self._table, load_ids=others, before=datetime.now(UTC) - life)
+    def _forget_lost(self, sql: Sql, place: tuple[str, str]) -> None:
+        """What was said of loads that never published, and their bad rows, when nothing of theirs can come any more."""
+        life = _LIFE + timedelta(seconds=2 * (self._spec.timeout or 0))
+        lost = ledger.lost(sql, place, self._table, before=datetime.now(UTC) - life)
+        if lost:
+            discard(sql, self._rejected(place), load_ids=lost)
+            ledger.forget_lost(sql, place, self._table, load_ids=lost)
 
     def _named(self, sql: Sql, place: tuple[str, str], batch: Batch, before: TableState) -> tuple[TableState, str]:
         """The state to load onto, and the load's id. The same load, cut off, is done again; others are recorded."""

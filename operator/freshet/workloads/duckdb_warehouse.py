@@ -23,7 +23,7 @@ from freshet.workloads.errors import ConfigError, TableMoved, Unavailable, Workl
 from freshet.workloads.published import publishing
 from freshet.workloads.spec import DuckDb, IngestSpec
 from freshet.workloads.sql import identifier, qualified
-from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, doubled, gone
+from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, breaks_rule, doubled, gone
 
 __all__ = ["DuckDbWarehouse"]
 
@@ -75,6 +75,8 @@ class DuckDbWarehouse:
                 return self._load(con, batch, expected, folder)
             except (WorkloadError, TableMoved):
                 raise
+            except duckdb.ConstraintException as error:
+                raise breaks_rule(self.relation) from error
             except duckdb.Error as error:
                 raise warehouse_error(error, path=self._where.path) from error
 
@@ -92,7 +94,7 @@ class DuckDbWarehouse:
             level = self._record(con, batch, before, load_id=load_id, written=written)
         except WorkloadError:
             con.execute("ROLLBACK")
-            self._sweep(con)
+            sweep(con, self._schema)
             raise
         with publishing():
             con.execute("COMMIT")

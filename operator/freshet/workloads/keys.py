@@ -35,10 +35,10 @@ def check_keys(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, keep: 
         parsed, csv, [row[0] for row in con.execute(query).fetchall()], ", ".join(key), "the key comes more than once"
     )
     lines = ", ".join(str(sample.line) for sample in samples)
+    where = f", first seen in lines {lines}" if lines else ""
     raise DataRefused(
         "DuplicateKeys",
-        f"{extra:,} rows repeat the primary key ({', '.join(key)}) of another row of this load, first seen in "
-        f"lines {lines}:"
+        f"{extra:,} rows repeat the primary key ({', '.join(key)}) of another row of this load{where}:"
         " mend the export, the key, or set write.onDuplicateKey to keepLast or quarantine.",
         samples=samples,
         rows_in=parsed.rows + parsed.rejected,
@@ -51,9 +51,10 @@ def _no_nulls(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, source:
     if not total:
         return
     samples = _samples(parsed, csv, [first], ", ".join(key), "the key is empty")
+    where = f", first in line {samples[0].line}" if samples else ""
     raise DataRefused(
         "KeyMissing",
-        f"{total:,} rows have no value in the primary key ({', '.join(key)}), first in line {samples[0].line}: "
+        f"{total:,} rows have no value in the primary key ({', '.join(key)}){where}: "
         "mend the export or write.primaryKey.",
         samples=samples,
         rows_in=parsed.rows + parsed.rejected,
@@ -61,7 +62,10 @@ def _no_nulls(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, source:
 
 
 def _samples(parsed: Parsed, csv: Csv, rows: Sequence[int], column: str, reason: str) -> list[Sample]:
-    found = []
+    """None where rows before them were left out of which nobody knows any more where they stood."""
+    found: list[Sample] = []
+    if len(parsed.refused) < parsed.rejected:
+        return found
     for row in rows:
         path, own = _own_row(parsed, row)
         refused = {one.line for one in parsed.refused if one.path == path}

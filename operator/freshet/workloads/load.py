@@ -4,6 +4,7 @@ Every step can be repeated: what was done before is known from the warehouse, ne
 """
 
 import json
+import random
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freshet.workloads import refusal
-from freshet.workloads.errors import AnswerLost, ConfigError, InputError, TableMoved, WorkloadError
+from freshet.workloads.errors import AnswerLost, ConfigError, InputError, TableMoved, Unavailable, WorkloadError
 from freshet.workloads.growth import Part, part_of, wanted, with_content
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.log import LOG
@@ -37,6 +38,7 @@ _LOST = 2
 def load(*, spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dict[str, Any]:
     """The result of one load (docs/contract.md). ``last``: the newest recorded result. Raises WorkloadError."""
     lost: list[WorkloadError] = []
+    by_others = False
     for round_ in range(_ROUNDS):
         try:
             return _once(spec, last, started)
@@ -47,16 +49,29 @@ def load(*, spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dic
             LOG.info("%s Looking again at what it did.", error)
             time.sleep(0.2 * 2**round_)
         except InputMoved:
+            by_others = False
             LOG.info("The input changed while it was read: reading it again.")
             time.sleep(min(0.2 * 2**round_, 2.0))
         except TableMoved:
+            by_others = True
             LOG.info("Another load changed the table meanwhile: looking again.")
+            time.sleep(random.uniform(0.5, 1) * min(0.2 * 2**round_, 2.0))
     if lost:
         raise lost[-1]
+    if by_others:
+        raise _in_the_way(spec)
     raise InputError(
         "InputChanging",
-        f"{spec.csv.path} or its table kept changing while it was loaded: write files under another name and "
-        "rename them when they are whole.",
+        f"{spec.csv.path} kept changing while it was loaded: write files under another name and rename them when they"
+        " are whole.",
+    )
+
+
+def _in_the_way(spec: IngestSpec) -> Unavailable:
+    return Unavailable(
+        "TableMoving",
+        f"Others kept changing the table {spec.table}, or freshet's record of loads beside it, while"
+        f" {spec.csv.path} was loaded: it is tried again; if that stays, see what else writes there.",
     )
 
 

@@ -1,6 +1,5 @@
 """From files to rows that may be loaded: columns are settled, the files parsed, bad rows and keys judged."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,11 +153,12 @@ def _judge(spec: IngestSpec, parsed: Parsed, *, grown: bool) -> None:
             rows_in=total,
             rows_rejected=parsed.rejected,
         )
-    if (parsed.rows == 0 and not grown) or parsed.rejected > _tolerated(spec):
+    why = _intolerable(spec, parsed.rejected, is_all=parsed.rows == 0 and not grown)
+    if why:
         raise DataRefused(
             "TooManyBadRows",
             f"{parsed.rejected:,} of {total:,} rows of {spec.csv.path} are bad, {_first(parsed)}:"
-            " too many to be tolerated (maximumBadRows), so nothing was loaded.",
+            f" {why}, so nothing was loaded.",
             samples=samples,
             rows_in=total,
             rows_rejected=parsed.rejected,
@@ -181,21 +181,27 @@ def _expect_described(spec: IngestSpec, parsed: Parsed) -> None:
 def _judge_doubled(spec: IngestSpec, parsed: Parsed) -> None:
     """Rows that share a key count as bad ones."""
     bad = parsed.rejected + len(parsed.doubled)
-    if parsed.rows == 0 or (spec.maximum_bad_rows is not None and bad > spec.maximum_bad_rows):
+    why = _intolerable(spec, bad, is_all=parsed.rows == 0)
+    if why:
         raise DataRefused(
             "TooManyBadRows",
-            f"{bad:,} of {parsed.rows + bad:,} rows of {spec.csv.path} are bad or share their primary key: too many"
-            " to be tolerated (maximumBadRows), so nothing was loaded.",
+            f"{bad:,} of {parsed.rows + bad:,} rows of {spec.csv.path} are bad or share their primary key: {why},"
+            " so nothing was loaded.",
             samples=[one.sample() for one in (*parsed.refused, *parsed.doubled)[:3]],
             rows_in=parsed.rows + bad,
             rows_rejected=bad,
         )
 
 
-def _tolerated(spec: IngestSpec) -> float:
-    """The declared limit; what is quarantined is also written row by row, which has an end."""
-    declared = math.inf if spec.maximum_bad_rows is None else spec.maximum_bad_rows
-    return min(declared, DETAILS) if spec.on_bad_rows == "quarantine" else declared
+def _intolerable(spec: IngestSpec, bad: int, *, is_all: bool) -> str | None:
+    """Why so many bad rows are too many: what is quarantined is written row by row, which has an end."""
+    if is_all:
+        return "none is left to load"
+    if spec.maximum_bad_rows is not None and bad > spec.maximum_bad_rows:
+        return f"more than maximumBadRows ({spec.maximum_bad_rows:,}) tolerates"
+    if spec.on_bad_rows == "quarantine" and bad > DETAILS:
+        return f"more than the {DETAILS:,} that can be quarantined, whatever maximumBadRows says"
+    return None
 
 
 def _first(parsed: Parsed) -> str:

@@ -29,7 +29,7 @@ _OF_INPUT = (
 )
 _OF_TABLE = (
     *("DataTimeColumnMissing", "DataTimeColumnType", "FileChanged", "NotATable", "SchemaChanged", "SchemaConflict"),
-    *("DuplicateKeysInTable", "TableNotOurs"),
+    *("ConstraintViolated", "DuplicateKeysInTable", "TableNotOurs"),
 )
 _OF_PACKING = "FileUnreadable"
 """Of a file that cannot be unpacked; a volume that fails to read it may do so again in a moment."""

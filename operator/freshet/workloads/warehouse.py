@@ -23,6 +23,7 @@ __all__ = [
     "Outcome",
     "TableState",
     "Warehouse",
+    "breaks_rule",
     "doubled",
     "gone",
     "next_load_id",
@@ -111,6 +112,15 @@ class Warehouse(Protocol):
 
     @property
     def relation(self) -> str: ...
+
+
+def breaks_rule(relation: str) -> InputError:
+    """A table that is not made by freshet may want more of its rows than that they fit its columns."""
+    return InputError(
+        "ConstraintViolated",
+        f"Rows of this load break a rule of {relation} (NOT NULL, UNIQUE, PRIMARY KEY, FOREIGN KEY or CHECK): nothing"
+        " was published; mend the export, or take the rule off the table; --debug shows which it is.",
+    )
 
 
 def doubled(relation: str, *, key: Sequence[str], done: str = "nothing was published") -> InputError:

@@ -116,6 +116,9 @@ def test_databricks_is_asked_with_quoted_names_and_without_telemetry() -> None:
         ("[UNRESOLVED_COLUMN] …", "DataTimeColumnMissing", 2),
         ("[INSUFFICIENT_PERMISSIONS] …", "PermissionDenied", 2),
         ("Error during request to server: : Invalid access token.", "AuthenticationFailed", 2),
+        ("[STATEMENT_TIMEOUT] cancelled after 403 s", "StatementTimeout", 4),
+        ("[CLOUD_FILE_SOURCE_FILE_NOT_FOUND] part 403 of 500", "WarehouseUnavailable", 4),
+        ("Staging operation over HTTP was unsuccessful: 403-no", "StagingFailed", 4),
         ("connection reset", "WarehouseUnavailable", 4),
     ],
 )

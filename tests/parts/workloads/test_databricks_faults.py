@@ -395,3 +395,66 @@ def test_a_load_that_changes_the_columns_may_be_cut_off_there(lake: Lake, name: 
     assert lake.rows("id, v, more") == [*held, (7, "x", 1)]
     assert (told["rows"], told["version"] != first["version"]) == (len(held) + 1, True)
     assert not lake.load(**spec)["changed"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"action": "status", "status": 403, "statement": "^UPLOAD"}, "StagingFailed"),
+        ({"action": "refuse", "statement": r"^MERGE INTO \S+_freshet_files"}, "TableMoving"),
+        ({"statement": r"^INSERT INTO \S+`raw`", "error": "[UNRESOLVED_COLUMN.WITH_SUGGESTION] v"}, "TableMoving"),
+        ({"statement": "^COPY INTO", "error": "[SCHEMA_NOT_FOUND] s"}, "TableMoving"),
+    ],
+)
+def test_what_never_ends_is_told_as_what_it_is(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any], reason: str
+) -> None:
+    """Neither the file nor the credentials are to blame, and it is tried again."""
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    append = OPERATIONS["append"]
+    lake.load(**put(lake, append, rows_of(0), 0))
+    spec = put(lake, append, rows_of(1), 1)
+    lake.faults({"action": "refuse", **fault, "times": None})
+    with pytest.raises(WorkloadError) as caught:
+        lake.load(**spec)
+    assert (caught.value.reason, caught.value.exit_code) == (reason, 4)
+    lake.faults()
+    assert lake.load(**spec)["rows"] == len(rows_of(0) + rows_of(1))
+
+
+def test_bad_rows_of_a_load_that_comes_late_are_there(lake: Lake) -> None:
+    """Its pod is gone, and an export with other keys has been loaded meanwhile: neither rows nor bad rows are lost."""
+    spec: dict[str, Any] = {
+        "csv": {"schema": {"id": "BIGINT"}},
+        "write": OPERATIONS["merge"].write,
+        "onBadRows": "quarantine",
+    }
+    lake.write("id,v\n1,a\n")
+    lake.load(**spec)
+    lake.write("id,v\n2,b\nx,bad\n")
+    lake.faults({"action": "late", "statement": r"^MERGE INTO \S+`raw`"}, GONE)
+    broken(lake, spec)
+    lake.server.faults._uses.clear()
+    lake.write("id,v\n3,c\n")
+    lake.load(**spec)
+    lake.server.faults.go()
+    wait_for(lake.done, what="what comes late is done")
+    lake.faults()
+    lake.load(**spec)
+    assert lake.rows() == [(1, "a"), (2, "b"), (3, "c")]
+    assert rejected(lake) == ["x,bad"]
+
+
+def test_bad_rows_of_a_load_that_never_comes_go_with_its_note(lake: Lake) -> None:
+    spec = put(lake, OPERATIONS["merge"], rows_of(0), 0)
+    lake.load(**spec)
+    spec = put(lake, OPERATIONS["merge"], rows_of(1), 1, bad=True)
+    lake.faults({"action": "drop", "statement": r"^MERGE INTO \S+`raw`"}, GONE)
+    broken(lake, spec)
+    lake.faults()
+    lake.load(**put(lake, OPERATIONS["merge"], rows_of(2), 2))
+    assert rejected(lake) == ["x,bad1"]
+    lake.query("UPDATE {_freshet_files} SET noted_at = now() - INTERVAL 2 DAYS")
+    lake.load(**put(lake, OPERATIONS["merge"], rows_of(3), 3))
+    assert rejected(lake) == []
+    assert lake.query("SELECT count(*) FROM {_freshet_files}") == [(0,)]

@@ -76,3 +76,27 @@ def test_ledgers_that_many_sources_write_at_once_do_not_make_a_load_begin_again(
     lake.faults(*({"action": "refuse", "statement": statement, "times": 3} for statement in writes))
     assert lake.load(**spec)["rows"] == len(rows_of(0) + rows_of(1))
     assert sum(text.startswith("COPY INTO") for text in lake.asked()) == 1
+
+
+@pytest.mark.parametrize("name", ["append", "merge"])
+def test_sources_of_one_schema_load_at_once(lake: Lake, name: str) -> None:
+    """They share the record of loads: none is told that its input changed, none brings its rows twice."""
+    told: dict[str, list[int]] = {}
+    lakes = [Lake(lake.server, folder=lake.folder / str(number), schema=lake.schema) for number in range(4)]
+
+    def work(at: int, number: int) -> None:
+        spec = put(lakes[at], OPERATIONS[name], rows_of(number), number)
+        told.setdefault(f"t{at}", []).append(lakes[at].load(table=f"t{at}", asset=f"t{at}", **spec)["rows"])
+
+    for each in lakes:
+        each.folder.mkdir()
+    lake.faults()
+    for number in range(2):
+        pods = [threading.Thread(target=work, args=(at, number)) for at in range(len(lakes))]
+        for pod in pods:
+            pod.start()
+        for pod in pods:
+            pod.join(LIMIT_SECONDS)
+    rows = [len(rows_of(0)), len(OPERATIONS[name].after(rows_of(0), rows_of(1)))]
+    assert told == {f"t{at}": rows for at in range(4)}
+    assert sum(text.startswith("COPY") for text in lake.asked()) == 2 * len(lakes)

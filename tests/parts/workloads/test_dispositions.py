@@ -165,6 +165,54 @@ def test_other_rows_of_such_a_table_may_be_merged(world: World) -> None:
     assert world.rows() == [(1, "x", "a"), (2, "x", "b"), (3, "z", "c")]
 
 
+def test_files_that_were_merged_come_again_where_a_source_becomes_append(world: World) -> None:
+    world.write("id,name\n1,a\n")
+    world.load(write=MERGE)
+    assert world.load(write=APPEND)["rows"] == 2
+    assert not world.load(write=APPEND)["changed"]
+
+
+@pytest.mark.parametrize("bad", [100, 101])
+def test_lines_of_keys_are_right_or_not_told(world: World, bad: int) -> None:
+    """Of dropped rows the first hundred are known by their lines."""
+    world.write("id,name\n" + "x,b\n" * bad + "1,a\n2,b\n1,c\n")
+    declared = {"schema": {"id": "BIGINT"}}
+    with pytest.raises(DataRefused) as caught:
+        world.load(csv=declared, write=MERGE, onBadRows="drop")
+    lines = [sample.line for sample in caught.value.samples]
+    assert (caught.value.reason, lines) == ("DuplicateKeys", [102, 104] if bad == 100 else [])
+    assert ("first seen in lines 102, 104" in caught.value.message) == (bad == 100)
+    world.write("id,name\n" + "x,b\n" * bad + "1,a\n,c\n")
+    with pytest.raises(DataRefused) as caught:
+        world.load(csv=declared, write=MERGE, onBadRows="drop")
+    lines = [sample.line for sample in caught.value.samples]
+    assert (caught.value.reason, lines) == ("KeyMissing", [103] if bad == 100 else [])
+    assert ("first in line 103" in caught.value.message) == (bad == 100)
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "more", "says"),
+    [
+        (2, 1, {"onBadRows": "drop", "maximumBadRows": 1}, r"more than maximumBadRows \(1\) tolerates"),
+        (2, 0, {"onBadRows": "drop"}, "none is left to load"),
+        (
+            10_001,
+            1,
+            {"onBadRows": "quarantine", "maximumBadRows": 50_000},
+            "more than the 10,000 that can be quarantined",
+        ),
+        (10_001, 1, {"onBadRows": "quarantine"}, "more than the 10,000 that can be quarantined"),
+    ],
+)
+def test_too_many_bad_rows_are_told_with_the_limit_that_they_pass(
+    world: World, bad: int, good: int, more: dict[str, object], says: str
+) -> None:
+    world.write("id,name\n" + "x,b\n" * bad + "1,a\n" * good)
+    with pytest.raises(DataRefused, match=says) as caught:
+        world.load(csv={"schema": {"id": "BIGINT"}}, **more)
+    assert caught.value.reason == "TooManyBadRows"
+
+
 def test_a_view_in_the_table_s_place_is_refused(world: World) -> None:
     world.do("CREATE SCHEMA kw; CREATE VIEW kw.raw AS SELECT 1 AS id")
     world.write("id\n1\n")
