@@ -122,7 +122,7 @@ def _ended(known: Known, asset: Asset, node: NodeResult, *, outcome: Outcome, **
         relation=plain_relation(node.relation) or asset.status.relation,
         checks=checks_of(known, asset),
         declared=_declared(known, asset),
-        retested=known.steps is not None and known.steps.tested,
+        retested=known.steps is not None and known.steps.tested and node.outcome != "PartialSuccess",  # its tests wait
         reused=node.outcome == "Reused",
         **more,
     )

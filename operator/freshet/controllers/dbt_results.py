@@ -16,6 +16,7 @@ from freshet.controllers.dbt_ended import foreign_run, own_run, passed_run, sour
 from freshet.controllers.dbt_judged import strangers
 from freshet.controllers.dbt_known import Known
 from freshet.controllers.dbt_members import unique_id_of
+from freshet.controllers.dbt_targets import of_these_tables
 from freshet.controllers.world import World, pipeline_key
 from freshet.core.lineage import key_of
 from freshet.core.outcome import Ended, is_recorded
@@ -76,7 +77,7 @@ class Rewards:
             trouble = why or trouble
             page = parse(raw, command=command, tests=tests, models=models)
             if isinstance(page, StepResults):
-                pages.append(page)
+                pages.append(of_these_tables(page, run, step, job=pipeline.spec.dbt_cloud))
             else:
                 missing += [it for it in run.run_steps or () if it.index == step]
         if cut in missing and self._is_over(run, skew=client.skew):

@@ -16,7 +16,7 @@ from typing import NoReturn
 from freshet.dbtcloud.project import Model
 from freshet.dbtcloud.steps import BUILDS, RETRY, command_of, line_of
 
-__all__ = ["built_by"]
+__all__ = ["built_by", "is_elsewhere"]
 
 KINDS = {"run": {"model"}, "seed": {"seed"}, "snapshot": {"snapshot"}, "build": {"model", "seed", "snapshot"}}
 CRITERION = re.compile(r"(?P<above>(?P<up>\d*)\+)?(?P<core>[^+@]+)(?P<below>\+(?P<down>\d*))?")
@@ -75,6 +75,19 @@ def _read(command: str, *, ours: bool) -> argparse.Namespace:
     if not ours and any(_is_elsewhere(word) for word in words):
         raise _Untold
     return parser.parse_known_args(words)[0]
+
+
+def is_elsewhere(command: str, *, usual: str) -> bool:
+    """Does it name a target, profile or project that the Pipeline's own command, `usual`, does not name?"""
+    try:
+        return bool(_places(line_of(command)) - _places(usual))
+    except ValueError:
+        return False
+
+
+def _places(line: str) -> set[tuple[str, ...]]:
+    words = shlex.split(line)
+    return {tuple(words[at : at + 1 + ("=" not in it)]) for at, it in enumerate(words) if _is_elsewhere(it)}
 
 
 def _is_elsewhere(word: str) -> bool:

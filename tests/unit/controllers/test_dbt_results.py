@@ -6,13 +6,14 @@ from typing import Any
 
 import anyio
 import pytest
+from msgspec.structs import replace
 from tests.unit.core.making import NOW, SECOND
 
 from freshet.api.pipeline import DbtCloudSpec, Pipeline, PipelineSpec, SecretKeyRef
 from freshet.api.view import Meta
 from freshet.controllers import dbt_results
 from freshet.dbtcloud import errors
-from freshet.dbtcloud.model import Job, Run, RunStep
+from freshet.dbtcloud.model import Job, Run, RunStep, Trigger
 
 WORLD: Any = SimpleNamespace(manifests={}, tested={}, cache=SimpleNamespace(assets_of=lambda *_: []))
 BUILT = b'{"args": {"which": "build"}, "results": [{"unique_id": "model.p.a", "status": "success"}]}'
@@ -84,3 +85,32 @@ async def test_what_a_cancelled_step_left_is_taken_and_nothing_is_waited_for_but
 async def test_an_outage_is_sat_out_and_no_results_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(errors.Unreachable):
         await fetch(Hanging(away=True), monkeypatch)
+
+
+TESTED = b'{"args": {"which": "test"}, "results": [{"unique_id": "test.p.unique_a.1", "status": "fail"}]}'
+
+
+@pytest.mark.parametrize(
+    ("command", "job", "override", "counts"),
+    [
+        ("dbt test", 9, True, True),
+        ("dbt test --target other", 9, True, False),
+        ("dbt test --target other", 9, False, False),
+        ("dbt test -t other", 3, True, False),
+        ("dbt test --target=other", 3, True, False),
+        ("dbt test --target other", 3, False, True),  # as the job itself says
+        ("dbt test --target prod", 9, True, True),  # as the Pipeline says
+    ],
+)
+async def test_what_a_test_found_at_another_target_is_no_verdict(
+    command: str, job: int, override: bool, counts: bool
+) -> None:
+    trigger = Trigger(steps_override=(command,) if override else None)
+    steps = (RunStep(index=4, name=f"Invoke dbt with `{command}`", status=10),)
+    run = Run(id=7, job_definition_id=job, status=10, finished_at=NOW, run_steps=steps, trigger=trigger)
+    cloud = replace(CLOUD, command="dbt build --target prod --select {select}")
+    pipeline = Pipeline(metadata=PIPELINE.metadata, spec=PipelineSpec(dbt_cloud=cloud))
+    client: Any = Leaving(TESTED)
+    found = await dbt_results.Rewards(world=WORLD).fetch(client, run, pipeline=pipeline)
+    assert found.steps is not None
+    assert (bool(found.steps.checks), found.complete) == (counts, True)
