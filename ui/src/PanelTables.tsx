@@ -116,8 +116,9 @@ export function Checks({ detail }: { detail: Detail }) {
       <h3>Checks</h3>
       <ul className="checks">
         {checks.map((check) => (
-          <li key={check.name} className={check.passed ? "passed" : check.severity}>
+          <li key={`${check.pipeline ?? ""} ${check.name}`} className={check.passed ? "passed" : check.severity}>
             <b>{check.passed ? "✓ passed" : check.severity === "error" ? "✕ failed" : "! warns"}</b> {check.name}
+            {check.pipeline && <span className="quiet"> of {check.pipeline}</span>}
             {check.message && <div className="message">{check.message}</div>}
           </li>
         ))}

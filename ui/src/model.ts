@@ -78,7 +78,7 @@ export interface Detail {
   createdAt?: string;
   policy?: Record<string, string>;
   conditions?: { type: string; status: string; reason: string; message: string; lastTransitionTime: string }[];
-  checks?: { name: string; passed: boolean; severity: string; message?: string; at?: string }[];
+  checks?: { name: string; passed: boolean; severity: string; message?: string; at?: string; pipeline?: string }[];
   run?: Run & { name?: string; executor?: string };
   lastRun?: Run;
   rejected?: { rows: number; samples?: { line?: number; column?: string; reason?: string }[]; at?: string };
