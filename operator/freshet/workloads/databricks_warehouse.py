@@ -63,7 +63,7 @@ class DatabricksWarehouse:
     def tidy(self) -> None:
         with self._open() as (sql, place):
             self._incoming(place).tidy(sql)
-            self._forget_lost(sql, place)
+            self._forget_lost(sql, place, sorted(ledger.pending(sql, place, self._table)))
 
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         expect_known(batch.columns)
@@ -198,8 +198,7 @@ class DatabricksWarehouse:
             self._prove(sql, it, batch, written=written, rows=rows)
         self._keep_aside(sql, place, batch, load_id, folder)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
-        if others.keys() - {load_id}:
-            self._forget_lost(sql, place)
+        self._forget_lost(sql, place, sorted(others.keys() - {load_id}))
         ledger.settle(sql, place, self._table)
         grown = [file.path for file in batch.files if file.path in before.taken]
         ledger.forget_older(sql, place, self._table, load_id=load_id, paths=grown)
@@ -226,8 +225,16 @@ class DatabricksWarehouse:
             else:
                 publish.merge(sql, it, key=batch.key)
 
-    def _forget_lost(self, sql: Sql, place: tuple[str, str]) -> None:
-        """What was said of loads that never published, and their bad rows, when nothing of theirs can come any more."""
+    def _forget_lost(self, sql: Sql, place: tuple[str, str], others: Sequence[str]) -> None:
+        """What was said of loads that never published, and their bad rows, when nothing of theirs can come any more.
+
+        The bad rows of ``append`` go at once: files that it did not bring come with another load, whose rows keep its
+        own out.
+        """
+        if not others:
+            return
+        if self._spec.write.disposition == "append":
+            discard(sql, self._rejected(place), load_ids=others)
         life = _LIFE + timedelta(seconds=2 * (self._spec.timeout or 0))
         lost = ledger.lost(sql, place, self._table, before=datetime.now(UTC) - life)
         if lost:
