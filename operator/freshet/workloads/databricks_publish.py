@@ -132,9 +132,10 @@ def merge(sql: Sql, it: Publishing, *, key: Sequence[str]) -> None:
 
 def held_twice(sql: Sql, it: Publishing, *, key: Sequence[str]) -> int:
     """How many incoming keys the table has in more than one row."""
+    incoming = f"SELECT 1 FROM {_table(it.incoming)} AS s WHERE {_same(key)}"  # not joined: a copy may have come twice
     found = sql.ask(
-        f"SELECT count(*) FROM (SELECT 1 FROM {_table(it.target)} AS t JOIN {_table(it.incoming)} AS s ON {_same(key)}"
-        f" GROUP BY {_list(key, of='s.')} HAVING count(*) > 1) AS d"
+        f"SELECT count(*) FROM (SELECT 1 FROM {_table(it.target)} AS t WHERE EXISTS ({incoming})"
+        f" GROUP BY {_list(key, of='t.')} HAVING count(*) > 1) AS d"
     )
     return int(found[0][0])
 

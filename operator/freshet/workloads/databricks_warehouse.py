@@ -228,12 +228,12 @@ class DatabricksWarehouse:
     def _forget_lost(self, sql: Sql, place: tuple[str, str], others: Sequence[str]) -> None:
         """What was said of loads that never published, and their bad rows, when nothing of theirs can come any more.
 
-        The bad rows of ``append`` go at once: files that it did not bring come with another load, whose rows keep its
-        own out.
+        Only the bad rows of ``merge`` are kept until then: files that an ``append`` did not bring come with another
+        load, whose rows keep its own out, and a ``replace`` that comes late sets its own aside again.
         """
         if not others:
             return
-        if self._spec.write.disposition == "append":
+        if self._spec.write.disposition != "merge":
             discard(sql, self._rejected(place), load_ids=others)
         life = _LIFE + timedelta(seconds=2 * (self._spec.timeout or 0))
         lost = ledger.lost(sql, place, self._table, before=datetime.now(UTC) - life)

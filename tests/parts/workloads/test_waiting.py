@@ -66,7 +66,7 @@ def test_a_locked_file_is_waited_for_visibly(said: Path, world: World) -> None:
     holder.stdout.readline()
 
     def sleep(_seconds: float) -> None:
-        wait_for(said.exists, what="the wait is said")
+        wait_for(lambda: said.exists() and said.read_text(), what="the wait is said")
         assert f"{world.path}, which another process holds" in said.read_text()
         holder.communicate()
 
@@ -92,7 +92,7 @@ def test_only_the_first_answer_of_a_warehouse_may_be_a_cold_start(said: Path) ->
             return []
 
     seen: list[bool] = []
-    sql = Sql(connection=SimpleNamespace(cursor=Cursor), host="h")
+    sql = Sql(connect=lambda: SimpleNamespace(cursor=Cursor), host="h")
     sql.ask("SELECT 1")
     sql.ask("MERGE a long one")
     assert seen == [True, False]
