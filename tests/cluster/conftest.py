@@ -1,17 +1,17 @@
 """A real cluster for the whole session, a namespace for each test, and the processes that act in it."""
 
 import json
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.support.dbt_place import FAST, OFTEN
 from tests.support.dbtcloud import DbtCloudStandIn
 from tests.support.freshet_objects import Place
-from tests.support.kube import get_object, list_objects
+from tests.support.kube import list_objects
+from tests.support.namespaces import own_namespace
 from tests.support.node import NodeProcess
 from tests.support.operator import OperatorProcess, running
 from tests.support.secrecy import assert_hidden, left_by_pods
@@ -21,6 +21,9 @@ from tests.support.witness import Witness
 
 from freshet.local.cluster_install import apply_crds, apply_rbac
 from freshet.local.controlplane import LocalCluster, build, progress_bar
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 OperatorFactory = Callable[..., OperatorProcess]
 Tripped = Callable[..., tuple[OperatorProcess, Tripwire]]
@@ -67,19 +70,10 @@ def witness(cluster: LocalCluster) -> Iterator[Witness]:
 @pytest.fixture
 def namespace(cluster: LocalCluster, witness: Witness) -> Iterator[str]:
     """A fresh namespace whose pods can start; deleted in the background."""
-    name = f"test-{uuid.uuid4().hex[:10]}"
-    cluster.http.post("/api/v1/namespaces", json={"metadata": {"name": name}}).raise_for_status()
-
-    def account() -> Any:
-        return get_object(cluster, "serviceaccounts", namespace=name, name="default")
-
-    wait_for(account, what=f"ServiceAccount default in {name}")
-    yield name
-    try:
+    with own_namespace(cluster, "test") as name:
+        yield name
         assert_nothing_shows(cluster, name)
         witness.assert_nothing_shows(cluster.http, name)
-    finally:
-        cluster.http.delete(f"/api/v1/namespaces/{name}")
 
 
 def assert_nothing_shows(cluster: LocalCluster, namespace: str) -> None:
@@ -102,6 +96,15 @@ def node(cluster: LocalCluster, tmp_path_factory: pytest.TempPathFactory) -> Ite
     yield agent.start()
     agent.stop()
     assert_hidden(agent.log(), where="the node's log")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Debian's Chromium."""
+    from tests.support.chromium import browsing
+
+    with browsing() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

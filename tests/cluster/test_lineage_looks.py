@@ -1,19 +1,17 @@
 """How the lineage page looks in a real browser: one asset in each state, each kind of edge, in both themes."""
 
 import re
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from tests.support.chromium import browsing
 from tests.support.freshet_objects import Place, user_job
 from tests.support.lineage import PATIENCE_MS, address, low_contrasts, nameless, opened, painted
-from tests.support.operator import OperatorProcess, running
-from tests.support.page import with_page
-from tests.support.waiting import wait_for
+from tests.support.namespaces import own_namespace
+from tests.support.operator import OperatorProcess
+from tests.support.page import serving
 
 from freshet.local.controlplane import LocalCluster
 
@@ -36,19 +34,15 @@ THEMES = ("light", "dark")
 
 @pytest.fixture(scope="module")
 def place(cluster: LocalCluster) -> Iterator[Place]:
-    name = f"looks-{uuid.uuid4().hex[:8]}"
-    cluster.http.post("/api/v1/namespaces", json={"metadata": {"name": name}}).raise_for_status()
-    wait_for(lambda: cluster.http.get(f"/api/v1/namespaces/{name}/serviceaccounts/default").status_code == 200)
-    yield Place(cluster, name)
-    cluster.http.delete(f"/api/v1/namespaces/{name}")
+    with own_namespace(cluster, "looks") as name:
+        yield Place(cluster, name)
 
 
 @pytest.fixture(scope="module")
 def operator(
     place: Place, operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
-    folder, watched = tmp_path_factory.mktemp("looks"), [place.namespace]
-    with running(kubeconfig=operator_kubeconfig, folder=folder, namespaces=watched, arguments=with_page()) as process:
+    with serving(place.namespace, kubeconfig=operator_kubeconfig, folder=tmp_path_factory.mktemp("looks")) as process:
         grow(place)
         yield process
 
@@ -74,12 +68,6 @@ def grow(place: Place) -> None:
     place.add_asset("lost", upstreams=["nowhere"])
     for state in COLOURS:
         place.wait_status(state, state=state.capitalize(), timeout=60)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as found:
-        yield found
 
 
 @pytest.fixture(params=THEMES)

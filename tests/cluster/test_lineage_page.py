@@ -1,18 +1,17 @@
 """The lineage page in a real browser, against a running operator: what it shows, how it follows, how it is used."""
 
 import re
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from tests.support.chromium import browsing
 from tests.support.freshet_objects import Place, user_job
 from tests.support.kube import list_objects
 from tests.support.lineage import PATIENCE_MS, address, opened
-from tests.support.operator import OperatorProcess, running
-from tests.support.page import with_page
+from tests.support.namespaces import own_namespace
+from tests.support.operator import OperatorProcess
+from tests.support.page import serving
 from tests.support.waiting import wait_for
 
 from freshet.local.cluster import free_port
@@ -27,16 +26,13 @@ EVIL_URL = "javascript:alert(1)"
 @pytest.fixture(scope="module")
 def place(cluster: LocalCluster) -> Iterator[Place]:
     """raw-orders, announced from outside ← stg-orders ← orders-count, built by Jobs that this test ends."""
-    name = f"lineage-{uuid.uuid4().hex[:8]}"
-    cluster.http.post("/api/v1/namespaces", json={"metadata": {"name": name}}).raise_for_status()
-    wait_for(lambda: cluster.http.get(f"/api/v1/namespaces/{name}/serviceaccounts/default").status_code == 200)
-    made = Place(cluster, name)
-    made.add_pipeline("shop")
-    made.add_asset(RAW, freshness={"maximumLag": "1h"}, pipeline="shop")
-    made.add_asset(MODEL, materialize=user_job(), upstreams=[RAW], pipeline="shop")
-    made.add_asset(COUNT, materialize=user_job(), upstreams=[MODEL])
-    yield made
-    cluster.http.delete(f"/api/v1/namespaces/{name}")
+    with own_namespace(cluster, "lineage") as name:
+        made = Place(cluster, name)
+        made.add_pipeline("shop")
+        made.add_asset(RAW, freshness={"maximumLag": "1h"}, pipeline="shop")
+        made.add_asset(MODEL, materialize=user_job(), upstreams=[RAW], pipeline="shop")
+        made.add_asset(COUNT, materialize=user_job(), upstreams=[MODEL])
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +40,8 @@ def operator(
     place: Place, operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
     """With the page; on a port that it keeps when it starts again."""
-    folder, watched = tmp_path_factory.mktemp("lineage"), [place.namespace]
-    arguments = with_page(f"--port={free_port()}")
-    with running(kubeconfig=operator_kubeconfig, folder=folder, namespaces=watched, arguments=arguments) as process:
+    folder, port = tmp_path_factory.mktemp("lineage"), f"--port={free_port()}"
+    with serving(place.namespace, port, kubeconfig=operator_kubeconfig, folder=folder) as process:
         yield process
 
 
@@ -57,12 +52,6 @@ def built(place: Place, operator: OperatorProcess) -> None:
     for name in (MODEL, COUNT):
         place.build(name)
         place.wait_status(name, state="Fresh", timeout=60)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as found:
-        yield found
 
 
 @pytest.fixture

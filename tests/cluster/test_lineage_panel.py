@@ -1,7 +1,6 @@
 """The panel, addresses that are shared, and the keyboard: a busy asset whose every text is hostile."""
 
 import re
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,11 +8,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from tests.support.chromium import browsing
 from tests.support.freshet_objects import Place
 from tests.support.lineage import PATIENCE_MS, address, opened
-from tests.support.operator import OperatorProcess, running
-from tests.support.page import with_page
+from tests.support.namespaces import own_namespace
+from tests.support.operator import OperatorProcess
+from tests.support.page import serving
 from tests.support.waiting import wait_for
 
 from freshet.local.controlplane import LocalCluster
@@ -45,6 +44,8 @@ CHECKS = [
     {"name": "not_null_id", "passed": True, "severity": "error", "at": AT.isoformat()},
     {"name": f"unique_{EVIL}", "passed": False, "severity": "error", "message": f"3 rows {EVIL}", "at": AT.isoformat()},
     {"name": "recent", "passed": False, "severity": "warn", "message": "old", "at": AT.isoformat()},
+    {"name": "same", "passed": True, "severity": "error", "at": AT.isoformat(), "pipeline": "shop"},
+    {"name": "same", "passed": False, "severity": "error", "at": AT.isoformat(), "pipeline": "side"},
 ]
 HISTORY = [run(n, **({"outcome": "Failed", "attempt": 2} if n == 105 else {})) for n in range(110, 100, -1)]
 
@@ -52,37 +53,28 @@ HISTORY = [run(n, **({"outcome": "Failed", "attempt": 2} if n == 105 else {})) f
 @pytest.fixture(scope="module")
 def place(cluster: LocalCluster) -> Iterator[Place]:
     """orders → busy → report → board, and another of another pipeline; all external, so that they stay as they are."""
-    name = f"panel-{uuid.uuid4().hex[:8]}"
-    cluster.http.post("/api/v1/namespaces", json={"metadata": {"name": name}}).raise_for_status()
-    made = Place(cluster, name)
-    for pipeline in ("shop", "side"):
-        made.add_pipeline(pipeline)
-    for above, below in zip((None, *CHAIN), CHAIN, strict=False):
-        more = {"key": EVIL} if below == "busy" else {}
-        made.add_asset(below, pipeline="shop", upstreams=[above] if above else [], **more)
-    made.add_asset(OTHER, pipeline="side", suspend=True)
-    yield made
-    cluster.http.delete(f"/api/v1/namespaces/{name}")
+    with own_namespace(cluster, "panel") as name:
+        made = Place(cluster, name)
+        for pipeline in ("shop", "side"):
+            made.add_pipeline(pipeline)
+        for above, below in zip((None, *CHAIN), CHAIN, strict=False):
+            more = {"key": EVIL} if below == "busy" else {}
+            made.add_asset(below, pipeline="shop", upstreams=[above] if above else [], **more)
+        made.add_asset(OTHER, pipeline="side", suspend=True)
+        yield made
 
 
 @pytest.fixture(scope="module")
 def operator(
     place: Place, operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
-    folder, watched = tmp_path_factory.mktemp("panel"), [place.namespace]
-    with running(kubeconfig=operator_kubeconfig, folder=folder, namespaces=watched, arguments=with_page()) as process:
+    with serving(place.namespace, kubeconfig=operator_kubeconfig, folder=tmp_path_factory.mktemp("panel")) as process:
         for name in CHAIN:
             place.announce(name, f"v-{EVIL}")
             place.wait_status(name, state="Fresh")
         told = {"history": HISTORY, "lastRun": run(111), "checks": CHECKS, "relation": f"shop.{EVIL}"}
         place.patch("assets", "busy", {"status": told}, subresource="status")
         yield process
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as found:
-        yield found
 
 
 @pytest.fixture
@@ -129,8 +121,9 @@ def test_it_lists_the_last_ten_runs_newest_first_each_with_its_link(panel: Locat
 
 def test_it_lists_the_checks_with_what_they_found(panel: Locator) -> None:
     rows = panel.locator(".checks li")
-    expect(rows).to_have_count(3)
+    expect(rows).to_have_count(5)
     said = ["✓ passed not_null_id", f"✕ failed unique_{EVIL}3 rows {EVIL}", "! warns recentold"]
+    said += ["✓ passed same of shop", "✕ failed same of side"]
     for row, words in zip(rows.all(), said, strict=True):
         expect(row).to_have_text(words)
 
@@ -142,7 +135,7 @@ def test_hostile_texts_are_texts(panel: Locator, page: Page, place: Place) -> No
     panel.get_by_text("Manifest").click()
     expect(panel.get_by_test_id("manifest")).to_contain_text(EVIL)
     expect(card(page, place, "busy")).to_contain_text(EVIL)
-    expect(card(page, place, "busy")).to_contain_text("1 failed")
+    expect(card(page, place, "busy")).to_contain_text("2 failed")
     page.get_by_role("searchbox").fill(EVIL)
     expect(page.get_by_test_id("tally")).to_have_text(f"1 of {len(CHAIN) + 1} assets")
     page.get_by_role("button", name="Table").click()

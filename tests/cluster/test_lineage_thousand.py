@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 from tests.bench.page import plant
 from tests.support.chromium import browsing
 from tests.support.freshet_objects import Place
-from tests.support.operator import OperatorProcess, running
-from tests.support.page import with_page
+from tests.support.operator import OperatorProcess
+from tests.support.page import serving
 
 from freshet.local.controlplane import LocalCluster
 
@@ -36,8 +36,8 @@ def place(cluster: LocalCluster) -> Iterator[Place]:
 def operator(
     place: Place, operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
-    folder, watched = tmp_path_factory.mktemp("thousand"), [place.namespace]
-    with running(kubeconfig=operator_kubeconfig, folder=folder, namespaces=watched, arguments=with_page()) as process:
+    folder = tmp_path_factory.mktemp("thousand")
+    with serving(place.namespace, kubeconfig=operator_kubeconfig, folder=folder) as process:
         yield process
 
 

@@ -12,7 +12,7 @@ from freshet.workloads.databricks_types import from_databricks
 from freshet.workloads.errors import ConfigError, InputError
 from freshet.workloads.sql import identifier, qualified
 
-__all__ = ["columns_of", "lacking", "make_schema", "staged", "tables_of"]
+__all__ = ["add_columns", "columns_of", "lacking", "make_schema", "staged", "tables_of"]
 
 _CLOSED = (
     "TABLE_OR_VIEW_NOT_FOUND",
@@ -38,6 +38,13 @@ def columns_of(sql: Sql, target: Sequence[str], *, relation: str) -> tuple[Colum
     query = f"SELECT column_name, full_data_type FROM {{}}.columns {where} ORDER BY ordinal_position"
     found = _ask(sql, catalog, query, place=place, name=table)
     return tuple(Column(name=plain(name), type=from_databricks(kind)) for name, kind in found)
+
+
+def add_columns(sql: Sql, target: Sequence[str], new: Sequence[tuple[str, str]]) -> None:
+    """``new``: name and Databricks type."""
+    if new:
+        described = ", ".join(f"{identifier(name, mark='`')} {kind}" for name, kind in new)
+        sql.ask(f"ALTER TABLE {qualified(target, mark='`')} ADD COLUMNS ({described})")
 
 
 def lacking(sql: Sql, place: Sequence[str], wanted: Mapping[str, Collection[str]]) -> dict[str, list[str]]:

@@ -5,18 +5,27 @@ Nothing can be written together with the rows, so the rows themselves carry the 
 that it takes. A note whose load is not recorded is pending: its rows came and were not recorded, or may still come.
 """
 
-import random
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from freshet.workloads.databricks_catalog import lacking
-from freshet.workloads.databricks_publish import add_columns
+import tenacity
+
+from freshet.workloads.databricks_catalog import add_columns, lacking
 from freshet.workloads.databricks_sql import Sql, error_class
+from freshet.workloads.databricks_types import to_databricks
 from freshet.workloads.inputs import InputFile
-from freshet.workloads.ledger import FILES, LEVEL, LOAD_ID, LOADS, file_values, taken_file
+from freshet.workloads.ledger import (
+    FILES,
+    FILES_COLUMNS,
+    LEVEL,
+    LOAD_ID,
+    LOADS,
+    LOADS_COLUMNS,
+    file_values,
+    taken_file,
+)
 from freshet.workloads.sql import literal, qualified
 from freshet.workloads.warehouse import Batch, Level
 
@@ -36,45 +45,18 @@ __all__ = [
     "taken_by",
 ]
 
-_COLUMNS = {
-    "seq": "BIGINT",
-    "load_id": "STRING",
-    "asset": "STRING",
-    "table_name": "STRING",
-    "fingerprint": "STRING",
-    "version": "STRING",
-    "changed": "BOOLEAN",
-    "updated_at": "TIMESTAMP",
-    "data_time": "TIMESTAMP",
-    "rows": "BIGINT",
-    "previous_rows": "BIGINT",
-    "rows_in": "BIGINT",
-    "rows_loaded": "BIGINT",
-    "rows_rejected": "BIGINT",
-    "bytes": "BIGINT",
-    "finished_at": "TIMESTAMP",
-    "samples": "STRING",
+_FOUND = ("rows_in", "rows_rejected", "samples")
+_COLUMNS = {name: to_databricks(kind) for name, kind in LOADS_COLUMNS.items()}
+_FILES = {
+    **{name: to_databricks(kind) for name, kind in FILES_COLUMNS.items()},
+    "noted_at": "TIMESTAMP",
+    "load_rows": "BIGINT",
+    **{name: _COLUMNS[name] for name in _FOUND},
 }
 _MARKS = 100
 """So many values are given to one statement; Databricks takes 256."""
 _TRIES = 6
 """So often a statement of the ledger is tried that other loads' statements are in the way of."""
-_FILES = {
-    "table_name": "STRING",
-    "path": "STRING",
-    "sha256": "STRING",
-    "bytes": "BIGINT",
-    "load_id": "STRING",
-    "content_bytes": "BIGINT",
-    "content_sha256": "STRING",
-    "noted_at": "TIMESTAMP",
-    "load_rows": "BIGINT",
-    "rows_in": "BIGINT",
-    "rows_rejected": "BIGINT",
-    "samples": "STRING",
-}
-
-_FOUND = ("rows_in", "rows_rejected", "samples")
 _NO_FILE = InputFile(path="", sha256="", size=0)
 _RECORDED = "table_name = :name AND load_id IN (SELECT load_id FROM {loads} WHERE table_name = :name)"
 
@@ -240,15 +222,14 @@ def _write(sql: Sql, statement: str, **values: object) -> None:
 
     Where Databricks does not tell rows apart, of two such statements at once one fails.
     """
-    for attempt in range(_TRIES):
-        try:
+    for attempt in tenacity.Retrying(
+        retry=tenacity.retry_if_exception(lambda error: error_class(error).startswith("DELTA_CONCURRENT")),
+        stop=tenacity.stop_after_attempt(_TRIES),
+        wait=tenacity.wait_random_exponential(multiplier=0.1),
+        reraise=True,
+    ):
+        with attempt:
             sql.ask(statement, **values)
-        except Exception as error:
-            if attempt == _TRIES - 1 or not error_class(error).startswith("DELTA_CONCURRENT"):
-                raise
-            time.sleep(random.uniform(0, 0.1 * 2**attempt))
-        else:
-            return
 
 
 def _once(

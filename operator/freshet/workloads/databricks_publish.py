@@ -16,7 +16,6 @@ from freshet.workloads.sql import identifier, literal, qualified
 
 __all__ = [
     "Publishing",
-    "add_columns",
     "append",
     "create",
     "held_twice",
@@ -39,13 +38,6 @@ def _table(parts: Sequence[str]) -> str:
 
 def _list(names: Sequence[str], *, of: str = "") -> str:
     return ", ".join(of + _name(name) for name in names)
-
-
-def add_columns(sql: Sql, target: Sequence[str], new: Sequence[tuple[str, str]]) -> None:
-    """``new``: name and Databricks type."""
-    if new:
-        described = ", ".join(f"{_name(name)} {kind}" for name, kind in new)
-        sql.ask(f"ALTER TABLE {_table(target)} ADD COLUMNS ({described})")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from freshet.workloads.columns import Column
 from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_sql import Sql, error_class
 from freshet.workloads.databricks_types import to_databricks
+from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.sql import identifier, literal, qualified
 
 __all__ = ["discard", "held", "quarantine"]
@@ -60,12 +61,15 @@ def held(sql: Sql, target: Sequence[str], *, load_id: str) -> int:
     return int(sql.ask(f"SELECT count(*) FROM {_table(target)} WHERE load_id = {literal(load_id)}")[0][0])
 
 
-def discard(sql: Sql, target: Sequence[str], *, load_ids: Sequence[str]) -> None:
-    """Bad rows of loads that never came."""
+def discard(sql: Sql, target: Sequence[str], *, load_ids: Sequence[str], of: Sequence[str]) -> None:
+    """Bad rows of loads that never came; not of one that has published into ``of`` and is about to be recorded."""
+    among = ", ".join(map(literal, load_ids))
+    came = f"SELECT {LOAD_ID} FROM {_table(of)} WHERE {LOAD_ID} IN ({among})"
     try:
-        sql.ask(f"DELETE FROM {_table(target)} WHERE load_id IN ({', '.join(map(literal, load_ids))})")
+        sql.ask(f"DELETE FROM {_table(target)} WHERE load_id IN ({among}) AND load_id NOT IN ({came})")
     except Exception as error:
-        if error_class(error) != "TABLE_OR_VIEW_NOT_FOUND":
+        # There are none, or no load has come yet: then the next that does takes them away.
+        if error_class(error) not in ("TABLE_OR_VIEW_NOT_FOUND", "UNRESOLVED_COLUMN"):
             raise
 
 

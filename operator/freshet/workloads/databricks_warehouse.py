@@ -6,7 +6,7 @@ out from the rows themselves.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,21 +15,19 @@ from pathlib import Path
 from freshet.workloads import databricks_ledger as ledger
 from freshet.workloads import databricks_publish as publish
 from freshet.workloads.columns import Column, expect_time, snake
-from freshet.workloads.databricks_catalog import columns_of, make_schema
+from freshet.workloads.databricks_aside import Aside
+from freshet.workloads.databricks_catalog import add_columns, make_schema
 from freshet.workloads.databricks_errors import incomplete, sorted_out
 from freshet.workloads.databricks_incoming import Incoming
+from freshet.workloads.databricks_look import Look
 from freshet.workloads.databricks_publish import Publishing
-from freshet.workloads.databricks_quarantine import discard, held, quarantine
-from freshet.workloads.databricks_recovery import UPDATED, finish, previous
-from freshet.workloads.databricks_sql import Sql, connection_options, error_class, open_sql
+from freshet.workloads.databricks_recovery import UPDATED, previous
+from freshet.workloads.databricks_sql import Sql, connection_options, open_sql
 from freshet.workloads.databricks_types import expect_known, stored, to_databricks
 from freshet.workloads.errors import AnswerLost, TableMoved, WorkloadError
-from freshet.workloads.inputs import InputFile
 from freshet.workloads.ledger import LOAD_ID
-from freshet.workloads.log import LOG
 from freshet.workloads.published import publishing
 from freshet.workloads.spec import Databricks, IngestSpec
-from freshet.workloads.sql import qualified
 from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, doubled, gone, next_load_id
 
 __all__ = ["DatabricksWarehouse"]
@@ -58,7 +56,7 @@ class DatabricksWarehouse:
     def inspect(self) -> TableState:
         """Also takes in what a load that was cut off has left."""
         with self._open() as (sql, place):
-            return self._state(sql, place)
+            return self._look(sql, place).state()
 
     def tidy(self) -> None:
         with self._open() as (sql, place):
@@ -72,7 +70,7 @@ class DatabricksWarehouse:
             make_schema(sql, place)
             ledger.make_ledger(sql, place)
             incoming.fence(sql)
-            before = self._state(sql, place)
+            before = self._look(sql, place).state()
             if _token(before) != _token(expected):
                 raise TableMoved
             self._expect_time(before, batch)
@@ -87,6 +85,14 @@ class DatabricksWarehouse:
         pipeline = f"freshet_{snake(self._spec.asset or self._spec.table)}"
         return Incoming(place=place, table=self._table, pipeline=pipeline)
 
+    def _look(self, sql: Sql, place: tuple[str, str]) -> Look:
+        incoming = self._incoming(place)
+        return Look(sql, place, self._table, spec=self._spec, relation=self.relation, incoming=incoming)
+
+    def _aside(self, sql: Sql, place: tuple[str, str]) -> Aside:
+        target, incoming = (*place, self._table), self._incoming(place)
+        return Aside(sql, target, relation=self.relation, incoming=incoming, options=self._options)
+
     @contextmanager
     def _open(self) -> Iterator[tuple[Sql, tuple[str, str]]]:
         """A session and (catalog, schema). What goes wrong inside is sorted: moved, lost, or a sentence."""
@@ -98,67 +104,6 @@ class DatabricksWarehouse:
             raise
         except Exception as error:
             raise sorted_out(error, relation=self.relation, host=str(self._options["server_hostname"])) from error
-
-    def _state(self, sql: Sql, place: tuple[str, str]) -> TableState:
-        all_columns = columns_of(sql, (*place, self._table), relation=self.relation)
-        columns = tuple(column for column in all_columns or () if column.name != LOAD_ID)
-        marked = len(columns) < len(all_columns or ())
-        level, unrecorded, taken = self._recorded(sql, place, columns=columns, marked=marked)
-        if all_columns is None:
-            return TableState(columns=None, level=level, rows=0)
-        found = f"SELECT count(*), count({LOAD_ID if marked else 'NULL'}) FROM"
-        rows, loaded = map(int, sql.ask(f"{found} {qualified((*place, self._table), mark='`')}")[0])
-        return TableState(
-            columns=columns,
-            level=level,
-            rows=rows,
-            taken=taken,
-            marked=marked,
-            loaded=loaded,
-            unrecorded=unrecorded,
-        )
-
-    def _recorded(
-        self, sql: Sql, place: tuple[str, str], *, columns: Sequence[Column], marked: bool
-    ) -> tuple[Level | None, frozenset[str], Mapping[str, InputFile]]:
-        """The level, the loads that it is behind, and what ``append`` took: nothing where there is no ledger."""
-        for is_last in (False, True):
-            try:
-                return self._read_record(sql, place, columns=columns, marked=marked)
-            except Exception as error:
-                kind = error_class(error)
-                if kind in ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"):
-                    break
-                if kind != "UNRESOLVED_COLUMN" or is_last:
-                    raise
-                LOG.info("The record of loads is of an earlier freshet: it gets the columns that came since.")
-                ledger.make_ledger(sql, place)
-        return None, frozenset(), {}
-
-    def _read_record(
-        self, sql: Sql, place: tuple[str, str], *, columns: Sequence[Column], marked: bool
-    ) -> tuple[Level | None, frozenset[str], Mapping[str, InputFile]]:
-        level = ledger.level_of(sql, place, self._table)
-        unrecorded = ledger.came(sql, place, self._table) if marked else frozenset()
-        if not marked or self._spec.write.disposition != "append":
-            return level, unrecorded, {}
-        level = self._finish(sql, place, level, unrecorded, columns=columns)
-        return level, frozenset(), ledger.taken_by(sql, place, self._table)
-
-    def _finish(
-        self,
-        sql: Sql,
-        place: tuple[str, str],
-        level: Level | None,
-        unrecorded: frozenset[str],
-        *,
-        columns: Sequence[Column],
-    ) -> Level | None:
-        target = (*place, self._table)
-        level = finish(sql, target, level, unrecorded, spec=self._spec, relation=self.relation, columns=columns)
-        if unrecorded:
-            self._incoming(place).fence(sql)
-        return level
 
     def _expect_time(self, before: TableState, batch: Batch) -> None:
         """Raises ConfigError while nothing is published: what is read back then is a time."""
@@ -180,7 +125,7 @@ class DatabricksWarehouse:
     def _publish(
         self, sql: Sql, place: tuple[str, str], incoming: Incoming, batch: Batch, before: TableState, folder: Path
     ) -> Outcome:
-        target = (*place, self._table)
+        target, aside = (*place, self._table), self._aside(sql, place)
         before, load_id = self._named(sql, place, batch, before)
         names = [column.name for column in batch.columns]
         it = Publishing(incoming=incoming.table, target=target, names=names, load_id=load_id, expected=batch.rows)
@@ -191,12 +136,12 @@ class DatabricksWarehouse:
         others = ledger.pending(sql, place, self._table)
         files = batch.files if disposition == "append" else ()
         ledger.note(sql, place, self._table, load_id=load_id, files=files, batch=batch)
-        self._quarantine(sql, place, batch, load_id, folder)
+        aside.put(batch, load_id, folder)
         with publishing():
             self._change(sql, it, batch, before, others)
             rows, written = publish.rows_of(sql, target, load_id)
             self._prove(sql, it, batch, written=written, rows=rows)
-        self._keep_aside(sql, place, batch, load_id, folder)
+        aside.keep(batch, load_id, folder)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
         self._forget_lost(sql, place, sorted(others.keys() - {load_id}))
         ledger.settle(sql, place, self._table)
@@ -219,7 +164,7 @@ class DatabricksWarehouse:
             empty = [(column.name, to_databricks(column.type)) for column in gone(before, batch)]
             publish.overwrite(sql, it, empty=empty, same=_same_columns(before, batch.columns))
         else:
-            publish.add_columns(sql, it.target, _new(before, batch.columns))
+            add_columns(sql, it.target, _new(before, batch.columns))
             if disposition == "append":
                 publish.append(sql, it, unless=others, loaded=before.loaded)
             else:
@@ -233,12 +178,13 @@ class DatabricksWarehouse:
         """
         if not others:
             return
+        aside = self._aside(sql, place)
         if self._spec.write.disposition != "merge":
-            discard(sql, self._rejected(place), load_ids=others)
+            aside.discard(others)
         life = _LIFE + timedelta(seconds=2 * (self._spec.timeout or 0))
         lost = ledger.lost(sql, place, self._table, before=datetime.now(UTC) - life)
         if lost:
-            discard(sql, self._rejected(place), load_ids=lost)
+            aside.discard(lost)
             ledger.forget_lost(sql, place, self._table, load_ids=lost)
 
     def _named(self, sql: Sql, place: tuple[str, str], batch: Batch, before: TableState) -> tuple[TableState, str]:
@@ -249,7 +195,7 @@ class DatabricksWarehouse:
             return before, load_id
         before = replace(
             before,
-            level=self._finish(sql, place, before.level, before.unrecorded, columns=before.columns or ()),
+            level=self._look(sql, place).finish(before.level, before.unrecorded, columns=before.columns or ()),
             unrecorded=frozenset(),
         )
         return before, next_load_id(batch, before)
@@ -306,31 +252,6 @@ class DatabricksWarehouse:
         if level is None or level.load_id != load_id:
             raise TableMoved
         return level
-
-    def _quarantine(self, sql: Sql, place: tuple[str, str], batch: Batch, load_id: str, folder: Path) -> None:
-        """Bad rows, once per load: they may be written again by whoever finishes it. Raises AnswerLost."""
-        if not batch.refused:
-            return
-        arrived = quarantine(
-            sql,
-            self._incoming(place),
-            self._rejected(place),
-            load_id=load_id,
-            refused=batch.refused,
-            folder=folder / "rejected",
-            options=self._options,
-        )
-        if arrived != len(batch.refused):
-            what = f"{arrived:,} of {len(batch.refused):,} bad rows arrived beside {self.relation}"
-            raise AnswerLost(incomplete(what))
-
-    def _keep_aside(self, sql: Sql, place: tuple[str, str], batch: Batch, load_id: str, folder: Path) -> None:
-        """Another pod may have taken this load for one that never published, and its bad rows out, while it did."""
-        if batch.refused and held(sql, self._rejected(place), load_id=load_id) != len(batch.refused):
-            self._quarantine(sql, place, batch, load_id, folder)
-
-    def _rejected(self, place: tuple[str, str]) -> tuple[str, ...]:
-        return (*place, f"{self._table}__rejected")
 
 
 def _new(before: TableState, columns: tuple[Column, ...]) -> list[tuple[str, str]]:

@@ -13,8 +13,10 @@ from freshet.workloads.warehouse import Level
 
 __all__ = [
     "FILES",
+    "FILES_COLUMNS",
     "LEVEL",
     "LOADS",
+    "LOADS_COLUMNS",
     "LOAD_ID",
     "file_values",
     "forget",
@@ -36,7 +38,7 @@ LOAD_ID = "_freshet_load_id"
 """The column by which rows name the load that wrote them, where a warehouse has no transaction for both."""
 
 
-_LOADS_COLUMNS = {
+LOADS_COLUMNS = {
     "seq": "BIGINT",
     "load_id": "VARCHAR",
     "asset": "VARCHAR",
@@ -44,18 +46,18 @@ _LOADS_COLUMNS = {
     "fingerprint": "VARCHAR",
     "version": "VARCHAR",
     "changed": "BOOLEAN",
-    "updated_at": "TIMESTAMPTZ",
-    "data_time": "TIMESTAMPTZ",
+    "updated_at": "TIMESTAMP WITH TIME ZONE",
+    "data_time": "TIMESTAMP WITH TIME ZONE",
     "rows": "BIGINT",
     "previous_rows": "BIGINT",
     "rows_in": "BIGINT",
     "rows_loaded": "BIGINT",
     "rows_rejected": "BIGINT",
     "bytes": "BIGINT",
-    "finished_at": "TIMESTAMPTZ",
+    "finished_at": "TIMESTAMP WITH TIME ZONE",
     "samples": "VARCHAR",
 }
-_FILES_COLUMNS = {
+FILES_COLUMNS = {
     "table_name": "VARCHAR",
     "path": "VARCHAR",
     "sha256": "VARCHAR",
@@ -68,7 +70,7 @@ _FILES_COLUMNS = {
 
 def make_ledger(con: Any, schema: str) -> None:
     """Both tables; those that an earlier freshet made get the columns that came since."""
-    for name, columns in ((LOADS, _LOADS_COLUMNS), (FILES, _FILES_COLUMNS)):
+    for name, columns in ((LOADS, LOADS_COLUMNS), (FILES, FILES_COLUMNS)):
         table = qualified([schema, name])
         described = ", ".join(f"{column} {kind}" for column, kind in columns.items())
         con.execute(f"CREATE TABLE IF NOT EXISTS {table} ({described})")

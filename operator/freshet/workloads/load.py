@@ -38,8 +38,10 @@ _LOST = 2
 def load(*, spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dict[str, Any]:
     """The result of one load (docs/contract.md). ``last``: the newest recorded result. Raises WorkloadError."""
     lost: list[WorkloadError] = []
-    by_others = False
+    moved: Exception | None = None
     for round_ in range(_ROUNDS):
+        if round_:
+            time.sleep(random.uniform(0.5, 1) * min(0.1 * 2**round_, 2.0))
         try:
             return _once(spec, last, started)
         except AnswerLost as error:
@@ -47,20 +49,19 @@ def load(*, spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dic
             if len(lost) > _LOST:
                 raise error.error from error
             LOG.info("%s Looking again at what it did.", error)
-            time.sleep(0.2 * 2**round_)
-        except InputMoved:
-            by_others = False
+        except InputMoved as error:
+            moved = error
             LOG.info("The input changed while it was read: reading it again.")
-            time.sleep(min(0.2 * 2**round_, 2.0))
-        except TableMoved:
-            by_others = True
+        except TableMoved as error:
+            moved = error
             LOG.info("Another load changed the table meanwhile: looking again.")
-            time.sleep(random.uniform(0.5, 1) * min(0.2 * 2**round_, 2.0))
     if lost:
         raise lost[-1]
-    if by_others:
-        raise _in_the_way(spec)
-    raise InputError(
+    raise _in_the_way(spec) if isinstance(moved, TableMoved) else _changing(spec)
+
+
+def _changing(spec: IngestSpec) -> InputError:
+    return InputError(
         "InputChanging",
         f"{spec.csv.path} kept changing while it was loaded: write files under another name and rename them when they"
         " are whole.",

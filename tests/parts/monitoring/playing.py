@@ -30,7 +30,8 @@ ASSET = 'asset="orders",kind="Source",namespace="shop",pipeline="shop"'
 OTHER = 'asset="other",kind="Source",namespace="shop",pipeline="shop"'
 PIPELINE = 'namespace="shop",pipeline="shop"'
 OBJECTIVE = f"freshet_asset_objective_ratio{{{ASSET}}}"
-LABELS = {"asset": "orders", "kind": "Source", "namespace": "shop", "pipeline": "shop"}
+OF_PIPELINE = {"namespace": "shop", "pipeline": "shop"}
+LABELS = {"asset": "orders", "kind": "Source", **OF_PIPELINE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,7 @@ CASES = [
         quiet="14m",
         firing="15m",
         resolved="26m",
-        labels={"namespace": "shop", "pipeline": "shop"},
+        labels=OF_PIPELINE,
     ),
     Case(
         alert="FreshetAssetFailing",
@@ -119,7 +120,7 @@ CASES = [
         quiet="14m",
         firing="15m",
         resolved="31m",
-        labels={"namespace": "shop", "pipeline": "shop"},
+        labels=OF_PIPELINE,
     ),
     Case(
         alert="FreshetWarehouseUnreachable",
@@ -127,7 +128,7 @@ CASES = [
         quiet="14m",
         firing="15m",
         resolved="31m",
-        labels={"namespace": "shop", "pipeline": "shop"},
+        labels=OF_PIPELINE,
     ),
     Case(
         alert="FreshetOperatorDown",
