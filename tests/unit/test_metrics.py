@@ -82,6 +82,14 @@ def test_what_is_judged_by_its_builds_says_so_and_nothing_else_does(cache: Cache
         assert scrape(cache).get(("freshet_asset_basis_update", "")) == said
 
 
+def test_one_date_that_nobody_filled_in_ends_no_scrape(cache: Cache) -> None:
+    """The year 1 has no local time in New York: of ten thousand assets, one such table took all metrics away."""
+    policy = {"schedule": "0 6 * * *", "within": "1h", "timeZone": "America/New_York"}
+    cache.ingest(raw_asset(**{**FULL, "status": {**FULL["status"], "policy": policy}}), kind="Asset")
+    samples = scrape(cache, live=datetime.min.replace(tzinfo=UTC))
+    assert samples[("freshet_asset_fresh", "")][0] == 0
+
+
 def test_exactly_one_state_is_1(cache: Cache) -> None:
     cache.ingest(raw_asset(**FULL), kind="Asset")
     states = {state: value for (name, state), (value, _) in scrape(cache).items() if name == "freshet_asset_state"}

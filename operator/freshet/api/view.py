@@ -4,12 +4,12 @@ Views are parsed once, at the edge, and never changed. They hold only what decis
 thousand of them must be cheap.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ["InvalidObject", "Key", "Meta", "Object", "OwnerReference", "View", "instant", "parse", "to_json"]
+__all__ = ["InvalidObject", "Key", "Meta", "Object", "OwnerReference", "View", "in_utc", "instant", "parse", "to_json"]
 
 GROUP_PREFIX = "freshet.dev/"
 
@@ -93,12 +93,20 @@ def own_annotations(annotations: dict[str, str] | None) -> dict[str, str]:
 
 
 def instant(text: str | None) -> datetime | None:
-    """A time that a person may have written, with its offset; None when it is not one."""
+    """A time that a person may have written, with its offset, in UTC; None when it is not one."""
     try:
         at = datetime.fromisoformat(text) if text else None
     except ValueError:
         return None
-    return at if at is not None and at.tzinfo is not None else None
+    return in_utc(at) if at is not None and at.tzinfo is not None else None
+
+
+def in_utc(at: datetime) -> datetime | None:
+    """The same moment as all times are kept and shown; None where the calendar does not reach so far."""
+    try:
+        return at.astimezone(UTC) if at.utcoffset() else at
+    except OverflowError:
+        return None
 
 
 def to_json(value: Any) -> Any:

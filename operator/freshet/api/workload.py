@@ -6,12 +6,14 @@ from typing import Annotated, Any
 import msgspec
 
 from freshet.api.asset import Sample
-from freshet.api.view import Object, View
+from freshet.api.view import Object, View, in_utc
 
 __all__ = ["CronJob", "Job", "Pod", "Result", "parse_result"]
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time with its offset: one without cannot be compared with any other."""
+TIMES = ("data_time", "updated_at", "started_at", "finished_at")
+"""Of a result."""
 
 
 class JobCondition(View, frozen=True, kw_only=True):
@@ -148,9 +150,15 @@ def parse_result(message: str) -> Result | None:
     """Read a termination message; None when it is not a result (a user's own Job may write what it likes)."""
     try:
         found = msgspec.json.decode(message)
-        return msgspec.convert(_without_nulls(found), Result) if isinstance(found, dict) else None
+        return _in_utc(msgspec.convert(_without_nulls(found), Result)) if isinstance(found, dict) else None
     except (msgspec.MsgspecError, UnicodeError):
         return None
+
+
+def _in_utc(result: Result) -> Result:
+    """A user's own Job may write its times with any offset."""
+    known = {name: at for name in TIMES if (at := getattr(result, name)) is not None and at.utcoffset()}
+    return msgspec.structs.replace(result, **{name: in_utc(at) for name, at in known.items()}) if known else result
 
 
 def _without_nulls(value: Any) -> Any:

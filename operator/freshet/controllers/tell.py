@@ -8,7 +8,7 @@ from freshet.api.asset import Asset, AssetStatus, Rejected
 from freshet.api.conditions import Condition, find
 from freshet.api.view import Key
 from freshet.controllers.world import World
-from freshet.core.ahead import CHECK, is_ahead
+from freshet.core.ahead import CHECK, UNREADABLE
 from freshet.core.lineage import key_of
 from freshet.core.observed import Decision
 from freshet.core.outcome import Ended
@@ -95,14 +95,30 @@ def transitions(before: AssetStatus, after: AssetStatus) -> Iterator[tuple[str, 
         if _word(new) != (_word(old) if old else NOT_YET.get(kind, _word(new))):
             good = kind == conditions.FRESH and _word(new) == "True"
             yield "Normal" if good else "Warning", "Fresh" if good else new.reason, new.message
+    yield from _unready(before, after)
     yield from _ahead(before, after)
 
 
+def _unready(before: AssetStatus, after: AssetStatus) -> Iterator[tuple[str, str, str]]:
+    """What it names is gone, or Kubernetes refuses its Job, if that is not told by now. At the first look, what was
+    applied together may still be on its way.
+    """
+    old, new = (find(it.conditions, type=conditions.READY) for it in (before, after))
+    if old is None or new is None or new.status != "False" or new.reason == old.reason:
+        return
+    told = (find(after.conditions, type=type) for type in (conditions.STALLED, conditions.FRESH))
+    if all(it is None or it.reason != new.reason for it in told):
+        yield "Warning", new.reason, new.message
+
+
 def _ahead(before: AssetStatus, after: AssetStatus) -> Iterator[tuple[str, str, str]]:
-    """Of a data time that was to come: said once, until another one is told."""
-    told = [check for check in after.checks if check.name == CHECK and not check.passed]
-    if told and not is_ahead(before):
-        yield "Warning", "DataTimeAhead", told[0].message
+    """Of a data time that was to come, or cannot be read: said once, until another one is told."""
+    for name, reason in ((CHECK, "DataTimeAhead"), (UNREADABLE, "DataTimeUnreadable")):
+        known, told = (
+            [check for check in it.checks if check.name == name and not check.passed] for it in (before, after)
+        )
+        if told and not known:
+            yield "Warning", reason, told[0].message
 
 
 def _word(condition: Condition) -> str:

@@ -134,6 +134,7 @@ class World:
 
     def tell(self, obj: Asset | Pipeline, *, type: str, reason: str, message: str) -> None:
         """A line in the log, and the same as an Event."""
+        message = " ".join(message.split())  # what a user's own Job says may have many lines
         logger.log(logging.INFO if type == "Normal" else logging.WARNING, "%s: %s", reason, message)
         self.kube.emit(obj, type=type, reason=reason, message=message)
 

@@ -111,7 +111,9 @@ def _in_force(observed: Observed, policy: Policy) -> PolicyInForce:
         found.build_time_zone,
     )
     since = before.build_since if before is not None and same else None
-    return msgspec.structs.replace(found, build_since=since or observed.now)
+    return msgspec.structs.replace(
+        found, build_since=min(since or observed.now, observed.now)
+    )  # a clock may be set back
 
 
 def _overdue(observed: Observed, asset: Asset) -> Waiting | None:

@@ -6,7 +6,7 @@ The pod's termination message is the result; the Job's conditions are the fallba
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -28,6 +28,8 @@ from freshet.core.outcome import Ended
 __all__ = ["ended", "in_flight", "obstacle", "run_annotations", "with_obstacle"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+APART = timedelta(minutes=1)
+"""So much clocks may differ."""
 EXIT_OUTAGE = 4
 """A workload's exit code for a warehouse that cannot be reached (docs/contract.md): no attempt is used up."""
 
@@ -115,7 +117,7 @@ def ended(*, job: Job, pods: Sequence[Pod], kind: Kind) -> Ended | None:
 
 def _facts(job: Job, exit: Terminated | None, result: Result | None) -> Ended:
     notes = job.metadata.annotations
-    finished = (result.finished_at if result else None) or (exit.finished_at if exit else None) or _job_end(job)
+    finished = _finished(job, exit, result)
     return Ended(
         id=job.metadata.uid,
         outcome="Succeeded",
@@ -130,6 +132,15 @@ def _facts(job: Job, exit: Terminated | None, result: Result | None) -> Ended:
         checks=_checks(result, finished),
         rejected=_rejected(result, finished),
     )
+
+
+def _finished(job: Job, exit: Terminated | None, result: Result | None) -> datetime:
+    """By the clock of its node, unless that is ahead of the Job's controller's: else the loads that follow on other
+    nodes would seem to lie before this one, and be left out for it.
+    """
+    told = (result.finished_at if result else None) or (exit.finished_at if exit else None)
+    end = _job_end(job)
+    return end if told is None or (job.finished and told - end > APART) else told
 
 
 def _success(run: Ended, result: Result | None, kind: Kind) -> Ended:

@@ -12,6 +12,7 @@ from freshet.core.situation import Waiting
 __all__ = ["describe"]
 
 LINE = 512
+"""Characters of the reason. What comes next, with its time, stands at its end: of long ones what is before is cut."""
 
 
 def describe(case: Case) -> AssetStatus:
@@ -31,6 +32,13 @@ def describe(case: Case) -> AssetStatus:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())[:LINE]
+
+
+def _ending(text: str, end: str) -> str:
+    """Both, whatever their lengths."""
+    text, end = _one_line(text), _one_line(end)[: LINE // 2]
+    room = LINE - len(f"; {end}")
+    return f"{text if len(text) <= room else text[: room - 1] + '…'}; {end}"
 
 
 def _state(case: Case) -> State:
@@ -55,7 +63,7 @@ def _reason(case: Case) -> str:
     if case.status.run is not None:
         return _running(case)
     if case.failing:
-        return f"{c.PRODUCER_FAILING}: {case.told}; {_again(case)}"
+        return _ending(f"{c.PRODUCER_FAILING}: {case.told}", _again(case))
     if case.ancestor is not None and _is_named(case, case.ancestor):
         return _and_waits(case, case.ancestor.line(case.others_fault))
     if case.waiting is not None:
@@ -82,7 +90,7 @@ def _is_named(case: Case, ancestor: Ancestor) -> bool:
 
 def _and_waits(case: Case, line: str) -> str:
     waiting = case.waiting
-    return line if waiting is None or waiting.reason == c.NEVER_UPDATED else f"{line}; {_waits(case, waiting)}"
+    return line if waiting is None or waiting.reason == c.NEVER_UPDATED else _ending(line, _waits(case, waiting))
 
 
 def _at_fault(case: Case) -> str | None:
@@ -96,7 +104,7 @@ def _at_fault(case: Case) -> str | None:
 
 def _and_then(case: Case, line: str) -> str:
     then = case.outlook or case.rest
-    return f"{line}; {then}" if then else line
+    return _ending(line, then) if then else line
 
 
 def _again(case: Case) -> str:

@@ -7,7 +7,7 @@ import msgspec
 from freshet.api.asset import Asset, AssetStatus, Consumed
 from freshet.api.names import ANNOTATION_DATA_TIME, ANNOTATION_MATERIALIZED
 from freshet.api.view import instant
-from freshet.core.ahead import bounded
+from freshet.core.ahead import bounded, corrected, readable
 from freshet.core.blame import clock
 from freshet.core.lineage import inherits
 from freshet.core.observed import Observed
@@ -35,7 +35,8 @@ def take_in(observed: Observed, policy: Policy) -> tuple[AssetStatus, tuple[Ende
 def _recorded(observed: Observed, before: AssetStatus, run: Ended, policy: Policy) -> AssetStatus:
     """The status after the run; in history, a derived version keeps the data time that it had in the end."""
     asset = observed.asset
-    run = bounded(asset=asset, pipeline=observed.pipeline, status=before, run=run)
+    run = bounded(asset=asset, pipeline=observed.pipeline, status=before, run=run, now=observed.now)
+    before = corrected(before, run, now=observed.now)
     after = record(asset=asset, status=before, run=run, policy=policy, upstreams=observed.upstreams)
     if after.version == before.version or not inherits(asset):
         return after
@@ -73,24 +74,25 @@ def _announced(asset: Asset, now: datetime) -> Ended | None:
         return None
     written = notes.get(ANNOTATION_DATA_TIME)
     data_time, level = instant(written), {"version": version, **({"dataTime": written} if written else {})}
+    checks = readable(asset.status, written, at=now)
     if version not in (asset.status.version, asset.status.last_handled_trigger):
         return Ended(
             id=version, outcome="Succeeded", executor="External", finished_at=now, version=version,
             cause="announced by annotation", data_time=data_time or now, trigger=version,
-            level=level,
+            level=level, checks=checks,
         )  # fmt: skip
-    if version != asset.status.version or data_time is None or not _is_restated(asset.status, level, data_time):
+    if version != asset.status.version or not written or not _is_restated(asset.status, level, data_time):
         return None
-    message = f"its data is of {clock(data_time)}, says the annotation"
+    message = f"its data is of {clock(data_time)}, says the annotation" if data_time else checks[0].message
     return Ended(
         id=version, outcome="Unchanged", executor="External", finished_at=now, data_time=data_time, level=level,
-        message=message, stated=True,
+        message=message, stated=True, checks=checks,
     )  # fmt: skip
 
 
-def _is_restated(status: AssetStatus, level: dict[str, str], data_time: datetime) -> bool:
+def _is_restated(status: AssetStatus, level: dict[str, str], data_time: datetime | None) -> bool:
     """Was the annotation edited under the same version? Where what it said before is not known: is it later?"""
     known = status.level
     if known is not None and known.get("version") == level["version"]:
         return known != level
-    return status.data_time is None or data_time > status.data_time
+    return data_time is not None and (status.data_time is None or data_time > status.data_time)

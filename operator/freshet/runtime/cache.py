@@ -12,6 +12,7 @@ from freshet.api.names import LABEL_ASSET, LABEL_PIPELINE
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import InvalidObject, Key, Object, parse
 from freshet.api.workload import CronJob, Job, Pod
+from freshet.runtime import logs
 from freshet.runtime.clock import Clock, SystemClock
 from freshet.runtime.store import Index, Store
 
@@ -105,7 +106,8 @@ class Cache:
         """Say so once per generation; an older state that could be read is not true any more."""
         uid, generation = meta.get("uid", ""), int(meta.get("generation", 0))
         if self._refused.get(uid) != generation:
-            logger.warning("%s cannot be read and is left alone: %s", key, error)
+            with logs.about(key):
+                logger.warning("%s cannot be read and is left alone: %s", key, error)
             self._refused[uid] = generation
         store = self._stores[key.kind]
         old = store.evict(key)

@@ -53,7 +53,7 @@ class PlainLines(logging.Formatter):
         words = dict(_ABOUT.get())
         namespace = words.pop("namespace", "")
         named = (f"{k}={namespace}/{v}" if k in ("asset", "pipeline") else f"{k}={v}" for k, v in words.items())
-        line = super().formatMessage(record)
+        line = " ".join(super().formatMessage(record).splitlines())  # each line says what it is about
         return f"{line} ({' '.join(named)})" if words else line
 
 

@@ -76,3 +76,22 @@ def test_bad_rows_are_told_by_where_they_are() -> None:
     told = bad_rows(Rejected(rows=1200, samples=samples))
     assert told == "1,200 rows were bad (line 3, column id: the value does not fit BIGINT; line 9: too few)"
     assert bad_rows(Rejected(rows=1)) == "1 row was bad"
+
+
+READY = {"Ready": ("True", "Reconciled"), "Fresh": ("True", "WithinLimit")}
+
+
+@pytest.mark.parametrize("reason", ["PipelineNotFound", "WriteRefused", "RelationUnknown"])
+def test_what_is_gone_or_refused_is_told_once(reason: str) -> None:
+    ready, lost = status(**READY), status(**{**READY, "Ready": ("False", reason)})  # type: ignore[arg-type]
+    assert list(transitions(ready, lost)) == [("Warning", reason, "about Ready")]
+    assert list(transitions(lost, lost)) == []
+    assert list(transitions(AssetStatus(), lost)) == [], "what was applied together may be on its way"
+
+
+def test_what_another_condition_tells_is_not_told_twice() -> None:
+    ready = status(**READY)  # type: ignore[arg-type]
+    gone = status(Ready=("False", "UpstreamNotFound"), Fresh=("Unknown", "UpstreamNotFound"))
+    ring = status(Ready=("False", "CycleDetected"), Fresh=("True", "WithinLimit"), Stalled=("True", "CycleDetected"))
+    assert [reason for _, reason, _ in transitions(ready, gone)] == ["UpstreamNotFound"]
+    assert [reason for _, reason, _ in transitions(ready, ring)] == ["CycleDetected"]

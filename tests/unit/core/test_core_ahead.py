@@ -1,5 +1,6 @@
 """Data cannot be newer than the look that saw it: a time that is to come keeps nothing fresh, and is said once."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.unit.core.making import HOUR, MINUTE, SECOND, asset, pipeline, ran, s
 
 from freshet.api.asset import Asset, AssetStatus, Check
 from freshet.controllers.tell import transitions
+from freshet.core.outcome import is_recorded
 
 FAR = datetime(2062, 1, 1, tzinfo=FIVE.tzinfo)
 COLUMN = {"asset": "orders", "csv": {"path": "/d.csv"}, "dataTimeColumn": "event_time"}
@@ -164,3 +166,81 @@ def test_it_is_an_event_once() -> None:
     before, after = AssetStatus(), AssetStatus(checks=(told,))
     assert list(transitions(before, after)) == [("Warning", "DataTimeAhead", "max(at) is 2062-…")]
     assert list(transitions(after, after)) == []
+
+
+def test_the_clock_of_a_node_that_is_ahead_keeps_nothing_fresh() -> None:
+    """Nor does it hide the loads that follow, which end before that."""
+    world = World(source("orders", freshness=LIMIT))
+    world.at(FIVE, orders=load("v1", FIVE + 24 * HOUR, FIVE + 24 * HOUR))
+    status = world.assets["orders"].status
+    assert (status.data_time, status.last_updated_at, status.last_checked_at, status.state) == (
+        FIVE,
+        FIVE,
+        FIVE,
+        "Fresh",
+    )
+    assert warnings(world)[0].endswith("the data counts as of 2026-11-27 17:00:00Z. Is the clock right where it ran?")
+    assert states_of(world, FIVE + 16 * MINUTE) == "Stale"
+    late = FIVE + 20 * MINUTE
+    world.at(late, orders=load("v1", late, late, outcome="Unchanged", made=FIVE))
+    assert (world.assets["orders"].status.data_time, warnings(world)) == (late, [])
+
+
+def test_what_a_clock_told_that_was_ahead_is_corrected_by_the_next_look() -> None:
+    """The operator's own was, say."""
+    wrong = AssetStatus(version="v1", data_time=FIVE + 24 * HOUR, last_updated_at=FIVE)
+    world = World(source("orders", freshness=LIMIT, status=wrong))
+    assert states_of(world, FIVE) == "Fresh"
+    world.at(FIVE + MINUTE, orders=load("v1", FIVE + MINUTE, FIVE + MINUTE, outcome="Unchanged", made=FIVE))
+    assert world.assets["orders"].status.data_time == FIVE + MINUTE
+    assert states_of(world, FIVE + 16 * MINUTE) == "Stale"
+
+
+def states_of(world: World, now: datetime) -> str | None:
+    return world.at(now).assets["orders"].status.state
+
+
+LEFT = (
+    "freshet.dev/data-time='{}' is left aside, since it is no time with an offset: write it like 2026-11-27T17:0{}:00Z"
+)
+
+
+@pytest.mark.parametrize("odd", ["yesterday", "2026-11-27", "2026-11-27T16:00:00", "0001-01-01T00:00:00+05:00"])
+def test_an_announced_time_that_cannot_be_read_is_said_until_it_can(odd: str) -> None:
+    world = external()
+    first = at(world, FIVE, materialized="v1", data_time=odd).status
+    assert (first.data_time, first.state, warnings(world, "x")) == (FIVE, "Fresh", [LEFT.format(odd, 0)])
+    assert list(transitions(AssetStatus(), first)) == [("Warning", "DataTimeUnreadable", LEFT.format(odd, 0))]
+    assert at(world, FIVE + MINUTE).status == first
+    assert warnings(world, "x") == [LEFT.format(odd, 0)]
+    again = at(world, FIVE + MINUTE, materialized="v2").status
+    assert (warnings(world, "x"), list(transitions(first, again))) == ([LEFT.format(odd, 1)], [])
+    mended = at(world, FIVE + 2 * MINUTE, data_time="2026-11-27T17:30:00+01:00").status
+    assert (mended.data_time, mended.state, warnings(world, "x")) == (FIVE - 30 * MINUTE, "Stale", [])
+
+
+def test_an_announced_time_that_becomes_unreadable_changes_nothing_and_is_said() -> None:
+    world = external()
+    first = at(world, FIVE, materialized="v1", data_time="2026-11-27T16:55:00Z").status
+    odd = at(world, FIVE + MINUTE, data_time="16:58").status
+    assert (odd.data_time, odd.version, warnings(world, "x")) == (first.data_time, "v1", [LEFT.format("16:58", 1)])
+    assert at(world, FIVE + 2 * MINUTE).status == odd
+
+
+def test_a_load_of_such_a_node_is_taken_in_once_whatever_follows() -> None:
+    """Its Job is there for a while, and says by then when it ended."""
+    world = World(source("orders", freshness=LIMIT))
+    world.at(FIVE, orders=load("v1", FIVE + 24 * HOUR, FIVE + 24 * HOUR))
+    late = FIVE + 5 * MINUTE
+    second = load("v1", late, late, outcome="Unchanged", made=FIVE)
+    world.at(late, orders=second)
+    first = replace(load("v1", FIVE + 24 * HOUR, FIVE), id=f"l{FIVE + 24 * HOUR}")
+    assert is_recorded(world.assets["orders"].status, first)
+    assert is_recorded(world.assets["orders"].status, second)
+
+
+def test_the_next_load_is_reckoned_by_the_right_clock_once_it_is_set_right() -> None:
+    """It was five hours ahead when the schedule was first seen."""
+    world = World(source("orders"))
+    assert "next load 2026-11-27 22:05:00Z" in world.at(FIVE + 5 * HOUR).reason("orders")
+    assert "next load 2026-11-27 17:05:00Z" in world.at(FIVE).reason("orders")

@@ -177,6 +177,33 @@ def test_the_line_is_one_and_is_short() -> None:
     assert said.endswith(", next load 2026-11-24 12:05:00Z"), "however long the message is"
 
 
+def test_what_comes_next_is_said_however_long_the_error_is() -> None:
+    long = "x\ny " * 400
+    failed = World(source("orders")).at(NOW, orders=ran("Failed", id="l", message=long)).reason("orders")
+    assert failed.startswith("ProducerFailing: x y x y ")
+    assert failed.endswith("…; next load 2026-11-24 12:05:00Z")
+    broken = ran("Interrupted", id="i", at=NOW + HOUR, message=long)
+    world = World(source("orders", freshness=LIMIT))
+    world.at(NOW, orders=ran(id="l", version="v1", data_time=NOW, updated_at=NOW))
+    assert world.at(NOW + HOUR, orders=broken).reason("orders").endswith("…; next load 2026-11-24 13:05:00Z")
+    assert max(len(failed), len(world.reason("orders"))) == 512
+
+
+def test_how_long_it_waits_is_said_however_much_is_to_be_said_of_the_culprit() -> None:
+    name = "o" * 52
+    pipe = {"sources": [{"asset": name, "csv": {"path": "/d.csv"}}]}
+    pause = {"automation": {"minInterval": "2h"}, "freshness": LIMIT, "materialize": {"job": {"template": {}}}}
+    world = World(source(name), source("b"), asset("report", upstreams=[name, "b"], **pause), **pipe)
+    world.at(NOW, **{up: ran(id=up, version="v1", data_time=NOW, updated_at=NOW) for up in (name, "b")})
+    world.at(NOW, report=ran(id="r", version="r1", looked_at={name: "v1", "b": "v1"}))
+    world.at(NOW + HOUR, **{name: ran("Failed", id="f", at=NOW + HOUR, message="x y " * 200)})
+    world.at(NOW + HOUR, b=ran(id="b2", at=NOW + HOUR, version="v2", data_time=NOW + HOUR, updated_at=NOW + HOUR))
+    assert world.reason("report").startswith(
+        f"UpstreamStale ({name}: last load 2026-11-24 12:00:00Z, ProducerFailing: "
+    )
+    assert "; PolicyConflict (until 2026-11-24 13:59:50Z): " in world.reason("report")
+
+
 def _failed(message: str) -> dict[str, Any]:
     world = World(source("orders")).at(NOW, orders=ran("Failed", id="l", message=message))
     status = world.assets["orders"].status

@@ -131,3 +131,11 @@ def test_previous_and_next_enclose_any_moment(schedule: str, zone: str, base: da
     assert before <= at < after
     assert cron.next_tick(schedule=schedule, time_zone=zone, after=before) == after
     assert cron.previous_tick(schedule=schedule, time_zone=zone, before=after) == after
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Etc/UTC", "Pacific/Kiritimati"])
+def test_of_the_year_1_no_zone_has_a_local_time(zone: str) -> None:
+    """A date that nobody filled in is that in some tables."""
+    first = datetime.min.replace(tzinfo=UTC)
+    tick = cron.next_tick(schedule="0 6 * * *", time_zone=zone, after=first)
+    assert first < tick < datetime(1901, 1, 1, tzinfo=UTC)

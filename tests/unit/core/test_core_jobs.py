@@ -1,6 +1,7 @@
 """From a Job and its pods to a run: under way, or ended and how."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -197,3 +198,22 @@ def test_absent_and_null_are_the_same() -> None:
     assert found is not None
     assert (found.message, found.samples, found.checks[0].severity) == ("", (), "error")
     assert parse_result(" {}\n") == parse_result("{}")
+
+
+def test_times_that_a_users_job_writes_with_an_offset_are_kept_in_utc() -> None:
+    """Lines show them with a Z."""
+    found = parse_result('{"dataTime": "2026-11-24T13:00:00+01:00", "finishedAt": "2026-11-24T07:00:00-05:00"}')
+    assert found is not None
+    assert [it and it.isoformat() for it in (found.data_time, found.finished_at)] == ["2026-11-24T12:00:00+00:00"] * 2
+    odd = parse_result('{"dataTime": "0001-01-01T00:00:00+05:00", "rows": 3}')
+    assert odd is not None
+    assert (odd.data_time, odd.rows) == (None, 3)
+
+
+@pytest.mark.parametrize(("told", "finished"), [("2026-11-25T12:00:00Z", STAMP), ("2026-11-24T12:00:01.5Z", None)])
+def test_a_node_whose_clock_is_ahead_does_not_say_when_a_job_ended(told: str, finished: str | None) -> None:
+    run = ended(
+        job=job(COMPLETE), pods=[pod("Succeeded", message=json.dumps({**RESULT, "finishedAt": told}))], kind="Source"
+    )
+    assert run is not None
+    assert run.finished_at == datetime.fromisoformat(finished or told)

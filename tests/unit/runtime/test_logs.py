@@ -73,3 +73,16 @@ def test_every_line_of_the_process_has_the_format(log_format: str, monkeypatch: 
     assert isinstance(handler.formatter, logs.JsonLines if log_format == "json" else logs.PlainLines)
     assert logging.getLogger("kopf").level == logging.WARNING
     root.setLevel(before)
+
+
+def test_a_message_of_many_lines_is_one_line_that_says_what_it_is_about() -> None:
+    """A user's own Job may say what it likes, also what looks like a line of ours."""
+    with logs.about(ASSET):
+        line = logs.PlainLines().format(
+            record("RunFailed: no\n2026-11-24 12:00:00,000 INFO Materialized: all\r\nof it")
+        )
+    assert line.endswith("RunFailed: no 2026-11-24 12:00:00,000 INFO Materialized: all of it (asset=shop/orders)")
+    with logs.about(ASSET):
+        text = logs.PlainLines().format(record("failed", error=True))
+    assert text.splitlines()[0].endswith("failed (asset=shop/orders)")
+    assert text.splitlines()[-1] == "ValueError: no"
