@@ -154,8 +154,8 @@ def _merged(old: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
 class Operator:
     """Controllers at work from ``async with`` on; the end of the block is a crash."""
 
-    def __init__(self, *, store: Store) -> None:
-        self._store, self._clock = store, Clock()
+    def __init__(self, *, store: Store, clock: Clock | None = None) -> None:
+        self._store, self._clock = store, clock or Clock()
 
     async def __aenter__(self) -> "Operator":
         cache, queue = Cache(clock=self._clock), WorkQueue(clock=self._clock, apart=APART)
@@ -167,7 +167,7 @@ class Operator:
             cache.ingest(copy.deepcopy(found), kind=kind)
         await made.synced()
         self._controllers = made
-        self._work = asyncio.create_task(queue.run(workers=4, reconcile=made.reconcile))
+        self._work = asyncio.create_task(queue.run(workers=4, reconcile=made.reconcile, set_back=made.set_back))
         return self
 
     def poke(self, pipeline: str, *, run: int) -> None:

@@ -41,14 +41,16 @@ class Controllers:
         self._router = Router(world=self._world)
         self._clients = Clients(world=self._world)
         self._dbt = DbtReconciler(world=self._world, clients=self._clients)
+        self._assets = AssetReconciler(world=self._world)
+        self._discovery = DiscoveryReconciler(world=self._world, clients=self._clients)
         self._webhooks = WebhookReceiver(world=self._world, poke=self._dbt.poke)
         pipelines = PipelineReconciler(world=self._world)
         self._reconcilers = {
-            "Asset": AssetReconciler(world=self._world).reconcile,
+            "Asset": self._assets.reconcile,
             "Pipeline": pipelines.reconcile,
             "Counters": pipelines.count,
             "DbtCloud": self._dbt.reconcile,
-            "Discovery": DiscoveryReconciler(world=self._world, clients=self._clients).reconcile,
+            "Discovery": self._discovery.reconcile,
             LINEAGE.kind: self._router.moves.settle,
         }
 
@@ -78,6 +80,14 @@ class Controllers:
     def woken(self, keys: Iterable[Key]) -> None:
         """Their time has come: whoever shows them judges by the clock, and need not wait for their visits."""
         self._router.moves.told([key for key in keys if key.kind == "Asset"])
+
+    def set_back(self) -> None:
+        """The wall clock was. What is to be done at a time that was reckoned by the wrong one is forgotten, as in a
+        crash: it would be hours until that comes once more.
+        """
+        for part in (self._assets, self._clients, self._dbt, self._discovery, self._webhooks):
+            part.set_back()
+        self.look_at_all()
 
     def look_at_all(self) -> None:
         """Have everything visited once, when its turn comes."""

@@ -63,6 +63,11 @@ class AssetReconciler:
         self._taken_in(key, asset, observed)
         self._wake(key, observed, decision)
 
+    def set_back(self) -> None:
+        """The clock was: what was refused is tried again, and Events are asked for anew."""
+        self._refusals.clear()
+        self._observer.obstacles.set_back()
+
     def _note(self, key: Key, asset: Asset, decision: Decision) -> None:
         """A model's job is driven by which of its models are due."""
         if asset.kind != "DbtCloud" or not asset.spec.pipeline:

@@ -94,6 +94,11 @@ class DbtReconciler:
             self._foreign.forget(key)
         return drive
 
+    def set_back(self) -> None:
+        """The clock was: ask anew, as after a crash. A visit that is under way ends with what it knows."""
+        self._drives.clear()
+        self._poller.set_back()
+
     async def _forget(self, key: Key) -> None:
         self._drives.pop(key, None)
         self._world.reach(key, False)

@@ -104,6 +104,12 @@ class Clients:
         entry = self._entries.get(Key("Pipeline", pipeline.namespace, pipeline.name))
         return entry.read_at if entry else None
 
+    def set_back(self) -> None:
+        """The clock was: tokens are read again when they have their age by the right one."""
+        now = self._world.clock.now()
+        for entry in self._entries.values():
+            entry.read_at = min(entry.read_at, now)
+
     async def drop(self, key: Key) -> None:
         """Forget a Pipeline's client."""
         entry = self._entries.pop(key, None)

@@ -106,6 +106,11 @@ class Poller:
         times = [*awaited.values(), *([run.at] if run is not None and run.id is not None else [])]
         return min(times, default=None)
 
+    def set_back(self) -> None:
+        """The clock was: an answer of later counts for nobody."""
+        self._pages.clear()
+        self._sharing.clear()
+
     def forget(self, key: Key) -> None:
         """The Pipeline is gone."""
         for share in list(self._sharing):

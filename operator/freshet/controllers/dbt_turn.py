@@ -52,11 +52,10 @@ class Turns:
         return batch
 
     def _later(self, visit: Visit, now: datetime) -> datetime | None:
-        """A job that keeps failing is run rarely."""
-        ended = visit.pipeline.status.dbt_cloud.last_end
-        failures = visit.pipeline.status.dbt_cloud.failures
-        at = ended + pause_after(failures) if ended is not None else None
-        return at if at is not None and now < at else None
+        """A job that keeps failing is run rarely. An end that is to come was told by a clock that was ahead."""
+        ended, pause = visit.pipeline.status.dbt_cloud.last_end, pause_after(visit.pipeline.status.dbt_cloud.failures)
+        at = ended + pause if ended is not None else None
+        return at if at is not None and ended is not None and ended <= now < at else None
 
 
 def _spaced(visit: Visit, until: datetime) -> Waiting:

@@ -51,6 +51,10 @@ class WebhookReceiver:
         app.add_routes([web.post("/{namespace}/{pipeline}", self.receive)])
         return app
 
+    def set_back(self) -> None:
+        """The clock was: signing keys are read again."""
+        self._signing.clear()
+
     async def receive(self, request: web.Request) -> web.Response:
         """One delivery; answered at once, whatever it leads to."""
         try:

@@ -57,6 +57,13 @@ class DiscoveryReconciler:
             return
         await self._guarded(key, pipeline, memory)
 
+    def set_back(self) -> None:
+        """The clock was: look now, for what is known goes on to be right."""
+        for memory in self._memories.values():
+            memory.look_at = memory.list_at = None
+            memory.late_at = self._world.clock.now() if memory.late else None
+            memory.pace = memory.pace.wake()
+
     def _remembered(self, key: Key, pipeline: Pipeline) -> Memory:
         """A spec that has changed is looked at now; the manifest of another job is not of this project."""
         memory = self._memories.get(key)

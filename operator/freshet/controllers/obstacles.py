@@ -75,6 +75,10 @@ class Obstacles:
         """The Job has ended."""
         self._seen.pop(uid, None)
 
+    def set_back(self) -> None:
+        """The clock was: none of the times to ask again is right."""
+        self._seen.clear()
+
     def _turn(self) -> timedelta:
         """How long until one more may ask; that moment is kept for it, so that of many each has its turn."""
         now = self._world.clock.monotonic()

@@ -12,7 +12,10 @@ from freshet.core.broken import first_broken
 from freshet.core.checks import retested_first
 from freshet.core.situation import Need, Situation, Waiting, some
 
-__all__ = ["failed_checks", "hold", "hold_within"]
+__all__ = ["APART", "failed_checks", "hold", "hold_within"]
+
+APART = timedelta(hours=1)
+"""So much clocks may differ before what they said is left aside."""
 
 Gate = Callable[[Situation, Need], Waiting | None]
 
@@ -82,10 +85,18 @@ def _backoff(situation: Situation, need: Need) -> Waiting | None:
     if until is None and status.failures > situation.policy.limit and last:
         began = last.started_at or last.finished_at
         until = began + situation.policy.max_backoff if began else None
-    if until is None or situation.now >= until:
+    longest = max(situation.policy.backoff, situation.policy.max_backoff)
+    if until is None or _is_over(situation, until, pause=longest):
         return None
     message = f"after a run that {_came_to(last)}" if last else "after a failed run"
     return Waiting(reason=conditions.RETRY_SCHEDULED, message=message, until=until)
+
+
+def _is_over(situation: Situation, until: datetime, *, pause: timedelta) -> bool:
+    """Also where it would last for much longer than it is: then it was reckoned by a clock that was ahead, or when more
+    was asked for.
+    """
+    return not timedelta(0) < until - situation.now <= pause + APART
 
 
 def _came_to(last: LastRun) -> str:
@@ -98,7 +109,7 @@ def _min_interval(situation: Situation, need: Need) -> Waiting | None:
     if not situation.policy.min_interval or started is None:
         return None
     until = started + situation.policy.min_interval
-    if situation.now >= until:
+    if _is_over(situation, until, pause=situation.policy.min_interval):
         return None
     message = f"{format_duration(situation.policy.min_interval)} after the newest build began"
     return Waiting(reason=conditions.WAITING_MIN_INTERVAL, message=message, until=until)

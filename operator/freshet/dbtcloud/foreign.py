@@ -23,6 +23,8 @@ __all__ = ["OVERLAP", "Cursor", "Verdict", "advance", "consumed_version", "judge
 
 OVERLAP = timedelta(minutes=10)
 CATCH_UP = timedelta(days=7)
+AHEAD = timedelta(hours=1)
+"""A cursor that is ahead by more was begun by a clock of ours that was wrong."""
 CURSOR = re.compile(r"(\S+Z)((?: [0-9]+@[0-9]+)*)")
 
 Verdict = Literal["Counts", "Ours", "Unfinished", "OtherJob", "PullRequest", "Overridden", "Unknown"]
@@ -73,7 +75,7 @@ def parse_cursor(text: str | None, *, now: datetime) -> Cursor:
         at = datetime.fromisoformat(found[1])
     except ValueError:
         return Cursor(at=now)
-    at = max(at, now - CATCH_UP)
+    at = max(at, now - CATCH_UP) if at <= now + AHEAD else now
     pairs = (pair.partition("@") for pair in found[2].split())
     return Cursor(at=at, taken=_near(at, {int(key): int(end) for key, _, end in pairs}))
 

@@ -40,7 +40,7 @@ class Controllers(Protocol):
 
     async def synced(self) -> None: ...
 
-    def look_at_all(self) -> None: ...
+    def set_back(self) -> None: ...
 
     def woken(self, keys: Sequence[Key]) -> None: ...
 
@@ -186,7 +186,7 @@ class Machine:
         await self.queue.run(
             workers=self.options.workers,
             reconcile=controllers.reconcile,
-            set_back=controllers.look_at_all,
+            set_back=controllers.set_back,
             woken=controllers.woken,
             set_ahead=self._slept,
         )

@@ -44,7 +44,7 @@ async def test_what_a_clock_that_was_ahead_called_stale_is_fresh_by_the_right_on
     controllers.start_listening()
     cache.ingest(raw, kind="Asset")
     await controllers.synced()
-    task = asyncio.create_task(queue.run(workers=2, reconcile=controllers.reconcile, set_back=controllers.look_at_all))
+    task = asyncio.create_task(queue.run(workers=2, reconcile=controllers.reconcile, set_back=controllers.set_back))
     states = []
     for hours in (0, 1, -1):
         clock.wall += timedelta(hours=hours)

@@ -288,3 +288,16 @@ def test_in_flight_is_not_asked_here() -> None:
     """What runs is decide's matter: assess answers as if nothing ran."""
     it = settled(any_of("a"), considered={"a": "v1"}, run=RunInFlight(id="r"))
     assert assess(situation(it, up("a"))) is None
+
+
+def test_what_a_clock_said_that_was_ahead_holds_nothing_for_longer_than_it_may() -> None:
+    """A day ahead, and then set right: until tomorrow nothing was tried, built, or started by its schedule."""
+    day = 24 * HOUR
+    due(assess(situation(settled(any_of("a"), **failed(1, retry_in=day)), up("a"))))
+    assert waits(assess(situation(settled(any_of("a"), **failed(1, retry_in=HOUR)), up("a"))), "RetryScheduled")
+    built = HistoryItem(id="h", outcome="Succeeded", version="v0", started_at=NOW + day)
+    it = any_of("a", automation={"minInterval": "5m"})
+    due(assess(situation(settled(it, history=(built,)), up("a", "v2"))))
+    daily = asset("x", automation=CRON)
+    for told in ({"last_tick": NOW + day}, {"last_run": last("Succeeded", ago=-day)}):
+        assert due(assess(situation(settled(daily, **{"last_run": None, **told})))).tick is not None

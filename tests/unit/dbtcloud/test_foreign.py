@@ -95,6 +95,12 @@ def test_catching_up_is_bounded() -> None:
     assert parse_cursor(str(old), now=NOW) == Cursor(at=NOW - timedelta(days=7))
 
 
+def test_a_cursor_that_a_wrong_clock_of_ours_began_loses_no_more_than_an_hour() -> None:
+    assert parse_cursor(str(Cursor(at=NOW + timedelta(hours=5))), now=NOW) == Cursor(at=NOW)
+    near = Cursor(at=NOW + 10 * MINUTE)
+    assert parse_cursor(str(near), now=NOW) == near, "dbt Cloud's own may be a little ahead"
+
+
 @pytest.mark.parametrize("later", [0, 5, 10, 15])
 def test_after_quiet_days_the_last_run_is_not_taken_again(later: int) -> None:
     last = [run(finished_at=NOW)]

@@ -37,9 +37,9 @@ class Recorder:
 
     async def synced(self) -> None:
         self.story.append(f"synced with {len(self._cache.assets)}")
-        self.look_at_all()
+        self.set_back()
 
-    def look_at_all(self) -> None:
+    def set_back(self) -> None:
         for asset in self._cache.assets:
             self._queue.add(Key("Asset", asset.namespace, asset.name))
 

@@ -61,7 +61,7 @@ class Writer:
 
     def __init__(self, *, server: Server, clock: Clock) -> None:
         self._server, self._clock, self.written, self.refused = server, clock, list[float](), 0
-        self.look_at_all = self.start_listening = lambda: None
+        self.set_back = self.start_listening = lambda: None
 
     async def synced(self) -> None: ...
 
