@@ -1,5 +1,7 @@
 """One Pipeline: its sources' children, its conditions, and the counters that its columns show."""
 
+from datetime import timedelta
+
 import msgspec
 
 from freshet.api import conditions as c
@@ -17,6 +19,7 @@ __all__ = ["PipelineReconciler"]
 
 
 SCHEDULES = 120
+AGAIN = timedelta(seconds=30)
 
 
 class PipelineReconciler:
@@ -31,7 +34,10 @@ class PipelineReconciler:
         pipeline = self._world.cache.pipelines.get(key)
         if pipeline is None or pipeline.metadata.deletion_timestamp is not None:
             return
-        trouble = await self._sources.apply(pipeline)
+        troubles = await self._sources.apply(pipeline)
+        again = self._world.clock.now() + AGAIN if any(map(_may_pass, troubles)) else None
+        self._world.queue.set_wake(key, again, urgent=False)
+        trouble = next(iter(troubles), None)
         newest = self._world.cache.pipelines.get(key) or pipeline
         status = msgspec.structs.replace(
             self._columns(newest),
@@ -71,6 +77,11 @@ class PipelineReconciler:
         generation, now = pipeline.metadata.generation, self._world.clock.now()
         settled = settle(old=pipeline.status.conditions, drafts=drafts, generation=generation, now=now)
         return (*settled, *(k for k in pipeline.status.conditions if k.type in (c.DBT_CLOUD_READY, c.DISCOVERED)))
+
+
+def _may_pass(trouble: Trouble) -> bool:
+    """Without a word to us: nobody tells of a quota, a right, or an object of another's."""
+    return trouble.passing or trouble.reason == c.NAME_CONFLICT
 
 
 def _schedule(pipeline: Pipeline) -> str | None:

@@ -26,11 +26,11 @@ class Sources:
         self._world = world
         self._applied: dict[Key, tuple[str, int]] = {}
 
-    async def apply(self, pipeline: Pipeline) -> Trouble | None:
-        """Make it so; the first trouble met, while the other sources are still served."""
+    async def apply(self, pipeline: Pipeline) -> list[Trouble]:
+        """Make it so; the troubles met, while the other sources are still served."""
         troubles = [await self._source(pipeline, source) for source in pipeline.spec.sources]
         await self._prune(pipeline)
-        return next((trouble for trouble in troubles if trouble is not None), None)
+        return [trouble for trouble in troubles if trouble is not None]
 
     async def _source(self, pipeline: Pipeline, source: SourceSpec) -> Trouble | None:
         try:
