@@ -16,7 +16,9 @@ PIPELINE = parse({"metadata": {"name": "shop", "namespace": "demo"}, "spec": {}}
 async def warehouse(request: web.Request) -> web.Response:
     if request.headers.get("Authorization") != "Bearer right":
         return web.json_response({"error_code": 403}, status=403)
-    return web.json_response({"id": request.match_info["id"], "state": "STOPPED"})
+    return web.json_response(
+        {"id": (name := request.match_info["id"]), "state": "DELETED" if name == "old" else "STOPPED"}
+    )
 
 
 async def token(request: web.Request) -> web.Response:
@@ -59,3 +61,15 @@ async def test_it_is_not_there(host: str) -> None:
     found = await databricks(PIPELINE, secret("http://127.0.0.1:9", token="hunter2"))
     assert found.level == "bad"
     assert "does not answer" in found.message
+
+
+async def test_it_is_deleted(host: str) -> None:
+    found = await databricks(PIPELINE, secret(host, token="right", httpPath="/sql/1.0/warehouses/old"))
+    assert (found.level, found.message) == ("bad", f"Databricks at {host}: SQL warehouse old is DELETED")
+
+
+async def test_a_cluster_is_not_asked_for_as_a_warehouse(host: str) -> None:
+    """It is no fault, and nobody would wake it."""
+    found = await databricks(PIPELINE, secret(host, token="right", httpPath="sql/protocolv1/o/1/0123-abc"))
+    assert found.level == "unsure"
+    assert "is not that of a SQL warehouse" in found.message

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from freshet.doctor.examination import Examination
-from freshet.doctor.findings import Finding, trouble
+from freshet.doctor.findings import Finding, summary, trouble
 from freshet.doctor.rights import Account
 from freshet.runtime import errors
 from freshet.runtime.cache import Cache
@@ -46,9 +46,8 @@ def doctor(*, namespace: str | None, account: Account | None, kubeconfig: Path |
         found = asyncio.run(_examine(namespace=namespace, account=account, lease=lease, kubeconfig=kubeconfig))
     except (errors.CannotStart, errors.KubeError) as error:
         raise click.ClickException(str(error)) from error
-    count = trouble(found)
-    click.echo(f"{count} of {len(found)} findings need somebody." if count else "All is well.")
-    sys.exit(1 if count else 0)
+    click.echo(summary(found))
+    sys.exit(1 if trouble(found) else 0)
 
 
 def _lease(account: Account | None) -> LeaseName | None:

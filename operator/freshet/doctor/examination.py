@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import TypeVar
+from urllib.parse import quote
 
 from freshet.api.asset import Asset
 from freshet.api.pipeline import Pipeline
@@ -49,12 +50,27 @@ class Examination:
         except (errors.Refused, errors.Gone) as error:
             yield bad("objects", f"they cannot be listed: {error.message}", "name a namespace that you may read: -n NS")
             return
+        if not (pipelines or assets) and (lost := await self._lost()) is not None:
+            yield lost
+            return
         for finding in objects.judge(pipelines, assets, now=_now(), acts=operator.level != "bad"):
             yield finding
         for pipeline in pipelines:
             own = [asset for asset in assets if asset.spec.pipeline == pipeline.name and _same(asset, pipeline)]
             async for finding in self._pipeline(pipeline, own):
                 yield finding
+
+    async def _lost(self) -> Finding | None:
+        """A namespace that is not there lists as one that is empty."""
+        try:
+            if self._namespace is not None:
+                await self._kube.transport.json("GET", f"/api/v1/namespaces/{quote(self._namespace, safe='')}")
+        except errors.Gone:
+            remedy = "name another one: -n NS; kubectl get namespaces"
+            return bad("objects", f"there is no namespace {self._namespace}", remedy)
+        except errors.Refused:
+            pass  # who may not look at namespaces is not told of them
+        return None
 
     async def _settled(self) -> tuple[list[Pipeline], list[Asset]]:
         """Looked at twice where somebody has just changed one: an operator that acts needs a moment."""

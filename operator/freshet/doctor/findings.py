@@ -1,10 +1,10 @@
 """What an examination found, and how it reads."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Finding", "bad", "good", "trouble", "unsure"]
+__all__ = ["Finding", "bad", "good", "summary", "trouble", "unsure"]
 
 Level = Literal["good", "unsure", "bad"]
 
@@ -40,3 +40,11 @@ def bad(subject: str, message: str, remedy: str) -> Finding:
 def trouble(findings: Iterable[Finding]) -> int:
     """How many are bad."""
     return sum(finding.level == "bad" for finding in findings)
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """The last line: what could not be seen, or is not as expected, is not called well."""
+    count, open = trouble(findings), sum(finding.level == "unsure" for finding in findings)
+    if count:
+        return f"{count} of {len(findings)} findings need somebody."
+    return f"Nothing is wrong for sure; {open} of {len(findings)} findings are open (!)." if open else "All is well."

@@ -11,6 +11,8 @@ from freshet.doctor.findings import Finding, bad, good, unsure
 __all__ = ["behind", "judge"]
 
 PATIENCE = timedelta(minutes=1)
+ASKED = (c.UNREACHABLE, c.AUTHENTICATION_FAILED, c.JOB_NOT_FOUND)
+"""What the doctor asks dbt Cloud itself: there, its word goes before the operator's, which may be of a minute ago."""
 SHOWN = 10
 REMEDY = "does the operator run, and does it watch this namespace? kubectl -n freshet-system get pods"
 
@@ -20,10 +22,10 @@ def judge(pipelines: Sequence[Pipeline], assets: Sequence[Asset], *, now: dateti
     objects: list[Pipeline | Asset] = [*pipelines, *assets]
     if not objects:
         return [unsure("objects", "there are no Pipelines and no Assets", "README.md has a first one")]
-    found = [*_unseen(objects, now), *_changed(objects), *_unready(objects), *_failing(assets)]
+    found = [*_unseen(objects, now), *_changed(objects), *_unready(objects), *_failing(assets), *_apart(pipelines)]
     counts = f"{_count(len(pipelines), 'Pipeline')} and {_count(len(assets), 'Asset')}"
     when = "" if acts else " when an operator last looked"
-    return found or [good("objects", f"{counts}, all reconciled{when}")]
+    return [*(found or [good("objects", f"{counts}, all reconciled{when}")]), *_stale(assets)]
 
 
 def behind(objects: Iterable[Pipeline | Asset]) -> list[Pipeline | Asset]:
@@ -89,6 +91,30 @@ def _failing(assets: Iterable[Asset]) -> list[Finding]:
             remedy = f"kubectl describe -n {asset.namespace} asset/{asset.name}; freshet runbook asset-failing"
             found.append(bad(_name(asset), failing.message or failing.reason, remedy))
     return _few(found)
+
+
+def _apart(pipelines: Iterable[Pipeline]) -> list[Finding]:
+    """What an operator found of dbt Cloud and of its project, which does not make a Pipeline unready."""
+    found = []
+    for pipeline in pipelines:
+        for type in (c.DBT_CLOUD_READY, c.DISCOVERED):
+            said = c.find(pipeline.status.conditions, type=type)
+            if said is None or said.status != "False" or said.reason in (c.SECRET_NOT_FOUND, c.PARSING):
+                continue
+            tell = unsure if type == c.DISCOVERED or said.reason in ASKED else bad
+            remedy = f"kubectl describe -n {pipeline.namespace} fpl/{pipeline.name}; docs/dbt-cloud.md"
+            found.append(tell(_name(pipeline), f"{type} is False, {said.reason}: {said.message}", remedy))
+    return _few(found)
+
+
+def _stale(assets: Iterable[Asset]) -> list[Finding]:
+    """Nothing of the installation need be wrong, and yet somebody waits for this data."""
+    late = [asset for asset in assets if asset.status.state == "Stale"]
+    if not late:
+        return []
+    first = f"{_name(late[0])}: {late[0].status.reason}"
+    remedy = f"kubectl get assets -n {late[0].namespace}; freshet runbook asset-stale"
+    return [unsure("data", f"{_count(len(late), 'Asset')} stale, such as {first}", remedy)]
 
 
 def _few(found: list[Finding]) -> list[Finding]:

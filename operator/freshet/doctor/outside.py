@@ -20,6 +20,8 @@ DBT_REMEDY = "freshet runbook dbt-cloud-unreachable"
 WAREHOUSE_REMEDY = "freshet runbook warehouse-unreachable"
 REFUSED = ("Warehouse", "AuthenticationFailed", "PermissionDenied", "CredentialsMissing", "DriverMissing")
 """How a message begins when the warehouse is there and does not let the run use it (docs/loads.md)."""
+NO_WAREHOUSE = "its httpPath is not that of a SQL warehouse (/sql/1.0/warehouses/…), so that it cannot be asked for"
+GONE = ("DELETED", "DELETING")
 
 
 async def dbt_cloud(pipeline: Pipeline, secret: Mapping[str, bytes]) -> Finding:
@@ -42,7 +44,11 @@ async def databricks(pipeline: Pipeline, secret: Mapping[str, bytes]) -> Finding
     subject = _subject(pipeline)
     text = {key: value.decode(errors="replace").strip() for key, value in secret.items()}
     host = text["host"] if "://" in text["host"] else f"https://{text['host']}"
-    warehouse = text["httpPath"].rstrip("/").rpartition("/")[2]
+    place, _, warehouse = text["httpPath"].rstrip("/").rpartition("/")
+    if not place.endswith(("/warehouses", "/endpoints")):
+        return unsure(
+            subject, f"Databricks at {host}: {NO_WAREHOUSE}", "status.lastRun of its Assets says how runs fare"
+        )
     try:
         async with httpx.AsyncClient(base_url=host, timeout=SECONDS, trust_env=True) as http:
             headers = {"Authorization": f"Bearer {text.get('token') or await _token(http, text)}"}
@@ -54,6 +60,8 @@ async def databricks(pipeline: Pipeline, secret: Mapping[str, bytes]) -> Finding
         return bad(subject, f"Databricks at {host} answers {code} for {error.request.url.path}", WAREHOUSE_REMEDY)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
         return bad(subject, f"Databricks at {host} does not answer ({type(error).__name__})", WAREHOUSE_REMEDY)
+    if state in GONE:
+        return bad(subject, f"Databricks at {host}: SQL warehouse {warehouse} is {state}", WAREHOUSE_REMEDY)
     return good(subject, f"Databricks at {host} answers; SQL warehouse {warehouse} is {state}")
 
 

@@ -1,12 +1,16 @@
 """Are the Secrets there that a Pipeline names, with the keys that are read?"""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from freshet.api.pipeline import Pipeline
 from freshet.doctor.findings import Finding, bad, good
 
 __all__ = ["Need", "judge", "needs"]
+
+PLACEHOLDER = "…"
+"""As it stands in the command below, for whoever runs that as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,18 +47,39 @@ def needs(pipeline: Pipeline) -> list[Need]:
     return [*found, *_of_jobs(pipeline)]
 
 
-def _of_jobs(pipeline: Pipeline) -> list[Need]:
-    found, jobs = [], pipeline.spec.jobs
+def _of_jobs(pipeline: Pipeline) -> Iterator[Need]:
+    """Kubernetes, not our schema, says what stands in these: a part without a name is its affair."""
+    jobs = pipeline.spec.jobs
     for entry in jobs.env:
-        reference = (entry.get("valueFrom") or {}).get("secretKeyRef")
-        if reference and not reference.get("optional"):
-            found.append(Need(field="jobs.env", secret=reference["name"], keys=(reference["key"],)))
+        if reference := _required((entry.get("valueFrom") or {}).get("secretKeyRef"), "name"):
+            keys = (reference["key"],) if reference.get("key") else ()
+            yield Need(field="jobs.env", secret=reference["name"], keys=keys)
     for entry in jobs.env_from:
-        reference = entry.get("secretRef")
-        if reference and not reference.get("optional"):
-            found.append(Need(field="jobs.envFrom", secret=reference["name"]))
-    found += [Need(field="jobs.imagePullSecrets", secret=entry["name"]) for entry in jobs.image_pull_secrets]
-    return found
+        if reference := _required(entry.get("secretRef"), "name"):
+            yield Need(field="jobs.envFrom", secret=reference["name"])
+    for entry in jobs.image_pull_secrets:
+        if entry.get("name"):
+            yield Need(field="jobs.imagePullSecrets", secret=entry["name"])
+    for volume in jobs.volumes:
+        yield from _of_volume(volume)
+
+
+def _of_volume(volume: Mapping[str, Any]) -> Iterator[Need]:
+    field = f"jobs.volumes[{volume.get('name')}]"
+    if reference := _required(volume.get("secret"), "secretName"):
+        yield Need(field=field, secret=reference["secretName"], keys=_items(reference))
+    for part in (volume.get("projected") or {}).get("sources") or ():
+        if reference := _required(part.get("secret"), "name"):
+            yield Need(field=field, secret=reference["name"], keys=_items(reference))
+
+
+def _items(reference: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(item["key"] for item in reference.get("items") or () if item.get("key"))
+
+
+def _required(reference: Mapping[str, Any] | None, name: str) -> Mapping[str, Any] | None:
+    """A reference without which no pod starts."""
+    return reference if reference and reference.get(name) and not reference.get("optional") else None
 
 
 def judge(pipeline: Pipeline, need: Need, secret: Mapping[str, bytes] | None) -> Finding:
@@ -63,12 +88,16 @@ def judge(pipeline: Pipeline, need: Need, secret: Mapping[str, bytes] | None) ->
     what = f"Secret {need.secret} ({need.field})"
     if secret is None:
         keys = [*need.keys, *(need.either[0] if need.either else ())]
-        literals = "".join(f" --from-literal={key}=…" for key in keys)
+        literals = "".join(f" --from-literal={key}={PLACEHOLDER}" for key in keys)
         remedy = f"kubectl create -n {pipeline.namespace} secret generic {need.secret}{literals}"
         return bad(subject, f"{what} does not exist", remedy)
-    missing = [key for key in need.keys if not secret.get(key)]
-    if need.either and not any(all(secret.get(key) for key in keys) for keys in need.either):
+    missing = [key for key in need.keys if not _is_filled(secret, key)]
+    if need.either and not any(all(_is_filled(secret, key) for key in keys) for keys in need.either):
         missing.append(" or ".join(" and ".join(keys) for keys in need.either))
     if missing:
         return bad(subject, f"{what} lacks {', '.join(missing)}", "add it to that Secret, or correct the field")
     return good(subject, f"{what} has what is read")
+
+
+def _is_filled(secret: Mapping[str, bytes], key: str) -> bool:
+    return secret.get(key, b"").decode(errors="replace").strip() not in ("", PLACEHOLDER)

@@ -13,7 +13,7 @@ from freshet.api.asset import Asset
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import parse
 from freshet.doctor import definitions, objects, operating, outside, secrets
-from freshet.doctor.findings import Finding, bad, good, trouble, unsure
+from freshet.doctor.findings import Finding, bad, good, summary, trouble, unsure
 from freshet.doctor.rights import CLUSTER, LEASE, NAMESPACES, RIGHTS, Rights
 from freshet.runtime import errors
 from freshet.runtime.lease import DURATION, LeaseName
@@ -129,6 +129,48 @@ def test_what_needs_a_change_says_it_in_its_own_words() -> None:
     assert [finding.remedy.split()[0] for finding in found] == ["change", "kubectl", "kubectl", "kubectl"]
 
 
+def told(type: str, reason: str, message: str) -> Pipeline:
+    """A Pipeline that is reconciled, and has that condition."""
+    ready = condition("Ready", "True", "Reconciled", "")
+    status = {"observedGeneration": 1, "conditions": [ready, condition(type, "False", reason, message)]}
+    return parse({"metadata": {"name": "shop", "namespace": "demo", "generation": 1}, "spec": {}, "status": status},
+                 type=Pipeline)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("type", "reason", "level"),
+    [
+        ("DbtCloudReady", "JobFailing", "bad"),
+        ("DbtCloudReady", "OverrideRefused", "bad"),
+        ("DbtCloudReady", "Unreachable", "unsure"),
+        ("Discovered", "InvalidMeta", "unsure"),
+        ("DbtCloudReady", "SecretNotFound", None),
+        ("Discovered", "Parsing", None),
+    ],
+)
+def test_what_an_operator_found_of_dbt_cloud_is_not_called_well(type: str, reason: str, level: str | None) -> None:
+    """Of the Secret the doctor says so itself."""
+    (found,) = objects.judge([told(type, reason, "why")], [], now=NOW)
+    assert found.level == (level or "good")
+    assert level is None or found.message == f"{type} is False, {reason}: why"
+
+
+def test_data_that_is_stale_is_said_with_the_first_line() -> None:
+    seen = {"observedGeneration": 1}
+    late = asset(name="late", status={**seen, "state": "Stale", "reason": "UpstreamStale (orders: last load …)"})
+    sound = asset(name="sound", status={**seen, "state": "Fresh", "reason": "WithinLimit"})
+    good_one, data = objects.judge([], [sound, late], now=NOW)
+    assert (good_one.level, data.level) == ("good", "unsure")
+    assert data.message == "1 Asset stale, such as asset demo/late: UpstreamStale (orders: last load …)"
+    assert "freshet runbook asset-stale" in data.remedy
+
+
+def test_only_what_is_known_to_be_well_is_called_so() -> None:
+    assert summary([good("a", "")]) == "All is well."
+    assert summary([good("a", ""), unsure("b", "")]) == "Nothing is wrong for sure; 1 of 2 findings are open (!)."
+    assert summary([bad("a", "", ""), unsure("b", "")]) == "1 of 2 findings need somebody."
+
+
 def test_what_was_changed_and_not_looked_at_since_is_said() -> None:
     """Days after an operator has died: what it wrote reads well, but is about another spec."""
     stale = asset(name="old", generation=7, status={"observedGeneration": 1})
@@ -242,6 +284,12 @@ JOBS = {
     ],
     "envFrom": [{"secretRef": {"name": "all"}}, {"configMapRef": {"name": "no"}}],
     "imagePullSecrets": [{"name": "registry"}],
+    "volumes": [
+        {"name": "keys", "secret": {"secretName": "mounted", "items": [{"key": "ca", "path": "ca.pem"}]}},
+        {"name": "may", "secret": {"secretName": "perhaps", "optional": True}},
+        {"name": "both", "projected": {"sources": [{"secret": {"name": "part"}}, {"configMap": {"name": "no"}}]}},
+        {"name": "tmp", "emptyDir": {}},
+    ],
 }
 
 
@@ -256,7 +304,16 @@ def test_every_secret_that_a_pipeline_names_is_needed() -> None:
         ("extra", ("a",)),
         ("all", ()),
         ("registry", ()),
+        ("mounted", ("ca",)),
+        ("part", ()),
     ]
+
+
+def test_a_reference_that_names_nothing_is_for_kubernetes_to_refuse() -> None:
+    odd = {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"key": "a"}}}], "envFrom": [{"secretRef": {}}]}
+    assert (
+        secrets.needs(pipeline(jobs={**odd, "imagePullSecrets": [{}], "volumes": [{"name": "v", "secret": {}}]})) == []
+    )
 
 
 def test_the_secret_of_a_dlt_destination_is_needed_where_one_is_named() -> None:
@@ -293,6 +350,7 @@ def test_a_secret_that_is_missing_comes_with_the_command_that_makes_it() -> None
         ({**WHERE, "clientId": b"c", "clientSecret": b"s"}, None),
         ({**WHERE, "clientId": b"c"}, "token or clientId and clientSecret"),
         ({"token": b"t", "host": b""}, "host, httpPath"),
+        ({**WHERE, "host": "…".encode(), "token": "…\n".encode()}, "host, token or clientId and clientSecret"),
     ],
 )
 def test_keys_that_are_missing_are_named(secret: dict[str, bytes], lacks: str | None) -> None:
