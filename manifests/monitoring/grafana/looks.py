@@ -34,7 +34,7 @@ LINEAGE = "${freshet}/lineage/?asset=${__data.fields.namespace}/${__data.fields.
 NAMESPACE = (
     f"/d/{DASHBOARD_UID}?${{datasource:queryparam}}&${{__url_time_range}}&var-namespace=${{__data.fields.namespace}}"
 )
-DBT_CLOUD = "${__data.fields.host}/deploy/${__data.fields.account}/runs/${__data.fields.run}"
+DBT_CLOUD = "${__data.fields.runs}${__data.fields.run}"
 LINKS = {
     "Lineage": LINEAGE,
     "Only this namespace": NAMESPACE,

@@ -117,9 +117,7 @@ def _dressed(panel: table.Panel) -> table.Panel:
         panel = panel.override_by_name(name, looks.cell(unit="s"))
     panel = panel.override_by_name("rows", looks.cell(unit="locale"))
     panel = panel.override_by_name("fresh 30d", looks.cell(unit="percentunit", decimals=2))
-    for name in ("host", "account"):
-        panel = panel.override_by_name(name, looks.hidden())
-    return panel
+    return panel.override_by_name("runs", looks.hidden())
 
 
 def _encoded(mappings: list[Any]) -> list[Any]:

@@ -20,6 +20,11 @@ def _each(expression: str) -> str:
     return f"max by ({WHO}) ({expression})"
 
 
+def _asset(metric: str, also: str = "") -> str:
+    """One of the assets' own metrics."""
+    return _each(f"freshet_asset_{metric}{{{SELECTED}{also}}}")
+
+
 def _count(expression: str) -> str:
     return f"count({expression}) or vector(0)"
 
@@ -52,44 +57,46 @@ EDGES = (
     '"target", "/", "namespace", "asset")'
 )
 DBT_RUN = (
-    f'count_values by (namespace, pipeline, asset, kind) ("run", freshet_asset_dbt_cloud_run{{{SELECTED}}}) '
-    "* on (namespace, pipeline) group_left (host, account) "
-    "max by (namespace, pipeline, host, account) (freshet_pipeline_dbt_cloud_info)"
+    f'count_values by ({WHO}) ("run", {_asset("dbt_cloud_run")}) '
+    "* on (namespace, pipeline) group_left (runs) "
+    "topk by (namespace, pipeline) (1, max by (namespace, pipeline, runs) (freshet_pipeline_dbt_cloud_info))"
 )
 """The run's id as a label, for a link, though no series has it as one."""
 
 QUERIES: dict[str, str] = {
     # How are we?
-    "assets": _count(f'freshet_asset_state{{{SELECTED},state="Fresh"}}'),
-    "fresh": _count(f"freshet_asset_fresh{{{SELECTED}}} == 1"),
-    "stale": _count(f"freshet_asset_fresh{{{SELECTED}}} == 0"),
-    "aging": _count(f'freshet_asset_state{{{SELECTED},state="Aging"}} == 1'),
-    "not ready": _count(f"freshet_asset_ready{{{SELECTED}}} == 0 or freshet_pipeline_ready{{{PIPELINES}}} == 0"),
-    "failing": _count(f"freshet_asset_failing{{{SELECTED}}} == 1"),
-    "under way": _count(f"freshet_asset_run_started_timestamp_seconds{{{SELECTED}}}"),
-    "failed checks": f"sum(freshet_asset_failed_checks{{{SELECTED}}}) or vector(0)",
+    "assets": _count(_asset("state", ',state="Fresh"')),
+    "fresh": _count(f"{_asset('fresh')} == 1"),
+    "stale": _count(f"{_asset('fresh')} == 0"),
+    "aging": _count(_asset("state", ',state="Aging"') + " == 1"),
+    "not ready": _count(
+        f"{_asset('ready')} == 0 or max by (namespace, pipeline) (freshet_pipeline_ready{{{PIPELINES}}}) == 0"
+    ),
+    "failing": _count(f"{_asset('failing')} == 1"),
+    "under way": _count(_asset("run_started_timestamp_seconds")),
+    "failed checks": f"sum({_asset('failed_checks')}) or vector(0)",
     # The table.
     "state": STATE,
     "lag": LAG,
-    "limit": _each(f"freshet_asset_max_lag_seconds{{{SELECTED}}}"),
+    "limit": _asset("max_lag_seconds"),
     "stale in": LEFT,
     "since update": _each(f"time() - freshet_asset_last_update_timestamp_seconds{{{SELECTED}}}"),
-    "rows": _each(f"freshet_asset_rows{{{SELECTED}}}"),
+    "rows": _asset("rows"),
     "dbt run": DBT_RUN,
     "fresh 30d": _each(f"freshet:asset_fresh:avg30d{{{SELECTED}}}"),
     "alerts": 'ALERTS{alertname=~"Freshet.*",alertstate="firing"}',
     # Lag against limit, as a share: 1 is the limit, whatever it is.
-    "share of limit": f"1 - {LEFT} / {_each(f'freshet_asset_max_lag_seconds{{{SELECTED}}}')}",
+    "share of limit": f"1 - {LEFT} / {_asset('max_lag_seconds')}",
     # The objective.
     "fresh 1h": _each(f"freshet:asset_fresh:avg1h{{{SELECTED}}}"),
-    "objective": _each(f"freshet_asset_objective_ratio{{{SELECTED}}}"),
+    "objective": _asset("objective_ratio"),
     "fresh 1d": _each(f"freshet:asset_fresh:avg1d{{{SELECTED}}}"),
     # Runs.
     "outcomes": "sum by (executor, outcome) (increase(freshet_runs_total[$__rate_interval]))",
     "run p50": _quantile("0.5", "freshet_run_duration_seconds", "executor"),
     "run p95": _quantile("0.95", "freshet_run_duration_seconds", "executor"),
-    "newest run": _each(f"freshet_asset_run_duration_seconds{{{SELECTED}}}"),
-    "rejected rows": _each(f"freshet_asset_rejected_rows{{{SELECTED}}}"),
+    "newest run": _asset("run_duration_seconds"),
+    "rejected rows": _asset("rejected_rows"),
     # From upstream to downstream, and the operator itself.
     "trigger p50": _quantile("0.5", "freshet_trigger_latency_seconds"),
     "trigger p99": _quantile("0.99", "freshet_trigger_latency_seconds"),

@@ -3,8 +3,10 @@
 A replica that stands by answers too (freshet.runtime.forward): the runbook of "nobody acts" is read then.
 """
 
+import re
 from functools import cache
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 
 from aiohttp import web
@@ -55,6 +57,16 @@ def _rendered(path: Path) -> str:
 
     text = path.read_text()
     title = text.partition("\n")[0].removeprefix("# ")
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = markdown.parse(text)
+    for heading, words in pairwise(tokens):
+        if heading.type == "heading_open":
+            heading.attrSet("id", _anchor(words.content))
+    body = markdown.renderer.render(tokens, markdown.options, {})
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme"'
     return f'<!doctype html><html lang="en">{head} content="light dark"><title>{escape(title)}</title>{body}'
+
+
+def _anchor(heading: str) -> str:
+    """What links call it, as where the repository is read."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

@@ -1,5 +1,6 @@
 """``freshet_pipeline_*``: labels namespace, pipeline."""
 
+import re
 from collections.abc import Callable, Iterator
 
 from freshet.api import conditions as c
@@ -9,6 +10,8 @@ from freshet.metrics.text import escape, head, parts
 from freshet.runtime.cache import Cache
 
 __all__ = ["PipelineMetrics"]
+
+RUN_PAGE = re.compile(r"(https?://[^\s?#]+/runs/)\d+/?")
 
 
 class PipelineMetrics:
@@ -27,7 +30,7 @@ class PipelineMetrics:
         name = "freshet_pipeline_dbt_cloud_info"
         yield head(name, "The dbt Cloud job that a pipeline drives.")
         for part in parts(pipelines):
-            yield "".join([f"{name}{{{_job(it)},{labels}}} 1.0\n" for it, labels in part if it.spec.dbt_cloud])
+            yield "".join([f"{name}{{{self._job(it)},{labels}}} 1.0\n" for it, labels in part if it.spec.dbt_cloud])
 
     def _gauges(self) -> tuple[tuple[str, str, Callable[[Pipeline], float | None]], ...]:
         return (
@@ -57,6 +60,19 @@ class PipelineMetrics:
         found = reached(self._cache.assets_of(pipeline.namespace, pipeline.name))
         return None if found is None else float(found)
 
+    def _job(self, pipeline: Pipeline) -> str:
+        spec = pipeline.spec.dbt_cloud
+        assert spec is not None
+        host, account = spec.host.rstrip("/"), str(spec.account_id)
+        runs = self._runs(pipeline, account) or f"{host}/deploy/{account}/runs/"
+        return f'account="{account}",host="{escape(host)}",job="{spec.job_id}",runs="{escape(runs)}"'
+
+    def _runs(self, pipeline: Pipeline, account: str) -> str | None:
+        """What the page of a run is below, which has the project in it, as dbt Cloud has said of one that ended."""
+        ended = (asset.status.last_run for asset in self._cache.assets_of(pipeline.namespace, pipeline.name))
+        pages = (RUN_PAGE.fullmatch(run.url) for run in ended if run is not None and run.url)
+        return next((page[1] for page in pages if page and f"/{account}/" in page[1]), None)
+
 
 def _condition(pipeline: Pipeline, type: str) -> float | None:
     found = c.find(pipeline.status.conditions, type=type)
@@ -65,9 +81,3 @@ def _condition(pipeline: Pipeline, type: str) -> float | None:
 
 def _labels(pipeline: Pipeline) -> str:
     return f'namespace="{pipeline.namespace}",pipeline="{pipeline.name}"'
-
-
-def _job(pipeline: Pipeline) -> str:
-    spec = pipeline.spec.dbt_cloud
-    assert spec is not None
-    return f'account="{spec.account_id}",host="{escape(spec.host.rstrip("/"))}",job="{spec.job_id}"'

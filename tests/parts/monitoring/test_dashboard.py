@@ -97,7 +97,7 @@ def test_names_in_queries_and_links_are_variables_or_fields(dashboard: dict[str,
     used = set(re.findall(r"\$\{?([a-z_]\w*)", JSON.read_text()))
     assert used - known == {"__rate_interval", "__range", "__data", "__url_time_range", "__all"}
     fields = set(re.findall(r"__data\.fields\.(\w+)", JSON.read_text()))
-    assert fields == {"namespace", "pipeline", "asset", "host", "account", "run", "id"}
+    assert fields == {"namespace", "pipeline", "asset", "runs", "run", "id"}
 
 
 def test_links_lead_to_the_lineage_page_and_to_dbt_cloud(dashboard: dict[str, Any]) -> None:
@@ -110,7 +110,7 @@ def test_links_lead_to_the_lineage_page_and_to_dbt_cloud(dashboard: dict[str, An
         for link in shown["value"]
     ]
     assert any(url.startswith("${freshet}/lineage/?asset=") for url in links)
-    assert "${__data.fields.host}/deploy/${__data.fields.account}/runs/${__data.fields.run}" in links
+    assert "${__data.fields.runs}${__data.fields.run}" in links
 
 
 def test_the_sidecar_of_grafana_finds_the_dashboard() -> None:

@@ -85,7 +85,7 @@ ASSET_LINKS = {
 
 def test_one_gets_from_an_asset_to_its_lineage_its_dbt_cloud_run_and_to_it_alone() -> None:
     assert links(TABLE, "asset") == links(PANELS["Alerts that fire"], "asset") == ASSET_LINKS
-    run = "${__data.fields.host}/deploy/${__data.fields.account}/runs/${__data.fields.run}"
+    run = "${__data.fields.runs}${__data.fields.run}"
     assert links(TABLE, "run") == {"dbt Cloud run": run}
     assert links(TABLE, "namespace") == {"Only this namespace": ONLY}
     assert links(TABLE, "pipeline") == {"Only this pipeline": f"{ONLY}&var-pipeline=${{__data.fields.pipeline}}"}
