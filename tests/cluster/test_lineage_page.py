@@ -274,3 +274,21 @@ def test_an_operator_that_starts_again_is_found_again(page: Page, place: Place, 
     expect(card(page, place, "meanwhile")).to_contain_text("Missing")
     place.delete("assets", "meanwhile")
     expect(page.locator(".card")).to_have_count(3)
+
+
+HIDE = """() => {
+  Object.defineProperty(document, 'visibilityState', {configurable: true, value: 'hidden'});
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
+def test_a_dozen_tabs_do_not_keep_each_other_from_the_operator(
+    browser: Browser, operator: OperatorProcess, built: None
+) -> None:
+    """A browser has six connections to a server, and Grafana opens a tab for each asset that is looked at."""
+    with browser.new_context() as tabs:
+        for _ in range(12):
+            page = tabs.new_page()
+            page.goto(address(operator))
+            expect(page.locator(".card")).to_have_count(3)
+            page.evaluate(HIDE)

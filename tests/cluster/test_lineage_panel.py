@@ -47,6 +47,8 @@ CHECKS = [
     {"name": "same", "passed": True, "severity": "error", "at": AT.isoformat(), "pipeline": "shop"},
     {"name": "same", "passed": False, "severity": "error", "at": AT.isoformat(), "pipeline": "side"},
 ]
+DBT = {"host": "http://127.0.0.1:9", "accountId": 1, "jobId": 1, "tokenSecretRef": {"name": "dbt-cloud"}}
+"""Nobody is there, so that the checks are neither told anew nor taken away, as they are without a project."""
 HISTORY = [run(n, **({"outcome": "Failed", "attempt": 2} if n == 105 else {})) for n in range(110, 100, -1)]
 
 
@@ -56,7 +58,7 @@ def place(cluster: LocalCluster) -> Iterator[Place]:
     with own_namespace(cluster, "panel") as name:
         made = Place(cluster, name)
         for pipeline in ("shop", "side"):
-            made.add_pipeline(pipeline)
+            made.add_pipeline(pipeline, dbtCloud=DBT)
         for above, below in zip((None, *CHAIN), CHAIN, strict=False):
             more = {"key": EVIL} if below == "busy" else {}
             made.add_asset(below, pipeline="shop", upstreams=[above] if above else [], **more)
@@ -126,6 +128,16 @@ def test_it_lists_the_checks_with_what_they_found(panel: Locator) -> None:
     said += ["✓ passed same of shop", "✕ failed same of side"]
     for row, words in zip(rows.all(), said, strict=True):
         expect(row).to_have_text(words)
+
+
+def test_who_reads_it_comes_and_goes_by_itself(panel: Locator, page: Page, place: Place) -> None:
+    below = panel.locator("section").filter(has=page.get_by_role("heading", name="Downstreams"))
+    expect(below.get_by_role("listitem")).to_have_count(1)
+    place.add_asset("audit", upstreams=["busy"])
+    expect(below.get_by_role("listitem")).to_have_count(2)
+    expect(below.get_by_role("button", name="audit")).to_be_visible()
+    place.delete("assets", "audit")
+    expect(below.get_by_role("listitem")).to_have_count(1)
 
 
 def test_hostile_texts_are_texts(panel: Locator, page: Page, place: Place) -> None:
@@ -245,6 +257,26 @@ def test_back_and_forward_go_from_view_to_view(panel: Locator, page: Page, place
     expect(page.get_by_test_id("panel")).to_have_count(0)
     page.go_forward()
     expect(page.get_by_role("heading", name="busy")).to_be_visible()
+
+
+def test_enter_goes_from_one_that_was_found_to_the_next(page: Page, place: Place) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("shop fresh")
+    for name in (*sorted(CHAIN), sorted(CHAIN)[0]):
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name=name)).to_be_visible()
+        expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.press("Shift+Enter")
+    expect(page.get_by_role("heading", name=sorted(CHAIN)[-1])).to_be_visible()
+
+
+def test_a_lineage_of_what_is_gone_says_so_and_shows_all(
+    browser: Browser, operator: OperatorProcess, place: Place
+) -> None:
+    query = f"?focus={place.namespace}/gone"
+    with opened(browser, address(operator, query), cards=len(CHAIN) + 1) as page:
+        page.get_by_role("button", name="gone does not exist: all assets are shown").click()
+        expect(page).to_have_url(re.compile("/lineage/$"))
 
 
 def test_an_address_of_an_asset_that_is_gone_says_so(browser: Browser, operator: OperatorProcess, place: Place) -> None:

@@ -1,6 +1,6 @@
 /** All about one asset, beside the graph. */
 
-import { useEffect, useLayoutEffect, useRef, useState, type ReactNode, type RefObject } from "react";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactNode, type RefObject } from "react";
 import type { Address, Direction } from "./address.ts";
 import { KINDS, Meter, Reason, Since } from "./AssetCard.tsx";
 import { ageWords, standings } from "./limits.ts";
@@ -9,7 +9,8 @@ import { useTicking } from "./clock.ts";
 import { Copy } from "./Copy.tsx";
 import type { AssetNode, Detail, Id } from "./model.ts";
 import { BadRows, Checks, Conditions, Manifest, Runs } from "./PanelTables.tsx";
-import { useAsset } from "./store.ts";
+import { downstreams } from "./select.ts";
+import { store, useAsset, useStructure } from "./store.ts";
 import type { Go } from "./useAddress.ts";
 
 export function Panel({ id, address, go }: { id: Id; address: Address; go: Go }) {
@@ -18,6 +19,7 @@ export function Panel({ id, address, go }: { id: Id; address: Address; go: Go })
   const [aside, heading] = [useRef<HTMLElement>(null), useRef<HTMLHeadingElement>(null)];
   useKeptFocus(id, aside, heading);
   const name = id.slice(id.indexOf("/") + 1);
+  const below = useBelow(id);
 
   return (
     <aside
@@ -47,7 +49,7 @@ export function Panel({ id, address, go }: { id: Id; address: Address; go: Go })
             go={go}
             rows={(detail.upstreams ?? []).map((up) => ({ name: up.name, text: EDGE_WORDS[up.state], state: up.state }))}
           />
-          <Neighbours title="Downstreams" namespace={asset.namespace} go={go} rows={(detail.downstreams ?? []).map((below) => ({ name: below }))} />
+          <Neighbours title="Downstreams" namespace={asset.namespace} go={go} rows={below} />
           <Runs detail={detail} />
           <BadRows detail={detail} />
           <Checks detail={detail} />
@@ -82,6 +84,15 @@ function useKeptFocus(id: Id, aside: RefObject<HTMLElement | null>, heading: Ref
 function home(id: Id): HTMLElement | null {
   const found = document.querySelector<HTMLElement>(`main [data-asset="${CSS.escape(id)}"]`);
   return found?.matches("tr") ? found.querySelector("th button") : found;
+}
+
+/** Those that name it as an upstream, which says nothing of them itself: no change of it tells that one has come or gone. */
+function useBelow(id: Id): Neighbour[] {
+  const structure = useStructure();
+  return useMemo(() => {
+    const ids = downstreams(store.assets).get(id) ?? [];
+    return ids.map((each) => ({ name: each.slice(each.indexOf("/") + 1) })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }, [id, structure]);
 }
 
 /** The details, asked for again whenever the asset has changed. */

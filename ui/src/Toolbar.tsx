@@ -2,8 +2,9 @@
 
 import { useMemo, useState } from "react";
 import type { Address } from "./address.ts";
-import type { AssetNode, State } from "./model.ts";
-import { store, useConnection, useVersion } from "./store.ts";
+import { idOf, type AssetNode, type State } from "./model.ts";
+import { nextFound } from "./select.ts";
+import { store, useAsset, useConnection, useVersion } from "./store.ts";
 import { next, show, stored } from "./theme.ts";
 import type { Go } from "./useAddress.ts";
 import { SIGNS, some, STATES } from "./words.ts";
@@ -16,7 +17,10 @@ interface Props {
 }
 
 export function Toolbar({ address, go, shown, found }: Props) {
-  const first = found[0];
+  const step = (by: 1 | -1): void => {
+    const id = nextFound(found.map(idOf), address.asset, by);
+    if (id) go({ asset: id });
+  };
   return (
     <header>
       <h1>
@@ -34,7 +38,7 @@ export function Toolbar({ address, go, shown, found }: Props) {
           value={address.search}
           onChange={(event) => go({ search: event.target.value })}
           onKeyDown={(event) => {
-            if (event.key === "Enter" && first) go({ asset: `${first.namespace}/${first.name}` });
+            if (event.key === "Enter") step(event.shiftKey ? -1 : 1);
             if (event.key === "Escape") go({ search: "" });
           }}
         />
@@ -46,8 +50,7 @@ export function Toolbar({ address, go, shown, found }: Props) {
       </p>
       {address.focus && (
         <button type="button" className="focused" onClick={() => go({ focus: "" })} title="Show all assets again">
-          {DIRECTIONS[address.direction]} {address.focus.split("/")[1]} <span aria-hidden="true">✕</span>
-          <span className="unseen">, show all assets again</span>
+          <Focused address={address} /> <span aria-hidden="true">✕</span>
         </button>
       )}
       <div className="views" role="group" aria-label="View">
@@ -60,6 +63,17 @@ export function Toolbar({ address, go, shown, found }: Props) {
       <ThemeButton />
       <Light />
     </header>
+  );
+}
+
+function Focused({ address }: Pick<Props, "address">) {
+  const name = address.focus.split("/")[1];
+  if (useAsset(address.focus) === undefined && store.assets.size > 0) return <>{name} does not exist: all assets are shown</>;
+  return (
+    <>
+      {DIRECTIONS[address.direction]} {name}
+      <span className="unseen">, show all assets again</span>
+    </>
   );
 }
 
@@ -148,7 +162,7 @@ function ThemeButton() {
 
 function Light() {
   const connection = useConnection();
-  const words = { loading: "Loading", live: "Live", lost: "Connecting" };
+  const words = { loading: "Loading", live: "Live", resting: "Connecting", lost: "Connecting" };
   return (
     <span className={`connection ${connection}`} role="status" data-testid="connection">
       {words[connection]}

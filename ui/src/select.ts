@@ -72,6 +72,13 @@ export function matches(assets: readonly AssetNode[], address: Address): AssetNo
   );
 }
 
+/** The one to go to from the one that is open: by name, and from the last to the first. */
+export function nextFound(found: readonly Id[], open: Id, by: 1 | -1): Id | undefined {
+  const ids = [...found].sort();
+  const at = ids.indexOf(open);
+  return at < 0 ? ids[by > 0 ? 0 : ids.length - 1] : ids[(at + by + ids.length) % ids.length];
+}
+
 function haystack(asset: AssetNode): string {
   return [asset.namespace, asset.name, asset.key, asset.kind, asset.pipeline, asset.state, asset.reason].join(" ").toLowerCase();
 }

@@ -4,7 +4,8 @@ import { useSyncExternalStore } from "react";
 import { idOf, type AssetNode, type Change, type Id, type PipelineNode, type Snapshot } from "./model.ts";
 import { upstreamIds } from "./select.ts";
 
-export type Connection = "loading" | "live" | "lost";
+/** `resting`: not followed while nobody sees it. */
+export type Connection = "loading" | "live" | "resting" | "lost";
 
 export class Store {
   assets = new Map<Id, AssetNode>();
@@ -67,6 +68,11 @@ export const store = new Store();
 /** The number of the newest change: whoever uses it is drawn again with each. */
 export function useVersion(): number {
   return useSyncExternalStore(store.subscribe, () => store.version);
+}
+
+/** The number of the newest change of what there is and how it hangs together. */
+export function useStructure(): number {
+  return useSyncExternalStore(store.subscribe, () => store.structure);
 }
 
 /** One asset: drawn again only when it has changed. */

@@ -7,6 +7,7 @@ import { Store } from "../src/store.ts";
 class Browser {
   readonly sources: Source[] = [];
   readonly store = new Store();
+  readonly document = Object.assign(new EventTarget(), { visibilityState: "visible" });
   loads = 0;
 
   constructor(context: TestContext) {
@@ -15,6 +16,7 @@ class Browser {
     const made = this.sources;
     Object.assign(globalThis, {
       window: globalThis,
+      document: this.document,
       fetch: () => {
         this.loads += 1;
         return Promise.resolve({ ok: true, json: () => Promise.resolve(graph) });
@@ -26,6 +28,11 @@ class Browser {
         }
       },
     });
+  }
+
+  show(visibilityState: "visible" | "hidden"): void {
+    this.document.visibilityState = visibilityState;
+    this.document.dispatchEvent(new Event("visibilitychange"));
   }
 
   get newest(): Source {
@@ -91,4 +98,35 @@ test("a viewer for whom there is no room asks for everything more and more seldo
     context.mock.timers.tick(500);
   }
   assert.ok(browser.loads < 20, `${browser.loads} loads in two minutes`);
+});
+
+test("a page that nobody sees leaves its connection to others, and is as the cluster is when it is seen again", async (context) => {
+  const browser = new Browser(context);
+  follow(browser.store);
+  await settle();
+  browser.newest.say("open");
+  browser.show("hidden");
+  context.mock.timers.tick(4_000);
+  browser.show("visible");
+  context.mock.timers.tick(10_000);
+  assert.deepEqual([browser.newest.readyState, browser.loads], [1, 1], "one that was away for a moment goes on");
+  browser.show("hidden");
+  context.mock.timers.tick(5_000);
+  assert.deepEqual([browser.newest.readyState, browser.store.connection], [Source.CLOSED, "resting"]);
+  context.mock.timers.tick(600_000);
+  await settle();
+  assert.equal(browser.loads, 1, "nothing is asked for meanwhile");
+  browser.show("visible");
+  await settle();
+  browser.newest.say("open");
+  assert.deepEqual([browser.sources.length, browser.loads, browser.store.connection], [2, 2, "live"]);
+});
+
+test("what comes too late for a page that nobody sees any more opens no connection", async (context) => {
+  const browser = new Browser(context);
+  follow(browser.store);
+  browser.show("hidden");
+  context.mock.timers.tick(5_000);
+  await settle();
+  assert.deepEqual([browser.loads, browser.sources.length, browser.store.connection], [1, 0, "loading"]);
 });
