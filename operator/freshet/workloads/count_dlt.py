@@ -1,6 +1,6 @@
 """A count at any destination of dlt's that speaks SQL."""
 
-from freshet.workloads.dlt_destination import opened
+from freshet.workloads.dlt_destination import normalized, opened
 from freshet.workloads.dlt_types import moment
 from freshet.workloads.errors import ConfigError
 from freshet.workloads.spec import Dlt
@@ -13,7 +13,7 @@ def ask_dlt(where: Dlt, *, relation: str, column: str | None) -> tuple[int, obje
     """(rows, newest value of ``column``). Raises WorkloadError."""
     parts = split_quoted(relation)
     if len(parts) == 1:
-        parts = ((where.schema, False), *parts)
+        parts = ((normalized(where.schema), False), *parts)
     name = ".".join(part for part, _ in parts)
     with opened(where, name="freshet_count", what=f"the count of {name}", relation=name) as place:
         quoted = place.relation(parts)

@@ -9,6 +9,8 @@ from freshet.workloads.spec import Dlt
 __all__ = ["sentence"]
 
 _REFUSED = r"authentication failed|no password supplied|invalid credentials|login failed|password is incorrect|\b401\b"
+_RACE = r"pg_(type|class|namespace|attribute)_"
+"""Two that make one table at once stumble over a rule of PostgreSQL's own catalog."""
 _FORBIDDEN = r"permission denied|insufficient privileg|not authorized|access denied|\b403\b"
 
 
@@ -38,7 +40,23 @@ def sentence(error: Exception, *, where: Dlt, what: str, relation: str) -> Workl
                 "RelationMissing",
                 f"There is no table or view {relation} in the warehouse: build it first, or mend the count's relation.",
             )
+    if found := _of_rows(chain, relation):
+        return found
     return _of_driver(" / ".join(map(str, chain)), type(chain[-1]).__name__, name=name, what=what)
+
+
+def _of_rows(chain: Iterable[BaseException], relation: str) -> WorkloadError | None:
+    """What the table does not take, by the classes that each driver has (PEP 249)."""
+    for one in chain:
+        kinds = {kind.__name__ for kind in type(one).__mro__}
+        if kinds & {"IntegrityError", "DataError"} and not re.search(_RACE, str(one)):
+            return InputError(
+                "ConstraintViolated",
+                f"Rows of this load do not fit {relation}, which has a rule for them (NOT NULL, a key, a CHECK) or a"
+                " column too short or small for a value: nothing is reported as loaded; mend the export or the table;"
+                " --debug shows which it is.",
+            )
+    return None
 
 
 def _missing(name: str, fields: Iterable[str], *, how: str = "lacks") -> ConfigError:

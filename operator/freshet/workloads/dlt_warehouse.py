@@ -69,7 +69,8 @@ class DltWarehouse:
             place.run(resources, file_format=dlt_rows.file_format(place, self._spec))
             rows, written = self._rows(place, load_id)
             if written != batch.rows:
-                raise self._incomplete(written, batch.rows)
+                raise self._incomplete(self.relation, written, batch.rows)
+            self._expect_aside(place, batch, load_id)
         self._record(place, batch, before, load_id=load_id, rows=rows)
         level = ledger.level_of(place, self._table)
         if level is None or level.load_id != load_id:
@@ -122,10 +123,17 @@ class DltWarehouse:
         )
         return int(found[0][0]), int(found[0][1] or 0)
 
-    def _incomplete(self, written: int, rows: int) -> Unavailable:
+    def _expect_aside(self, place: Place, batch: Batch, load_id: str) -> None:
+        """Raises Unavailable where not all bad rows are beside the table."""
+        if batch.refused:
+            held = _count(place, self._rejected, mark="load_id", load_id=load_id)
+            if held != len(batch.refused):
+                raise self._incomplete(f"{place.schema}.{place.table(self._rejected)}", held, len(batch.refused))
+
+    def _incomplete(self, table: str, written: int, rows: int) -> Unavailable:
         return Unavailable(
             "LoadIncomplete",
-            f"{self.relation} holds {written:,} of {rows:,} rows: nothing is reported as loaded; it is tried again.",
+            f"{table} holds {written:,} of {rows:,} rows: nothing is reported as loaded; it is tried again.",
         )
 
     def _record(self, place: Place, batch: Batch, before: TableState, *, load_id: str, rows: int) -> None:
@@ -167,10 +175,15 @@ class DltWarehouse:
 
 def _take_out(place: Place, table: str, *, mark: str, load_id: str) -> None:
     """DELETE only where there is something: not every destination has it."""
-    its = f"FROM {place.named(table)} WHERE {place.quoted(mark)} = %s"
-    if place.ask(f"SELECT count(*) {its}", load_id)[0][0]:
+    if _count(place, table, mark=mark, load_id=load_id):
         LOG.info("An earlier try of this load was cut off: its rows are taken out of %s first.", table)
-        place.ask(f"DELETE {its}", load_id)
+        place.ask(f"DELETE FROM {place.named(table)} WHERE {place.quoted(mark)} = %s", load_id)
+
+
+def _count(place: Place, table: str, *, mark: str, load_id: str) -> int:
+    """The rows of one load."""
+    found = place.ask(f"SELECT count(*) FROM {place.named(table)} WHERE {place.quoted(mark)} = %s", load_id)
+    return int(found[0][0])
 
 
 def _token(state: TableState) -> tuple[object, ...]:

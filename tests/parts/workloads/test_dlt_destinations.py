@@ -156,6 +156,49 @@ def test_bad_rows_are_set_aside(place: Place) -> None:
         place.load(csv={"schema": {"id": "BIGINT"}}, table="other")
 
 
+@pytest.mark.parametrize("write", [{"disposition": "append"}, MERGE, {"disposition": "replace"}])
+def test_bad_rows_that_did_not_arrive_are_no_success(
+    place: Place, write: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """dlt says success; what is beside the table is counted nevertheless, and brought again."""
+    place.write("id,v\n1,a\ntwo,b\n")
+    once: list[Any] = []
+
+    def aside(self: dlt_destination.Place, *given: Any, **more: Any) -> None:
+        run(self, *given, **more)
+        if not once and self.columns("raw_rejected"):
+            once.append(given)
+            place.server.query(f"DELETE FROM {place.schema}.raw_rejected")
+
+    run = dlt_destination.Place.run
+    monkeypatch.setattr(dlt_destination.Place, "run", aside)
+    told = place.load(csv={"schema": {"id": "BIGINT"}}, onBadRows="quarantine", write=write)
+    assert once
+    assert (told["rows"], told["rowsRejected"]) == (1, 1)
+    assert place.rows("line, raw", "raw_rejected") == [(3, "two,b")]
+    assert place.rows() == [(1, "a")]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    ["id bigint, v text NOT NULL", "id bigint, v varchar(2)", "id bigint PRIMARY KEY, v text", "id smallint, v text"],
+)
+def test_rows_that_an_adopted_table_does_not_take_are_a_sentence(place: Place, columns: str) -> None:
+    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.raw ({columns})")
+    place.write("id,v\n1,abc\n1,\n99999,d\n")
+    with pytest.raises(InputError) as caught:
+        place.load(write={"disposition": "append", "adopt": True})
+    assert caught.value.reason == "ConstraintViolated"
+    assert place.rows("id") == []
+
+
+def test_a_schema_in_any_spelling_is_the_one_that_dlt_makes(place: Place) -> None:
+    place.schema = place.schema.replace("kw_", "Kaizen-Wars-")
+    place.write("id,v\n1,a\n")
+    told = place.load()
+    assert place.count("raw")["rows"] == place.count(told["relation"])["rows"] == 1
+
+
 def test_a_load_cut_off_before_its_record_is_not_loaded_twice(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.write("id,v\n1,a\n")
 
