@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from types import FrameType
@@ -43,6 +43,7 @@ def run(
     """Do ``work`` (given the start), leave its result or its error, and exit."""
     gc.disable()  # a short life with bounded data, whose start is a quarter faster without
     set_up(debug=debug)
+    _end_at_line_end(os.environ)
     signal.signal(signal.SIGTERM, _terminated)
     started, code = now(), 0
     found: Mapping[str, Any] = {}
@@ -90,6 +91,13 @@ def _unexpected(error: Exception) -> WorkloadError:
         f"freshet stumbled over something it does not know ({type(error).__name__}): run it with --debug and "
         "report what it shows.",
     )
+
+
+def _end_at_line_end(environ: MutableMapping[str, str]) -> None:
+    """A Secret that was made with ``echo`` or from a file holds a line end, which is part of no credential."""
+    for name, value in list(environ.items()):
+        if value.endswith(("\n", "\r")):
+            environ[name] = value.rstrip("\r\n")
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

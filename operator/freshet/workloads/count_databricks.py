@@ -1,10 +1,11 @@
 """A count in a Databricks SQL warehouse."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
-from freshet.workloads.databricks_sql import Connect, connection_options, open_sql, sentence
-from freshet.workloads.errors import WorkloadError
+from freshet.workloads.databricks_sql import Connect, connection_options, error_class, open_sql, sentence
+from freshet.workloads.errors import ConfigError, WorkloadError
 from freshet.workloads.sql import identifier, qualified
 
 __all__ = ["ask_databricks"]
@@ -30,6 +31,21 @@ def ask_databricks(
     except WorkloadError:
         raise
     except Exception as error:
+        if _is_broken(error, parts, column):
+            raise ConfigError(
+                "RelationBroken", f"{relation} cannot be read: what it is built from is missing; build it first."
+            ) from error
         host = environ.get("DATABRICKS_SERVER_HOSTNAME", "").rpartition("://")[2]
         raise sentence(error, what=f"the count of {relation}", relation=relation, host=host) from error
     return int(rows), found
+
+
+def _is_broken(error: Exception, parts: Sequence[str], column: str | None) -> bool:
+    """Whether it is something else that is missing, below the view which was asked for."""
+    kind = error_class(error)
+    asked = {"TABLE_OR_VIEW_NOT_FOUND": parts[-1], "SCHEMA_NOT_FOUND": parts[-2], "UNRESOLVED_COLUMN": column or ""}
+    if kind not in asked:
+        return kind == "INCOMPATIBLE_VIEW_SCHEMA_CHANGE"
+    said = re.split("cannot be (found|resolved)", str(error))[0]
+    named = {name.lower() for name in re.findall("`([^`]+)`", said)}
+    return bool(named) and asked[kind].lower() not in named

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from freshet.workloads.columns import Column
-from freshet.workloads.header import leading_blanks
+from freshet.workloads.header import leading_blanks, packing
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier, literal, struct
 
@@ -41,8 +41,8 @@ def read_csv(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
         f"delim={literal(csv.delimiter)}",
         f"quote={literal(csv.quote)}",
         f"escape={literal(csv.escape if csv.escape is not None else csv.quote)}",
-        f"encoding={literal(csv.encoding.lower())}",
-        f"compression={literal(csv.compression)}",
+        f"encoding={literal('utf-8' if csv.encoding.lower() == 'utf8' else csv.encoding.lower())}",
+        f"compression={literal(packing(path, csv.compression) or 'none')}",
         f"nullstr=[{nulls}]",
         "auto_detect=false, store_rejects=true, rejects_limit=0, null_padding=false, strict_mode=true",
     ]

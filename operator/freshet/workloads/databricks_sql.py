@@ -102,9 +102,8 @@ def connection_options(environ: Mapping[str, str], *, timeout: int | None = None
     ``timeout``: seconds after which the warehouse itself ends a statement, also where nobody is left to ask for it.
     Raises ConfigError naming what is missing.
     """
-    host, path = environ.get("DATABRICKS_SERVER_HOSTNAME", ""), environ.get("DATABRICKS_HTTP_PATH", "")
-    token = environ.get("DATABRICKS_TOKEN", "")
-    client = (environ.get("DATABRICKS_CLIENT_ID", ""), environ.get("DATABRICKS_CLIENT_SECRET", ""))
+    names = ("SERVER_HOSTNAME", "HTTP_PATH", "TOKEN", "CLIENT_ID", "CLIENT_SECRET")
+    host, path, token, *client = (environ.get(f"DATABRICKS_{name}", "").strip() for name in names)
     present = {"host": host, "httpPath": path, "token (or clientId and clientSecret)": token or all(client)}
     missing = [name for name, value in present.items() if not value]
     if missing:
@@ -112,6 +111,7 @@ def connection_options(environ: Mapping[str, str], *, timeout: int | None = None
             "CredentialsMissing",
             f"The Databricks Secret lacks {', '.join(missing)}: add it (warehouse.databricks.secretRef).",
         )
+    host = _plain(host)
     options = _address(host, path) | {
         "http_path": path,
         "enable_telemetry": False,
@@ -126,6 +126,12 @@ def connection_options(environ: Mapping[str, str], *, timeout: int | None = None
     return options | {"credentials_provider": _machine(host, *client)}
 
 
+def _plain(host: str) -> str:
+    """The name (and scheme) alone of what a browser's address bar shows."""
+    scheme, mark, rest = host.rpartition("://")
+    return scheme + mark + re.split("[/?#]", rest)[0]
+
+
 def _address(host: str, path: str) -> dict[str, Any]:
     """A bare name, or https; plain HTTP would show the token, so that it is taken on loopback only."""
     if host.startswith("http://"):
@@ -136,7 +142,7 @@ def _address(host: str, path: str) -> dict[str, Any]:
                 "write the server's name alone, such as dbc-00000000-0000.cloud.databricks.com.",
             )
         return {"server_hostname": host.removeprefix("http://"), "_connection_uri": host + path}
-    return {"server_hostname": host.removeprefix("https://").rstrip("/")}
+    return {"server_hostname": host.removeprefix("https://")}
 
 
 def _machine(host: str, client_id: str, client_secret: str) -> Callable[[], Any]:

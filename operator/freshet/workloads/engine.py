@@ -8,8 +8,9 @@ from typing import Any
 
 from freshet.workloads.csvsql import TYPES
 from freshet.workloads.errors import ConfigError
+from freshet.workloads.spec import Csv
 
-__all__ = ["canonical_types", "engine", "forget_rejects"]
+__all__ = ["canonical_types", "engine", "expect_formats", "forget_rejects"]
 
 
 def engine(folder: Path) -> Any:
@@ -45,6 +46,20 @@ def _canonical(con: Any, name: str, kind: str) -> str:
             f"csv.schema gives column {name} the type {kind!r}, which is none: use one of {', '.join(TYPES)}.",
         )
     return found
+
+
+def expect_formats(con: Any, csv: Csv) -> None:
+    """Raises ConfigError for a format that cannot be read."""
+    import duckdb
+
+    for name, pattern in (("dateFormat", csv.date_format), ("timestampFormat", csv.timestamp_format)):
+        try:
+            con.execute("SELECT try_strptime('', ?)", [pattern])
+        except duckdb.Error as error:
+            raise ConfigError(
+                "FormatInvalid",
+                f"csv.{name} is {pattern!r}, which is no format: write it in strftime's letters, such as %d.%m.%Y.",
+            ) from error
 
 
 def forget_rejects(con: Any) -> None:

@@ -36,22 +36,35 @@ class Part:
     grown: bool = False
 
 
-def wanted(files: Sequence[InputFile], *, taken: Mapping[str, InputFile], may_grow: bool) -> tuple[InputFile, ...]:
+def wanted(
+    files: Sequence[InputFile], *, taken: Mapping[str, InputFile], may_grow: bool, csv: Csv
+) -> tuple[InputFile, ...]:
     """Those that were not taken as they are. Raises InputError for a change that may not be, or is no growth."""
     differ = [file for file in files if file.path in taken and taken[file.path].sha256 != file.sha256]
     for file in differ:
-        if not may_grow:
-            raise changed(
-                file.path,
-                "was appended before and has changed since: append takes a file once",
-                "set write.onFileChange to append where files only grow",
-            )
+        if not (may_grow or _may_be_same(file, csv)):
+            raise _once(file)
         if taken[file.path].content is None:
             raise changed(file.path, "has changed, and ended within open quotes when it was appended before")
     return tuple(file for file in files if file.path not in taken or file in differ)
 
 
-def part_of(file: InputFile, taken: InputFile | None, *, path: str, csv: Csv, folder: Path) -> Part:
+def _may_be_same(file: InputFile, csv: Csv) -> bool:
+    """A file may be written anew at its address, or packed anew, and hold what it held: its content tells."""
+    return is_remote(file.path) or packing(file.path, csv.compression) is not None
+
+
+def _once(file: InputFile) -> InputError:
+    return changed(
+        file.path,
+        "was appended before and has changed since: append takes a file once",
+        "set write.onFileChange to append where files only grow",
+    )
+
+
+def part_of(
+    file: InputFile, taken: InputFile | None, *, path: str, csv: Csv, folder: Path, may_grow: bool = True
+) -> Part:
     """The whole file, which lies at ``path``; or, of one that was taken, what lies beyond. Raises InputError."""
     if taken is None or taken.content is None:
         return Part(path=path, header=path, file=file)
@@ -62,6 +75,8 @@ def part_of(file: InputFile, taken: InputFile | None, *, path: str, csv: Csv, fo
         create_bytes(str(target), csv.compression) as out,
     ):
         ahead, content = copy_beyond(source, out, known=taken.content, name=file.path, csv=csv)
+    if content != taken.content and not may_grow:
+        raise _once(file)
     return Part(path=str(target), header=path, file=replace(file, content=content), ahead=ahead, grown=True)
 
 

@@ -3,6 +3,7 @@
 import codecs
 import csv as csvlib
 import io
+import re
 import zlib
 from typing import Any, Literal
 
@@ -67,9 +68,10 @@ def create_bytes(path: str, compression: str) -> Any:
 
 def packing(path: str, compression: str) -> Literal["gzip", "zstd"] | None:
     """How the file is packed, by the option or its suffix."""
-    if compression == "gzip" or (compression == "auto" and path.endswith(".gz")):
+    name = path.lower()
+    if compression == "gzip" or (compression == "auto" and name.endswith(".gz")):
         return "gzip"
-    return "zstd" if compression == "zstd" or (compression == "auto" and path.endswith(".zst")) else None
+    return "zstd" if compression == "zstd" or (compression == "auto" and name.endswith((".zst", ".zstd"))) else None
 
 
 def dialect(csv: Csv) -> dict[str, Any]:
@@ -85,7 +87,10 @@ def dialect(csv: Csv) -> dict[str, Any]:
 
 
 def read_header(path: str, csv: Csv) -> tuple[str, ...]:
-    """The names in the first record, or ``column0``… without a header. Raises InputError with a sentence."""
+    """The names in the first record; without a header ``csv.columns``, or ``column0``…
+
+    Raises InputError with a sentence.
+    """
     try:
         with open_text(path, csv) as stream:
             head = stream.read(_LONGEST)
@@ -98,13 +103,23 @@ def read_header(path: str, csv: Csv) -> tuple[str, ...]:
     return _names(head, path, csv)
 
 
+_PAGE = re.compile(r"\s*<(!doctype|html|\?xml)\b", re.IGNORECASE)
+
+
 def _names(head: str, path: str, csv: Csv) -> tuple[str, ...]:
+    if _PAGE.match(head):
+        raise InputError(
+            "HeaderUnreadable",
+            f"{path} is a web page or XML, not CSV: see whether its address wants a login (csv.secretRef), or is that"
+            " of a page about the file.",
+        )
     try:
         records = csvlib.reader(io.StringIO(head, newline=""), **dialect(csv))
         first = next((record for record in records if record), None)
     except (csvlib.Error, TypeError) as error:
         raise InputError(
-            "HeaderUnreadable", f"The first line of {path} cannot be read as CSV: see csv.delimiter and csv.quote."
+            "HeaderUnreadable",
+            f"The first line of {path} cannot be read as CSV: see csv.delimiter and csv.quote, each one character.",
         ) from error
     if first is None:
         raise InputError("EmptyFile", f"The file {path} holds only blank lines: see whether its export failed.")
@@ -114,7 +129,7 @@ def _names(head: str, path: str, csv: Csv) -> tuple[str, ...]:
         )
     if csv.header:
         return tuple(first)
-    return tuple(csv.schema) if csv.schema else tuple(f"column{index}" for index in range(len(first)))
+    return csv.columns or tuple(f"column{index}" for index in range(len(first)))
 
 
 def leading_blanks(path: str, csv: Csv) -> int:

@@ -19,7 +19,7 @@ from freshet.workloads.errors import InputError
 from freshet.workloads.remote import find_remote, is_remote, name_of
 from freshet.workloads.spec import IngestSpec
 
-__all__ = ["Content", "InputFile", "Stamp", "find_files", "fingerprint", "hash_files", "stamps"]
+__all__ = ["Content", "InputFile", "Stamp", "find", "find_again", "fingerprint", "hash_files", "stamps"]
 
 _HINT = "check csv.path and the volume that is mounted there"
 
@@ -50,10 +50,25 @@ Stamp = tuple[str, int | str, int, int]
 """(path, inode or mark, size, mtime in ns): differs when a file was written to while it was read."""
 
 
-def find_files(path: str) -> tuple[str, ...]:
-    """The files that ``path`` (a file or a glob) names, sorted. Raises InputError or ConfigError with a sentence."""
+def find(path: str) -> tuple[Stamp, ...]:
+    """The files that ``path`` (a file or a glob) names, sorted. Raises WorkloadError with a sentence."""
     if is_remote(path):
-        return tuple(file.url for file in find_remote(path))
+        return tuple((file.url, file.mark, file.size, 0) for file in find_remote(path))
+    return stamps(_local(path))
+
+
+def find_again(path: str, *, names: Sequence[str]) -> tuple[Stamp, ...]:
+    """Those of them that were found before, as they are now. Raises WorkloadError where one is gone."""
+    if not is_remote(path):
+        return stamps(names)
+    found = {stamp[0]: stamp for stamp in find(path)}
+    gone = next((name for name in names if name not in found), None)
+    if gone is not None:
+        raise _went_away(gone.partition("?")[0])
+    return tuple(found[name] for name in names)
+
+
+def _local(path: str) -> tuple[str, ...]:
     if glob.has_magic(path) and not os.path.exists(path):
         found = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
         if not found:
@@ -74,14 +89,16 @@ def _expect_file(path: str) -> None:
 
 
 def stamps(paths: Sequence[str]) -> tuple[Stamp, ...]:
-    """Raises WorkloadError where a file is gone."""
-    if any(map(is_remote, paths)):
-        return tuple((file.url, file.mark, file.size, 0) for path in paths for file in find_remote(path))
+    """Of files on a volume. Raises InputError where one is gone."""
     try:
         found = [(path, os.stat(path)) for path in paths]
     except OSError as error:
-        raise InputError("FileMissing", f"The file {error.filename} went away while it was read: {_HINT}.") from error
+        raise _went_away(str(error.filename)) from error
     return tuple((path, info.st_ino, info.st_size, info.st_mtime_ns) for path, info in found)
+
+
+def _went_away(path: str) -> InputError:
+    return InputError("FileMissing", f"The file {path} went away while it was read: {_HINT}.")
 
 
 def hash_files(found: Sequence[Stamp]) -> tuple[InputFile, ...]:
@@ -113,8 +130,9 @@ def fingerprint(*, spec: IngestSpec, files: Sequence[InputFile]) -> str:
     """Equal input, equal fingerprint. Paths count only for ``append``, which takes a path + content once."""
     named = spec.write.disposition == "append"
     content = [[file.path if named else "", file.sha256] for file in files]
-    shape = msgspec.to_builtins(
-        [spec.warehouse, spec.table, spec.write, spec.csv, spec.on_bad_rows, spec.data_time_column]
-    )
+    csv = msgspec.to_builtins(spec.csv)
+    if spec.csv.columns is None:
+        del csv["columns"]  # so that what was loaded before there were any is not loaded again
+    shape = msgspec.to_builtins([spec.warehouse, spec.table, spec.write, csv, spec.on_bad_rows, spec.data_time_column])
     text = json.dumps([1, shape, content], sort_keys=True)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

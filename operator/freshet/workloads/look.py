@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from freshet.workloads.inputs import InputFile, Stamp, find_files, fingerprint, hash_files, stamps
+from freshet.workloads.inputs import InputFile, Stamp, find, find_again, fingerprint, hash_files
 from freshet.workloads.remote import RemoteFile, fetch, is_remote, name_of
 from freshet.workloads.spec import IngestSpec
 
@@ -17,6 +17,9 @@ _LARGE = 16 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
+    """``path``: the file or glob that was asked for; ``paths``: what it named."""
+
+    path: str
     paths: tuple[str, ...]
     files: tuple[InputFile, ...]
     fingerprint: str
@@ -29,7 +32,7 @@ class InputMoved(Exception):
 
 def expect_still(found: Input) -> None:
     """What was parsed is what was fingerprinted; half a line at the end of a growing file is no bad row either."""
-    if stamps(found.paths) != found.stamps:
+    if find_again(found.path, names=found.paths) != found.stamps:
         raise InputMoved
 
 
@@ -53,11 +56,11 @@ def _preload() -> None:
 
 
 def look(spec: IngestSpec) -> Input:
-    paths = find_files(spec.csv.path)
-    before = stamps(paths)
+    before = find(spec.csv.path)
     with beside(_preload, size=sum(size for _, _, size, _ in before)):
         files = hash_files(before)
-    return Input(paths=paths, files=files, fingerprint=fingerprint(spec=spec, files=files), stamps=before)
+    paths, own = tuple(path for path, *_ in before), fingerprint(spec=spec, files=files)
+    return Input(path=spec.csv.path, paths=paths, files=files, fingerprint=own, stamps=before)
 
 
 def fetched(found: Input, files: Sequence[InputFile], folder: Path) -> dict[str, str]:

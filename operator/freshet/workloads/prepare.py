@@ -8,7 +8,7 @@ from typing import Any
 from freshet.workloads.changed_types import expect_same_types
 from freshet.workloads.columns import Column, column_types, declared_types, resolve_key, snake, table_names
 from freshet.workloads.csvsql import TYPES
-from freshet.workloads.engine import canonical_types, engine, forget_rejects
+from freshet.workloads.engine import canonical_types, engine, expect_formats, forget_rejects
 from freshet.workloads.errors import ConfigError, DataRefused, InputError
 from freshet.workloads.growth import Part
 from freshet.workloads.header import read_header
@@ -91,6 +91,7 @@ def _parse(
 ) -> Parsed:
     all_told = "quarantine" in (spec.on_bad_rows, spec.write.on_duplicate_key)
     details = DETAILS if all_told else FEW
+    expect_formats(con, spec.csv)
     declared = declared_types(spec.csv.schema, canonical=canonical_types(con, spec.csv.schema))
     held = {column.name for column in state.columns or ()}
     unknown = [name for name in names if name not in declared and name not in held]

@@ -24,7 +24,15 @@ SOON = timedelta(hours=1)
 LATE = timedelta(days=1)
 _OF_INPUT = (
     *("BadCsv", "BadEncoding", "BadRows", "ColumnDoubled", "ColumnMissing", "ColumnUnnamed", "DuplicateKeys"),
-    *("EncodingUnknown", "HeaderUnreadable", "KeyMissing", "NoRows", "PrimaryKeyMissing", "TooManyBadRows"),
+    *(
+        "EncodingUnknown",
+        "FormatInvalid",
+        "HeaderUnreadable",
+        "KeyMissing",
+        "NoRows",
+        "PrimaryKeyMissing",
+        "TooManyBadRows",
+    ),
     "TypeUnknown",
 )
 _OF_TABLE = (

@@ -67,11 +67,13 @@ class WarehouseSpec(_Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Csv(_Struct, frozen=True, kw_only=True):
     """A file or glob, and how to read it.
 
-    ``schema`` maps column names to SQL types; what it leaves out is inferred.
+    ``schema`` maps column names to SQL types; what it leaves out is inferred. ``columns``: the names in order of a file
+    without a header, which no map can tell: Kubernetes sorts its keys.
     """
 
     path: str
     schema: dict[str, str] | None = None
+    columns: tuple[str, ...] | None = None
     delimiter: str = ","
     quote: str = '"'
     escape: str | None = None
@@ -81,6 +83,10 @@ class Csv(_Struct, frozen=True, kw_only=True):
     compression: Literal["auto", "none", "gzip", "zstd"] = "auto"
     date_format: str | None = None
     timestamp_format: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.header and self.schema and not self.columns:
+            raise ValueError("csv.header false needs csv.columns, the names in order: csv.schema has no order")
 
 
 class Write(_Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ import pytest
 from tests.parts.workloads.conftest import World
 from tests.support.secrecy import S3_KEY
 
+from freshet.workloads import remote
 from freshet.workloads.errors import WorkloadError
 
 MERGE = {"disposition": "merge", "primaryKey": ["id"]}
@@ -27,7 +28,8 @@ class Server:
         self.asked: list[str] = []
         self.tagged = True
         self.head = 200
-        self.modified = 1767225600.0
+        self.modified: float | None = 1767225600.0
+        self.redirects: dict[str, str] = {}
         self.read_at = 0.0
         self.authorization: str | None = None
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -59,6 +61,8 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self.send(403, b"")
             elif "list-type" in parse_qs(parts.query):
                 self.send(200, self.listing(parts))
+            elif parts.path in server.redirects:
+                self.send(301, b"", location=server.redirects[parts.path])
             elif content is None:
                 self.send(404, b"")
             else:
@@ -75,12 +79,15 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             )
             return f"<ListBucketResult><IsTruncated>false</IsTruncated>{found}</ListBucketResult>".encode()
 
-        def send(self, status: int, content: bytes, *, body: bool = True) -> None:
+        def send(self, status: int, content: bytes, *, body: bool = True, location: str = "") -> None:
             self.send_response(status)
+            if location:
+                self.send_header("Location", location)
             self.send_header("Content-Length", str(len(content)))
             if server.tagged and status == 200:
-                self.send_header("ETag", f'"{hashlib.md5(content).hexdigest()}"')
-                self.send_header("Last-Modified", formatdate(server.modified, usegmt=True))
+                if server.modified is not None:
+                    self.send_header("ETag", f'"{hashlib.md5(content).hexdigest()}"')
+                self.send_header("Last-Modified", formatdate(server.modified or time.time(), usegmt=True))
             self.end_headers()
             if body:
                 self.wfile.write(content)
@@ -162,6 +169,43 @@ def test_an_address_may_grow_and_only_its_new_rows_are_loaded(world: World, serv
     assert caught.value.reason == "FileChanged"
 
 
+def test_an_address_that_was_written_anew_as_it_was_is_not_appended_twice(world: World, server: Server) -> None:
+    """Its time is another, and its content is not."""
+    csv, write = {"path": f"{server.url}/in.csv"}, {"disposition": "append"}
+    server.files["/in.csv"] = b"id,v\n1,a\n"
+    first = world.load(csv=csv, write=write)
+    assert server.modified is not None
+    server.modified += 3600
+    again = world.load(csv=csv, write=write)
+    assert (again["changed"], again["version"], world.rows()) == (False, first["version"], [(1, "a")])
+    for content in (b"id,v\n1,a\n2,b\n", b"id,v\n1,b\n", b"id,v\n"):
+        server.files["/in.csv"] = content
+        with pytest.raises(WorkloadError) as caught:
+            world.load(csv=csv, write=write)
+        assert caught.value.reason == "FileChanged"
+    assert world.rows() == [(1, "a")]
+
+
+def test_an_address_that_is_always_written_just_now_is_known_by_its_content(
+    world: World, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many a page that is made when it is asked for says so, to keep caches away."""
+    monkeypatch.setattr(remote, "YOUNG", 0.5)
+    server.modified = None
+    server.files["/in.csv"] = b"id,v\n1,a\n"
+    first = world.load(csv={"path": f"{server.url}/in.csv"})
+    assert (first["rows"], first["bytes"]) == (1, 9)
+    assert world.load(csv={"path": f"{server.url}/in.csv"})["version"] == first["version"]
+    server.files["/in.csv"] = b"id,v\n1,b\n"
+    assert world.load(csv={"path": f"{server.url}/in.csv"})["version"] != first["version"]
+
+
+def test_a_redirect_is_followed(world: World, server: Server) -> None:
+    server.files["/there.csv"] = b"id,v\n1,a\n"
+    server.redirects["/here.csv"] = f"{server.url}/there.csv"
+    assert world.load(csv={"path": f"{server.url}/here.csv"})["rows"] == 1
+
+
 def test_bad_rows_name_the_address_without_its_query(world: World, server: Server) -> None:
     server.files["/in.csv"] = b"id,v\n1,a\nx,b\n"
     csv = {"path": f"{server.url}/in.csv?key=secret", "schema": {"id": "BIGINT"}}
@@ -234,6 +278,24 @@ def test_a_glob_in_a_bucket(world: World, bucket: Server) -> None:
     assert world.rows() == [(1, "a"), (2, "b"), (4, "d")]
     everything = world.load(csv={"path": "s3://bucket/2026/**.csv"}, write={"disposition": "replace"})
     assert everything["rows"] == 4
+
+
+def test_folders_of_a_glob_in_a_bucket_may_be_none(world: World, bucket: Server) -> None:
+    """As on a volume, and as everywhere: what lies in the folder itself is no less of it."""
+    assert world.load(csv={"path": "s3://bucket/2026/**/*.csv"})["rows"] == 3
+    assert world.load(csv={"path": "s3://bucket/**/c.csv"})["rows"] == 1
+
+
+def test_a_glob_is_one_question_however_many_files_there_are(world: World, bucket: Server) -> None:
+    append = {"disposition": "append"}
+    for number in range(20):
+        bucket.files[f"/bucket/many/{number} [x].csv"] = f"id\n{number}\n".encode()
+    csv = {"path": "s3://bucket/many/*.csv"}
+    first = world.load(csv=csv, write=append)
+    assert first["rows"] == 20
+    bucket.asked.clear()
+    world.load(csv=csv, write=append, last=first)
+    assert len(bucket.asked) == 1
 
 
 def test_one_object_and_none(world: World, bucket: Server) -> None:

@@ -15,6 +15,7 @@ from freshet.workloads.databricks_sql import connection_options
 from freshet.workloads.errors import WorkloadError
 from freshet.workloads.spec import CountSpec
 
+HOST = "DATABRICKS_SERVER_HOSTNAME"
 TOKEN = {"DATABRICKS_SERVER_HOSTNAME": "h", "DATABRICKS_HTTP_PATH": "/sql/1", "DATABRICKS_TOKEN": "t"}
 
 
@@ -126,6 +127,42 @@ def test_what_databricks_says_becomes_a_sentence(text: str, reason: str, code: i
     with pytest.raises(WorkloadError) as caught:
         ask_databricks(parts=["s", "t"], column=None, environ=TOKEN, connect=Connection(RuntimeError(text)))
     assert (caught.value.reason, caught.value.exit_code) == (reason, code)
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "reason"),
+    [
+        ("[TABLE_OR_VIEW_NOT_FOUND] The table or view `main`.`s`.`t` cannot be found.", None, "RelationMissing"),
+        ("[TABLE_OR_VIEW_NOT_FOUND] The table or view `main`.`s`.`t_old` cannot be found.", None, "RelationBroken"),
+        ("[SCHEMA_NOT_FOUND] The schema `main`.`s` cannot be found.", None, "RelationMissing"),
+        ("[SCHEMA_NOT_FOUND] The schema `main`.`old` cannot be found.", None, "RelationBroken"),
+        (
+            "[UNRESOLVED_COLUMN.WITH_SUGGESTION] A column with name `at` cannot be resolved.",
+            "at",
+            "DataTimeColumnMissing",
+        ),
+        ("[UNRESOLVED_COLUMN.WITH_SUGGESTION] A column with name `at` cannot be resolved.", None, "RelationBroken"),
+        ("[UNRESOLVED_COLUMN.WITH_SUGGESTION] A column with name `x` cannot be resolved.", "at", "RelationBroken"),
+        ("[INCOMPATIBLE_VIEW_SCHEMA_CHANGE] The SQL query of view `s`.`t` has …", None, "RelationBroken"),
+    ],
+)
+def test_a_view_that_is_broken_is_told_from_one_that_is_not_there(text: str, column: str | None, reason: str) -> None:
+    with pytest.raises(WorkloadError) as caught:
+        ask_databricks(parts=["s", "t"], column=column, environ=TOKEN, connect=Connection(RuntimeError(text)))
+    assert (caught.value.reason, caught.value.exit_code) == (reason, 2)
+    assert "dataTimeColumn" not in caught.value.message or reason == "DataTimeColumnMissing"
+
+
+@pytest.mark.parametrize(
+    "host", ["dbc.example.com", " dbc.example.com\n", "https://dbc.example.com/", "https://dbc.example.com/?o=12#x"]
+)
+def test_a_host_may_be_written_as_a_browser_shows_it(host: str) -> None:
+    options = connection_options({name: f" {value}\n" for name, value in TOKEN.items()} | {HOST: host})
+    assert (options["server_hostname"], options["http_path"], options["access_token"]) == (
+        "dbc.example.com",
+        "/sql/1",
+        "t",
+    )
 
 
 def test_missing_credentials_are_named() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.parts.workloads.lake import Lake
+from tests.parts.workloads.lake import Lake, environ_of
 from tests.parts.workloads.telling import telling
 from tests.support.secrecy import DATABRICKS_CLIENT_SECRET
 
@@ -183,6 +183,15 @@ def test_a_count_names_what_is_missing(lake: Lake, relation: str, column: str | 
     assert (caught.value.reason, caught.value.exit_code) == (reason, 2)
 
 
+def test_a_view_whose_table_is_gone_is_no_view_that_is_missing(lake: Lake) -> None:
+    lake.write("id,v\n1,a\n")
+    lake.load()
+    lake.query("CREATE VIEW {v} AS SELECT * FROM {raw}; DROP TABLE {raw}")
+    with pytest.raises(WorkloadError, match="what it is built from is missing") as caught:
+        count(lake, "v")
+    assert (caught.value.reason, caught.value.exit_code) == ("RelationBroken", 2)
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -294,10 +303,11 @@ def test_a_load_and_a_count_as_the_processes_that_pods_run(lake: Lake) -> None:
     (lake.folder / "in.csv.gz").write_bytes(gzip.compress(b"id,v\n1,a\n2,b\n"))
     spec = lake.spec(csv={"path": str(lake.folder / "in.csv.gz")}, write=MERGE)
     counting = {"warehouse": spec["warehouse"], "relation": "raw"}
+    secret = {name: f"{value}\n" for name, value in environ_of(lake.server).items()}  # made with echo
     for command, given in (("ingest", spec), ("count", counting)):
         found = subprocess.run(
             [sys.executable, "-m", "freshet.workloads", command],
-            env={**lake.environ(), "FRESHET_SPEC": json.dumps(given)},
+            env={**lake.environ(), **secret, "FRESHET_SPEC": json.dumps(given)},
             capture_output=True,
             text=True,
             timeout=120,

@@ -33,7 +33,8 @@ class Reader:
     def __init__(self, folder: Path, *, name: str = "in.csv", **csv: Any) -> None:
         self.folder = folder
         self.path = folder / name
-        csv = {"path": str(self.path), "schema": {"a": "VARCHAR", "b": "VARCHAR"}, **csv}
+        names = {"columns": ["a", "b"]} if csv.get("header") is False else {}
+        csv = {"path": str(self.path), "schema": {"a": "VARCHAR", "b": "VARCHAR"}, **names, **csv}
         spec = {"warehouse": {"duckdb": {"path": "-"}}, "table": "t", "csv": csv, "write": GROW, "onBadRows": "drop"}
         self.spec = msgspec.convert(spec, IngestSpec)
         self.taken: dict[str, InputFile] = {}
@@ -42,7 +43,7 @@ class Reader:
 
     def take(self, content: bytes) -> None:
         self.path.write_bytes(content)
-        files = wanted(hash_files(stamps([str(self.path)])), taken=self.taken, may_grow=True)
+        files = wanted(hash_files(stamps([str(self.path)])), taken=self.taken, may_grow=True, csv=self.spec.csv)
         csv = self.spec.csv
         for file in files:
             part = part_of(file, self.taken.get(file.path), path=file.path, csv=csv, folder=self.folder)

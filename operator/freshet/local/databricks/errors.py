@@ -49,5 +49,13 @@ def from_duckdb(error: Exception) -> SqlError:
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     for pattern, kind, state in _KINDS:
         if re.search(pattern, str(error)):
-            return SqlError(kind, text, state)
+            return SqlError(kind, _worded(kind, text), state)
     return SqlError("INTERNAL_ERROR", text, "XX000")
+
+
+def _worded(kind: str, text: str) -> str:
+    """What is missing as the real service names it: a client may tell by that whether it is what was asked for."""
+    found = re.search(r"with name (\S+) does not exist", text)
+    if kind == "TABLE_OR_VIEW_NOT_FOUND" and found:
+        return f"The table or view `{found[1]}` cannot be found. {text}"
+    return text

@@ -1,0 +1,31 @@
+"""A file behind an address, and what goes wrong on the way to it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from freshet.workloads.clouds import sentence
+from freshet.workloads.errors import WorkloadError
+
+__all__ = ["RemoteFile", "told"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteFile:
+    """``mark`` differs when the content does, as far as its server tells; ``modified``: seconds since 1970."""
+
+    url: str
+    size: int
+    mark: str
+    modified: float = 0.0
+
+
+@contextmanager
+def told(url: str) -> Iterator[None]:
+    """What goes wrong within, as a sentence; the address's query may hold a key and is not shown."""
+    try:
+        yield
+    except WorkloadError:
+        raise
+    except Exception as error:
+        raise sentence(error, url.partition("?")[0]) from error

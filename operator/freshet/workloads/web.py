@@ -1,0 +1,85 @@
+"""A file behind a web address: what its server says of it, and its bytes."""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from freshet.workloads.clouds import TIMEOUT
+from freshet.workloads.remote_file import RemoteFile, told
+
+__all__ = ["hashed", "look", "read"]
+
+_PIECE = 1 << 20
+_NO_HEAD = (403, 405, 501)
+
+
+def look(url: str) -> RemoteFile:
+    """Servers that tell nothing of the content are read to the end instead."""
+    with told(url), _asked(url) as answer:
+        said = [answer.headers.get(name, "") for name in ("etag", "last-modified")]
+        size = int(answer.headers.get("content-length") or -1)
+        modified = _modified(answer.headers)
+    if any(said):
+        return RemoteFile(url=url, size=size, mark=":".join([*said, str(size)]), modified=modified)
+    return hashed(url)
+
+
+def hashed(url: str) -> RemoteFile:
+    """Known by its content."""
+    digest, size = hashlib.sha256(), 0
+    with told(url), read(url) as pieces:
+        for piece in pieces:
+            digest.update(piece)
+            size += len(piece)
+    return RemoteFile(url=url, size=size, mark=digest.hexdigest())
+
+
+@contextmanager
+def read(url: str) -> Iterator[Iterator[bytes]]:
+    """The bytes, in pieces. Raises what httpx raises."""
+    with _request("GET", url) as answer:
+        yield answer.iter_raw(_PIECE)
+
+
+def _modified(headers: Any) -> float:
+    """In this pod's time, by the server's own clock: an ETag is often made of time and size, too."""
+    try:
+        at = parsedate_to_datetime(headers["last-modified"])
+        return time.time() - float((parsedate_to_datetime(headers["date"]) - at).total_seconds())
+    except (KeyError, ValueError, TypeError):
+        return 0.0
+
+
+@contextmanager
+def _asked(url: str) -> Iterator[Any]:
+    """The headers alone; of a server that answers no HEAD, or a signature that is for GET only, those of a GET."""
+    import httpx
+
+    try:
+        with _request("HEAD", url) as answer:
+            yield answer
+            return
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code not in _NO_HEAD:
+            raise
+    with _request("GET", url) as answer:
+        yield answer
+
+
+@contextmanager
+def _request(method: str, url: str) -> Iterator[Any]:
+    import httpx
+
+    headers = {"Accept-Encoding": "identity"}
+    if authorization := os.environ.get("HTTPS_AUTHORIZATION"):
+        headers["Authorization"] = authorization
+    with (
+        httpx.Client(follow_redirects=True, timeout=TIMEOUT) as client,
+        client.stream(method, url, headers=headers) as answer,
+    ):
+        answer.raise_for_status()
+        yield answer
