@@ -8,6 +8,8 @@ const RETRY_MS = [500, 1000, 2000, 5000, 10000];
 /** The operator says something every fifteen seconds: after so long a silence the connection is dead, whatever the browser thinks. */
 const SILENCE_MS = 40_000;
 const LOOK_MS = 5_000;
+/** An answer that has not begun by then is asked for on another connection: the browser may have taken one that is dead, and would wait for ever. */
+const BEGIN_MS = 10_000;
 
 /** A browser opens six connections to a server, for all tabs together: one that nobody sees soon leaves its own to the others. */
 const UNSEEN_MS = 5_000;
@@ -72,7 +74,9 @@ function whenUnseen(rest: () => void, go: () => void): void {
 }
 
 async function snapshot(): Promise<Snapshot> {
-  const answer = await fetch("api/graph", { credentials: "same-origin", signal: AbortSignal.timeout(ANSWER_MS) });
+  const given = new AbortController();
+  const late = window.setTimeout(() => given.abort(new Error("the operator does not answer")), BEGIN_MS);
+  const answer = await fetch("api/graph", { credentials: "same-origin", signal: AbortSignal.any([given.signal, AbortSignal.timeout(ANSWER_MS)]) }).finally(() => window.clearTimeout(late));
   if (!answer.ok) throw new Error(`the operator answered ${answer.status}`);
   return (await answer.json()) as Snapshot;
 }
@@ -82,6 +86,7 @@ function listen(store: Store, since: string, again: (why: string) => void, opene
   const source = new EventSource(`api/events?since=${encodeURIComponent(since)}`);
   let heard = Date.now();
   const watchdog = window.setInterval(() => {
+    heard = Math.min(heard, Date.now()); // the clock may have been set back
     if (Date.now() - heard > SILENCE_MS) leave("the operator has fallen silent");
   }, LOOK_MS);
   const on = (name: string, then: (event: MessageEvent<string>) => void): void =>

@@ -9,6 +9,8 @@ class Browser {
   readonly store = new Store();
   readonly document = Object.assign(new EventTarget(), { visibilityState: "visible" });
   loads = 0;
+  /** Requests that are never answered, and end only when the page gives them up. */
+  dead = 0;
 
   constructor(context: TestContext) {
     context.mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"] });
@@ -17,8 +19,9 @@ class Browser {
     Object.assign(globalThis, {
       window: globalThis,
       document: this.document,
-      fetch: () => {
+      fetch: (_: string, given: { signal?: AbortSignal }) => {
         this.loads += 1;
+        if (this.dead-- > 0) return new Promise((_, reject) => given.signal?.addEventListener("abort", () => reject(given.signal?.reason)));
         return Promise.resolve({ ok: true, json: () => Promise.resolve(graph) });
       },
       EventSource: class extends Source {
@@ -129,4 +132,27 @@ test("what comes too late for a page that nobody sees any more opens no connecti
   context.mock.timers.tick(5_000);
   await settle();
   assert.deepEqual([browser.loads, browser.sources.length, browser.store.connection], [1, 0, "loading"]);
+});
+
+test("a request that is not answered is given up and made again", async (context) => {
+  const browser = new Browser(context);
+  browser.dead = 2;
+  follow(browser.store);
+  for (let second = 0; second < 30 && browser.sources.length === 0; second += 1) {
+    await settle();
+    context.mock.timers.tick(1000);
+  }
+  await settle();
+  assert.deepEqual([browser.loads, browser.sources.length], [3, 1]);
+});
+
+test("a stream is found silent also where the clock is set back meanwhile", async (context) => {
+  const browser = new Browser(context);
+  follow(browser.store);
+  await settle();
+  browser.newest.say("open");
+  const now = Date.now;
+  context.mock.method(Date, "now", () => now() - 3_600_000);
+  for (let look = 0; look < 10; look += 1) context.mock.timers.tick(5_000);
+  assert.equal(browser.store.connection, "lost");
 });
