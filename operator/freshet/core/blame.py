@@ -164,7 +164,8 @@ def _in_between(asset: Asset) -> Iterator[str | None]:
         yield under_way(asset)
     elif last is not None and last.outcome == "Interrupted":
         yield f"{c.RUN_INTERRUPTED}: {last.message}"
-        yield f"next try {clock(status.retry_at)}" if status.retry_at is not None else outlook(asset)
+        own = status.retry_at if asset.kind != "Source" else None  # loads come back with their schedule alone
+        yield f"next try {clock(own)}" if own is not None else outlook(asset)
     elif updating is not None and updating.reason not in MOVING:
         yield f"{updating.reason}: {updating.message}"
     else:

@@ -26,8 +26,8 @@ MACROS = {
     "@hourly": "0 * * * *",
 }
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
-EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-"""Of tables whose newest row is of the year 1, as an empty date is in some of them, no zone has a local time."""
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""In some tables an empty date is of the year 1, and "never" of the year 9999: no zone has a local time then."""
 NAMES = frozenset("SUN MON TUE WED THU FRI SAT JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split())  # noqa: SIM905
 
 
@@ -99,7 +99,7 @@ def _sentence(schedule: str) -> str:
 
 def next_tick(*, schedule: str, time_zone: str, after: datetime) -> datetime:
     """The first tick strictly after that time, in UTC."""
-    expression, place, after = validate(schedule), zone(time_zone), max(after, EARLIEST)
+    expression, place, after = validate(schedule), zone(time_zone), min(max(after, EARLIEST), LATEST)
     at, local = after.astimezone(UTC), _reached(expression, place, after)
     while True:
         tick: datetime = next(CronSim(expression, local))

@@ -112,7 +112,11 @@ def turns(*, limits: Limits, facts: Facts) -> Turns:
 
 
 def _sum(since: datetime | None, span: timedelta | None) -> datetime | None:
-    return since + span if since is not None and span is not None else None
+    """None also where the calendar ends before that: some tables have a last day of it for "never"."""
+    try:
+        return since + span if since is not None and span is not None else None
+    except OverflowError:
+        return None
 
 
 def _tick(due: Deadline, since: datetime) -> datetime:
@@ -159,7 +163,7 @@ def _lag(policy: Limits, facts: Facts, now: datetime) -> Verdict | None:
         return _timeless()
     if since is None:
         return Verdict(word="Stale", reason=conditions.LAG_EXCEEDED, message=f"the age of its {what} is not known")
-    if now >= since + limit:
+    if now - since >= limit:
         message = f"{what} of {_clock(since)} is older than {format_duration(limit)}"
         return Verdict(word="Stale", reason=conditions.LAG_EXCEEDED, message=message)
     return _warned(policy, since, now, what) or _within(policy, since, limit)
@@ -171,14 +175,14 @@ def _timeless() -> Verdict:
 
 
 def _warned(policy: Limits, since: datetime, now: datetime, what: str) -> Verdict | None:
-    if policy.warn_lag is None or policy.maximum_lag is None or now < since + policy.warn_lag:
+    if policy.warn_lag is None or policy.maximum_lag is None or now - since < policy.warn_lag:
         return None
     message = f"{what} of {_clock(since)} is older than {format_duration(policy.warn_lag)}"
-    return Verdict(word="Aging", reason=conditions.AGING, message=message, next_at=since + policy.maximum_lag)
+    return Verdict(word="Aging", reason=conditions.AGING, message=message, next_at=_sum(since, policy.maximum_lag))
 
 
 def _within(policy: Limits, since: datetime, limit: timedelta) -> Verdict:
-    boundary = min(since + limit, since + policy.warn_lag) if policy.warn_lag is not None else since + limit
+    boundary = _sum(since, min(limit, policy.warn_lag) if policy.warn_lag is not None else limit)
     return Verdict(
         word="Fresh",
         reason=conditions.WITHIN_LIMIT,
@@ -209,10 +213,12 @@ def _frozen(policy: Limits, facts: Facts, now: datetime) -> Verdict | None:
     limit, since = policy.maximum_unchanged, facts.last_updated_at
     if limit is None or since is None:
         return None
-    if now >= since + limit:
+    if now - since >= limit:
         message = f"its content has not changed since {_clock(since)}, for more than {format_duration(limit)}"
         return Verdict(word="Stale", reason=conditions.INPUT_UNCHANGED, message=message)
-    return Verdict(word="Fresh", reason=conditions.WITHIN_LIMIT, message="its content moves", next_at=since + limit)
+    return Verdict(
+        word="Fresh", reason=conditions.WITHIN_LIMIT, message="its content moves", next_at=_sum(since, limit)
+    )
 
 
 def _clock(at: datetime) -> str:

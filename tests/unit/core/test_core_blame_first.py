@@ -137,3 +137,10 @@ def test_a_ring_above_what_stands_still_is_walked_once() -> None:
     status = msgspec.structs.replace(world.assets["copy"].status, considered={"copy": "c1"}, consumed={})
     world.assets["copy"] = msgspec.structs.replace(world.assets["copy"], spec=ring, status=status)
     assert world.at(FIVE + 122 * MINUTE).assets["copy"].status.blame is None
+
+
+def test_a_load_that_an_outage_ended_comes_back_with_its_schedule_also_for_those_below() -> None:
+    """Nothing retries a load before that."""
+    world, late = chain(), FIVE + 16 * MINUTE
+    world.at(late, orders=ran("Interrupted", id="i", at=late, message="WarehouseLocked: by dbt"))
+    assert world.reason("report").endswith("RunInterrupted: WarehouseLocked: by dbt, next load 2026-11-27 17:20:00Z)")

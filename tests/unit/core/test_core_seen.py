@@ -95,3 +95,16 @@ def test_where_the_clock_decides_nothing_what_is_written_holds(it: Any, seen_as:
 
 def test_what_never_turns_has_no_next_turn() -> None:
     assert Turns(aging=None, stale=None).next(datetime.min.replace(tzinfo=NOW.tzinfo)) is None
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("limit", LIMITS)
+def test_the_ends_of_the_calendar_are_judged_as_any_time(limit: Any, zone: str) -> None:
+    """What an earlier freshet may have written down of a table with such days raised in every scrape, for all."""
+    more = {"timeZone": zone} if "schedule" in limit else {}
+    judged = policy(freshness={**limit, **more})
+    first, last = datetime(1, 1, 1, tzinfo=NOW.tzinfo), datetime(9999, 12, 31, 23, 59, 59, tzinfo=NOW.tzinfo)
+    for at, word in ((first, "Stale"), (last, "Fresh")):
+        facts = Facts(version="v", data_time=at, last_updated_at=at)
+        verdict, found = judge(policy=judged, facts=facts, now=NOW), turns(limits=judged, facts=facts)
+        assert (verdict.word, found.word(NOW)) == (word, word)
