@@ -8,7 +8,7 @@ from freshet.doctor.findings import Finding, bad, good, unsure
 from freshet.runtime import errors
 from freshet.runtime.transport import Transport
 
-__all__ = ["examine", "judge"]
+__all__ = ["APPLY", "examine", "judge"]
 
 PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 LABEL = "app.kubernetes.io/version"

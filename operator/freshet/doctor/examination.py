@@ -47,7 +47,10 @@ class Examination:
         yield operator
         try:
             pipelines, assets = await self._settled()
-        except (errors.Refused, errors.Gone) as error:
+        except errors.Gone:
+            yield bad("objects", "there can be none: Pipelines and Assets are not defined", definitions.APPLY)
+            return
+        except errors.Refused as error:
             yield bad("objects", f"they cannot be listed: {error.message}", "name a namespace that you may read: -n NS")
             return
         if not (pipelines or assets) and (lost := await self._lost()) is not None:

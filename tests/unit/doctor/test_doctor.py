@@ -13,6 +13,7 @@ from freshet.api.asset import Asset
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import parse
 from freshet.doctor import definitions, objects, operating, outside, secrets
+from freshet.doctor.examination import Examination
 from freshet.doctor.findings import Finding, bad, good, summary, trouble, unsure
 from freshet.doctor.rights import CLUSTER, LEASE, NAMESPACES, RIGHTS, Rights
 from freshet.runtime import errors
@@ -394,3 +395,37 @@ def test_what_only_the_jobs_reach_is_known_by_the_newest_run_that_tells(
     found = outside.by_runs(pipeline(), "DuckDB", assets)
     assert found.level == level
     assert found.message.startswith(f"DuckDB: {says}")
+
+
+class Bare:
+    """A cluster without our definitions, or without the namespace; who asks may do everything."""
+
+    def __init__(self, *, defined: bool) -> None:
+        self.transport, self._defined = self, defined
+
+    async def json(self, method: str, path: str, **_: Any) -> dict[str, Any]:
+        if method == "POST":
+            return {"status": {"allowed": True}}
+        if self._defined and "customresourcedefinitions" in path:
+            return definition()
+        raise errors.Gone(f"{path} is not there")
+
+    async def list_all(self, kind: str, *, namespace: str | None) -> list[dict[str, Any]]:
+        if not self._defined:
+            raise errors.Gone("the server could not find the requested resource")
+        return []
+
+
+@pytest.mark.parametrize(
+    ("defined", "says", "remedy"),
+    [
+        (False, "there can be none: Pipelines and Assets are not defined", "kubectl apply --server-side -k crds"),
+        (True, "there is no namespace shpo", "kubectl get namespaces"),
+    ],
+)
+async def test_what_is_not_there_at_all_is_said_with_what_helps(defined: bool, says: str, remedy: str) -> None:
+    kube: Any = Bare(defined=defined)
+    look = Examination(kube=kube, namespace="shpo", account=None, lease=None)
+    found = [finding async for finding in look.findings()][-1]
+    assert (found.level, found.message) == ("bad", says)
+    assert remedy in found.remedy
