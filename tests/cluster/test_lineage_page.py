@@ -201,8 +201,12 @@ def test_search_and_filters_let_some_stand_out(page: Page, place: Place) -> None
 
 
 def test_focus_leaves_ancestors_or_descendants(page: Page, place: Place) -> None:
+    """None of them dimmed by what was looked for to find it."""
+    page.get_by_role("searchbox").fill(MODEL)
+    expect(card(page, place, RAW)).to_have_class(re.compile(r"\bdim\b"))
     card(page, place, MODEL).click()
     page.get_by_role("button", name="Ancestors").click()
+    expect(page.locator(".card.dim")).to_have_count(0)
     expect(card(page, place, COUNT)).to_have_count(0)
     expect(card(page, place, RAW)).to_be_visible()
     page.get_by_role("button", name="Descendants").click()

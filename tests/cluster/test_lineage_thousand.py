@@ -60,7 +60,7 @@ def test_a_thousand_are_shown_searched_and_focused(page: Page, place: Place) -> 
     expect(page.get_by_test_id("tally")).to_have_text("1,000 assets")
     expect(page.get_by_test_id("connection")).to_have_text("Live")
     no_card_lies_on_another(page)
-    none_lies_under_the_map(page)
+    nothing_hides_a_card(page)
     page.keyboard.press("/")
     page.keyboard.type(LAST)
     expect(page.get_by_test_id("tally")).to_have_text("1 of 1,000 assets")
@@ -71,7 +71,7 @@ def test_a_thousand_are_shown_searched_and_focused(page: Page, place: Place) -> 
     expect(page.locator(".card")).to_have_count(4)
     page.get_by_role("button", name=re.compile("show all assets again")).click()
     expect(page.locator(".card")).not_to_have_count(4)  # from near, what is out of sight is not drawn
-    page.get_by_role("searchbox").fill("")
+    expect(page.get_by_role("searchbox")).to_have_value("")  # it was found
     expect(page.get_by_test_id("tally")).to_have_text("1,000 assets")
     suspended = page.locator(f'[data-asset="{place.namespace}/{LAST}"]')
     place.patch("assets", LAST, {"spec": {"suspend": True}})
@@ -80,16 +80,22 @@ def test_a_thousand_are_shown_searched_and_focused(page: Page, place: Place) -> 
     expect(suspended).not_to_contain_text("Suspended")
     expect(page.locator('.card[tabindex="0"]')).to_have_count(1)  # of those that are drawn
     page.get_by_role("button", name="Close details").click()
+    page.get_by_role("button", name="Fit View").click()
+    expect(page.locator(".card")).to_have_count(MANY)
+    nothing_hides_a_card(page)
     page.get_by_role("button", name="Table").click()
     expect(page.get_by_role("row")).to_have_count(MANY + 1)
 
 
-def none_lies_under_the_map(page: Page) -> None:
-    """As it is first seen."""
-    covering = page.locator(".react-flow__minimap").bounding_box()
-    assert covering is not None
+def nothing_hides_a_card(page: Page) -> None:
+    """As all are shown."""
     boxes: list[list[float]] = page.evaluate(CORNERS)
-    assert [box for box in boxes if box[2] > covering["x"] and box[3] > covering["y"]] == []
+    for name in (".react-flow__minimap", ".react-flow__controls", ".legend"):
+        cover = page.locator(name).bounding_box()
+        assert cover is not None
+        right, bottom = cover["x"] + cover["width"], cover["y"] + cover["height"]
+        hidden = [b for b in boxes if cover["x"] < b[2] and b[0] < right and cover["y"] < b[3] and b[1] < bottom]
+        assert hidden == [], name
 
 
 def no_card_lies_on_another(page: Page) -> None:

@@ -7,6 +7,7 @@ import {
   ReactFlow,
   useReactFlow,
   ViewportPortal,
+  type FitViewOptions,
   type Node,
   type NodeMouseHandler,
   type Viewport,
@@ -29,8 +30,8 @@ const TYPES = { asset: AssetCard };
 const FEW = 12;
 const MIN_ZOOM = 0.02;
 const MANY = 40;
-/** The map lies on the graph's right, on which no card shall be hidden at first. */
-const MAP_WIDTH = 225;
+/** What lies on a large graph, and shall hide no card where all are shown: the legend and the buttons, and the map. */
+const [LEGEND_WIDTH, MAP_WIDTH] = [95, 225];
 const TOO_MANY = 4000;
 const ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
 
@@ -104,7 +105,7 @@ function Graph({ address, go, shown, matched }: Props) {
     known.current = layout;
     if (before === EMPTY) return;
     if (selected && layout.places.has(selected) && layout.places.size > FEW) show(selected, 0.9);
-    else void flow.fitView({ padding: 0.08, maxZoom: 1.1, duration: 0 });
+    else void flow.fitView({ padding: room(layout, pane.current, 0.08), maxZoom: 1.1, duration: 0 });
   }, [layout]);
   useEffect(() => {
     // After the panel has taken its part of the width, or given it back.
@@ -166,7 +167,7 @@ function Graph({ address, go, shown, matched }: Props) {
           <ViewportPortal>
             <Edges layout={layout} selected={selected} lit={lit} />
           </ViewportPortal>
-          <Controls showInteractive={false} fitViewOptions={{ padding: 0.08 }} />
+          <Controls showInteractive={false} fitViewOptions={{ padding: room(layout, pane.current, 0.08) }} />
           {nodes.length > MANY && <Map />}
         </ReactFlow>
       )}
@@ -247,8 +248,13 @@ function firstSight(layout: Layout, selected: Id, pane: HTMLElement): Viewport {
     const zoom = 0.9;
     return { x: width / 2 - (place.x + WIDTH / 2) * zoom, y: height / 2 - (place.y + HEIGHT / 2) * zoom, zoom };
   }
-  const free = layout.places.size > MANY && width > 4 * MAP_WIDTH ? width - MAP_WIDTH : width;
-  return getViewportForBounds({ x: 0, y: 0, width: layout.width, height: layout.height }, free, height, MIN_ZOOM, 1.1, 0.04);
+  return getViewportForBounds({ x: 0, y: 0, width: layout.width, height: layout.height }, width, height, MIN_ZOOM, 1.1, room(layout, pane, 0.04));
+}
+
+/** The share of the pane that is left free around a graph, and where what lies on it would hide a part of it. */
+function room(layout: Layout, pane: HTMLElement | null, share: number): NonNullable<FitViewOptions["padding"]> {
+  const covered = layout.places.size > MANY && (pane?.clientWidth ?? 0) > 4 * MAP_WIDTH;
+  return covered ? { y: `${50 * share}%`, left: `${LEGEND_WIDTH}px`, right: `${MAP_WIDTH}px` } : share;
 }
 
 function sightOf({ x, y, zoom }: Viewport, pane: HTMLElement): Sight {

@@ -139,13 +139,16 @@ const FOCUS: [Direction, string][] = [
   ["down", "Descendants"],
 ];
 
+/** What was looked for has been found: a lineage of which all but that is dimmed would show nothing. */
+const FOUND = { search: "", states: [] };
+
 function Focus({ id, address, go }: { id: Id; address: Address; go: Go }) {
   return (
     <div className="focus" role="group" aria-label="Show only">
       {FOCUS.map(([direction, word]) => {
         const on = address.focus === id && address.direction === direction;
         return (
-          <button key={direction} type="button" aria-pressed={on} onClick={() => go(on ? { focus: "" } : { focus: id, direction })}>
+          <button key={direction} type="button" aria-pressed={on} onClick={() => go(on ? { focus: "" } : { focus: id, direction, ...FOUND })}>
             {word}
           </button>
         );
