@@ -1,14 +1,14 @@
 """The SQL by which DuckDB reads a CSV file without losing anything in silence.
 
 DuckDB casts generously: as BIGINT ``1.5`` becomes 2, as TIMESTAMP ``12:00+02:00`` loses its offset, as DATE a
-time of day is dropped. So columns of such types are read as text, cast, and each row whose cast would lose something
-is marked in the column ``BAD``; of an inferred column each value must pass the test by which its type was inferred.
-The rest (declared booleans and UUIDs, text) is typed by the reader itself, whose ``store_rejects`` lists what does
-not fit.
+time of day is dropped. So all columns are read as text, cast, and each row whose cast would lose something is marked in
+the column ``BAD``; of an inferred column each value must pass the test by which its type was inferred. Rows that are no
+CSV are left to the reader itself, whose ``store_rejects`` lists them.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from freshet.workloads.columns import Column
 from freshet.workloads.header import leading_blanks, packing
@@ -21,6 +21,8 @@ BAD = "_freshet_bad"
 """Name of the column that holds, for a row that must be refused, the first column that does not fit; else null."""
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+_PLAIN = ("BOOLEAN", "UUID")
+"""Their cast loses nothing."""
 _AS_TEXT = ("HUGEINT", "UUID", "TIME")
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 TYPES = (*_INTEGERS, *_TIMES, "UUID", "TIME", "BOOLEAN", "FLOAT", "DOUBLE", "DECIMAL", "VARCHAR")
@@ -32,7 +34,8 @@ def read_csv(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
     reject_errors.
     """
     blanks = leading_blanks(path, csv)
-    nulls = ", ".join(literal(text) for text in csv.null_strings)
+    odd, plain = _odd_nulls(csv)
+    nulls = ", ".join(literal(text) for text in plain or [_NEVER])
     options = [
         literal(path),
         f"columns={struct((column.name, column.type) for column in columns)}",
@@ -46,12 +49,31 @@ def read_csv(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
         f"nullstr=[{nulls}]",
         "auto_detect=false, store_rejects=true, rejects_limit=0, null_padding=false, strict_mode=true",
     ]
-    return f"read_csv({', '.join(options)})"
+    call = f"read_csv({', '.join(options)})"
+    texts = [identifier(column.name) for column in columns if column.type == "VARCHAR"]
+    if not (odd and texts):
+        return call
+    none = f"IN ({', '.join(map(literal, odd))})"
+    values = ", ".join(f"CASE WHEN {name} {none} THEN NULL ELSE {name} END AS {name}" for name in texts)
+    return f"(SELECT * REPLACE ({values}) FROM {call})"
+
+
+_NEVER = "\uffff"
+"""No character of any text: what no field is."""
+
+
+def _odd_nulls(csv: Csv) -> tuple[list[str], list[str]]:
+    """``csv.nullStrings``, parted: DuckDB's reader takes none that holds a character of the dialect, such as ``\\N``
+    where ``\\`` is the escape. It is compared afterwards.
+    """
+    marks = [mark for mark in (csv.delimiter, csv.quote, csv.escape) if mark]
+    odd = [text for text in csv.null_strings if any(mark in text for mark in marks)]
+    return odd, [text for text in csv.null_strings if text not in odd]
 
 
 def checked_select(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
     """A SELECT of ``columns``, typed, and ``BAD``."""
-    raw = [Column(name=column.name, type="VARCHAR" if _checked(column) else column.type) for column in columns]
+    raw = [replace(column, type="VARCHAR") for column in columns]
     checked = [column for column in columns if _checked(column)]
     inner = "".join(
         f", {_cast(identifier(column.name), column.type, _format(column, csv))} AS {_value(column)}"
@@ -62,7 +84,7 @@ def checked_select(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
         f"{literal(column.name)}"
         for column in checked
     )
-    outputs = ", ".join(f"{_output(column, csv)} AS {identifier(column.name)}" for column in columns)
+    outputs = ", ".join(f"{_output(column)} AS {identifier(column.name)}" for column in columns)
     bad = f"CASE{marks} END" if marks else "NULL::VARCHAR"
     return f"SELECT {outputs}, {bad} AS {BAD} FROM (SELECT *{inner} FROM {read_csv(path=path, csv=csv, columns=raw)})"
 
@@ -127,16 +149,14 @@ def parquet_type(column: Column) -> str:
 
 
 def _checked(column: Column) -> bool:
-    if column.inferred:
-        return column.type != "VARCHAR"
-    return column.type in (*_TIMES, "TIME", *_INTEGERS, *_DIGITS) or column.type.startswith("DECIMAL")
+    return column.type != "VARCHAR"
 
 
 def _value(column: Column) -> str:
     return identifier(f"{column.name}·value")
 
 
-def _output(column: Column, csv: Csv) -> str:
+def _output(column: Column) -> str:
     source = _value(column) if _checked(column) else identifier(column.name)
     return f"{source}::VARCHAR" if column.type in _AS_TEXT else source
 
@@ -158,6 +178,8 @@ def _fits(column: Column, csv: Csv) -> str:
     """
     text, value = identifier(column.name), _value(column)
     pattern = _format(column, csv)
+    if column.type in _PLAIN and not column.inferred:
+        return f"{value} IS NOT NULL"
     if column.inferred:
         test = inference_test(text, column.type, csv, value=value)
         return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {test} END" if column.type == "BIGINT" else test

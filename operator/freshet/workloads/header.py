@@ -22,6 +22,8 @@ __all__ = [
 ]
 
 _LONGEST = 1 << 20
+csvlib.field_size_limit(1 << 31)
+"""Python takes 128 KB for the longest field; DuckDB refuses a line of more than 2 MB."""
 _CODECS = {"utf-8": "utf-8-sig", "utf8": "utf-8-sig", "utf-16": "utf-16", "latin-1": "latin-1"}
 
 

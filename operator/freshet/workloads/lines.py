@@ -1,18 +1,16 @@
 """From a byte or a row to the physical line in a file: only on the way to an error, so speed matters little."""
 
 import codecs
-import csv as csvlib
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from freshet.workloads.header import dialect, open_bytes, open_text, read_header, text_codec
+from freshet.workloads.header import open_bytes, open_text, read_header, text_codec
+from freshet.workloads.records import records
 from freshet.workloads.spec import Csv
 
 __all__ = ["last_text", "line_ends", "lines_of_bytes", "lines_of_rows"]
 
 _CHUNK = 1 << 20
-csvlib.field_size_limit(1 << 31)
-"""Python takes 128 KB for the longest field; DuckDB refuses a line of more than 2 MB."""
 
 
 def lines_of_bytes(path: str, csv: Csv, positions: Collection[int]) -> dict[int, int]:
@@ -78,11 +76,9 @@ def lines_of_rows(path: str, csv: Csv, rows: Sequence[int], *, skipped: Collecti
     alone = len(read_header(path, csv)) == 1
     with open_text(path, csv) as stream:
         row = -1 if not csv.header else -2
-        tape = _Tape(stream)
-        for line, record in _records(csvlib.reader(tape, **dialect(csv))):
-            text = tape.cut()
+        for line, text in records(stream, csv):
             # A blank line is a row where there is but one column, which is empty there; it is no header.
-            if (not record and (not alone or row == -2)) or line in skipped:
+            if (not text and (not alone or row == -2)) or line in skipped:
                 continue
             row += 1
             if row in wanted:
@@ -90,34 +86,3 @@ def lines_of_rows(path: str, csv: Csv, rows: Sequence[int], *, skipped: Collecti
             if row >= last:
                 break
     return found
-
-
-class _Tape:
-    """Lines on their way to a reader, and the text of those that it took since it was last asked."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self._taken: list[str] = []
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        self._taken.append(next(self._lines))
-        return self._taken[-1]
-
-    def cut(self) -> str:
-        text = "".join(self._taken)
-        self._taken.clear()
-        return text.rstrip("\r\n")
-
-
-def _records(reader: Any) -> Iterator[tuple[int, list[str]]]:
-    while True:
-        line = reader.line_num + 1
-        try:
-            yield line, next(reader)
-        except StopIteration:
-            return
-        except csvlib.Error:
-            yield line, [""]

@@ -15,6 +15,7 @@ from freshet.workloads.header import read_header
 from freshet.workloads.infer import Files, infer_all
 from freshet.workloads.keys import check_keys, keep_last, set_aside
 from freshet.workloads.log import LOG
+from freshet.workloads.overflow import within_memory
 from freshet.workloads.parse import DETAILS, NotAsInferred, Parsed, parse
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.warehouse import TableState
@@ -55,7 +56,8 @@ def prepare(
         names = tuple(dict.fromkeys(name for own in files.values() for name in own))
         key = resolve_key(spec.write.primary_key, names=names, where=spec.csv.path)
         ahead = {part.path: part.ahead for part in parts}
-        parsed = _parse(con, spec, state, files, names, folder, stored, ahead)
+        with within_memory(con, files=files, csv=spec.csv, folder=folder):
+            parsed = _parse(con, spec, state, files, names, folder, stored, ahead)
         grown = {part.path for part in parts if part.grown}
         expect_same_types(con, spec=spec, table=state.columns or (), files=files, parsed=parsed, grown=grown)
         _judge(spec, parsed, grown=bool(grown))

@@ -165,6 +165,53 @@ def test_each_bad_row_is_told_with_its_line_column_reason_and_text(
     assert parsed.rejected == len(bad)
 
 
+SAID = st.lists(st.sampled_from(["a", " ", "\n", "\\", "'", '"', ",", ";", "\\\n", "1"]), max_size=6).map("".join)
+
+
+@CALM
+@given(
+    rows=st.lists(st.tuples(st.sampled_from(["1", "x", "22"]), SAID, SAID), min_size=1, max_size=15),
+    delimiter=st.sampled_from(",;|\t"),
+    quote=st.sampled_from(["'", '"', ""]),
+    escape=st.sampled_from([None, "\\"]),
+    space=st.sampled_from(["", " "]),
+    newline=st.sampled_from(["\n", "\r\n", "\r"]),
+)
+def test_a_bad_row_is_not_taken_for_another_in_any_dialect(
+    rows: list[tuple[str, str, str]], delimiter: str, quote: str, escape: str | None, space: str, newline: str
+) -> None:
+    """Also where Python's csv module parts rows otherwise: an escape outside of quotes, a space before them."""
+    escape = escape if quote else None
+
+    def field(text: str) -> str:
+        text = text.replace("\n", newline if quote else "")
+        if not quote:
+            return text.replace(delimiter, "")
+        if not any(mark in text for mark in (delimiter, quote, "\n", "\r")):
+            return text
+        plain = text.replace(escape, escape * 2) if escape else text
+        return space + quote + plain.replace(quote, (escape or quote) + quote) + quote
+
+    texts = [delimiter.join([first, *map(field, rest), "z"]) for first, *rest in rows]
+    content = newline.join([delimiter.join("abcd"), *texts, delimiter.join("0000"), ""])
+    lines = [content[: content.index(newline) + len(newline)]]
+    starts = []
+    for text in texts:
+        starts.append(1 + _line_ends("".join(lines)))
+        lines.append(text + newline)
+    bad = [(start, text) for start, text in zip(starts, texts, strict=True) if text.startswith("x")]
+    with TemporaryDirectory() as folder:
+        schema = {"a": "BIGINT", "b": "VARCHAR", "c": "VARCHAR", "d": "VARCHAR"}
+        options = {"delimiter": delimiter, "quote": quote, "escape": escape, "schema": schema}
+        parsed, found = parsed_by_freshet(Path(folder), content, csv=options, onBadRows="quarantine")
+    assert [(one.line, one.raw) for one in parsed.refused] == bad
+    assert len(found) == len(rows) - len(bad) + 1
+
+
+def _line_ends(text: str) -> int:
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
+
+
 def _written(row: tuple[str, ...], delimiter: str, quote: str, quoting: Any, newline: str) -> str:
     stream = io.StringIO()
     csvlib.writer(stream, delimiter=delimiter, quotechar=quote, quoting=quoting, lineterminator=newline).writerow(row)

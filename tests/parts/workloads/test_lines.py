@@ -18,6 +18,7 @@ CASES: dict[str, tuple[str, list[Any], list[Any]]] = {
     "blank CR LF lines first": ("\r\n\r\nid,v\r\n1,a\r\nx,b\r\n", [(1, "a")], [(5, "id", "x,b")]),
     "a long field": (f"id,v\n1,{LONG}\nx,b\n2,c\n", [(1, LONG), (2, "c")], [(3, "id", "x,b")]),
     "a long bad row": (f"id,v\n1,a\nx,{LONG}\n2,c\n", [(1, "a"), (2, "c")], [(3, "id", f"x,{LONG}")]),
+    "a space before a quote": ('id,v\n1, "a\nb"\nx,b\n3,c\n', [(1, "a\nb"), (3, "c")], [(4, "id", "x,b")]),
     "CR alone": ("id,v\r1,a\rx,b\r2\r\r3,c\r", [(1, "a"), (3, "c")], [(3, "id", "x,b"), (4, "v", "2")]),
     "one column, blank lines": ("id\n1\n\nx\n2\n\ny\n", [(1,), (2,), (None,), (None,)], [(4, "id", "x"), (7, "id", "y")]),
     "one column, blank lines first": ("\n\nid\n\n1\nx\n", [(1,), (None,)], [(6, "id", "x")]),
@@ -31,6 +32,14 @@ def test_bad_rows_are_told_by_their_line_and_kept_as_they_are(world: World, name
     told = world.load(csv={"schema": {"id": "BIGINT"}}, onBadRows="quarantine")
     assert (world.rows(), world.rows(KEPT)) == (good, bad)
     assert told["rowsRejected"] == len(bad)
+
+
+def test_an_escape_is_one_within_quotes_alone(world: World) -> None:
+    """``C:\\`` at the end of a line: the next row is no part of it, and is the one that is kept for somebody to mend."""
+    world.write('id,v\n1,C:\\\nx,"a\\"\nb"\n3,c\ny,d\n')
+    world.load(csv={"escape": "\\", "schema": {"id": "BIGINT"}}, onBadRows="quarantine")
+    assert world.rows() == [(1, "C:\\"), (3, "c")]
+    assert world.rows(KEPT) == [(3, "id", 'x,"a\\"\nb"'), (6, "id", "y,d")]
 
 
 def test_blank_lines_first_are_no_header_where_types_are_inferred_or_keys_checked(world: World) -> None:

@@ -10,7 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from tests.parts.workloads.conftest import World
+
+from freshet.workloads import overflow
+from freshet.workloads.errors import DataRefused
 
 MB = 1 << 20
 SMALL, LARGE = 20, 200
@@ -50,3 +54,18 @@ def test_ten_times_the_file_takes_no_more_memory(world: World) -> None:
         peaks[megabytes] = peak(world)
     print(f"peak MB by the file's MB: {peaks}")
     assert peaks[LARGE] - peaks[SMALL] < (LARGE - SMALL) / 2
+
+
+@pytest.mark.parametrize("more", ["", ",too,many"])
+def test_a_file_of_bad_rows_is_refused_with_a_sentence(
+    world: World, more: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its memory, of which each of them takes some, ends the pod without one."""
+    monkeypatch.setattr(overflow, "BUDGET", 64 * MB)
+    rows = "".join(f"{number}{more}\n" for number in range(200_000))
+    world.write("id,v\n1,a\n" + rows)
+    with pytest.raises(DataRefused, match="no memory to count them, first in line 3: too") as caught:
+        world.load(onBadRows="drop")
+    assert caught.value.reason == "TooManyBadRows"
+    assert [sample.line for sample in caught.value.samples] == [3, 4, 5]
+    assert str(world.csv) in caught.value.message

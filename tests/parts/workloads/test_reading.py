@@ -79,6 +79,34 @@ def test_compressed_files(world: World) -> None:
     assert world.rows() == [(3, "c")]
 
 
+def test_a_null_string_may_hold_the_escape(world: World) -> None:
+    """As MySQL and PostgreSQL export it."""
+    world.write('id,b,u,v\n1,true,\\N,"a\\"b"\n2,\\N,,\\N\n\\N,false,,"\\\\N"\n')
+    nulls = {"nullStrings": ["\\N", ""], "escape": "\\"}
+    for schema in ({"b": "BOOLEAN", "u": "UUID"}, {}):
+        world.load(csv={**nulls, "schema": schema})
+        assert world.rows("FROM kw.raw ORDER BY id") == [
+            (1, True, None, 'a"b'),
+            (2, None, None, None),
+            (None, False, None, None),
+        ]
+        world.do("DROP TABLE kw.raw")
+
+
+def test_a_bad_boolean_beside_an_odd_null_string_is_a_bad_row(world: World) -> None:
+    world.write("b,v\ntrue,a\nmaybe,b\n\\N,c\n")
+    csv = {"nullStrings": ["\\N"], "escape": "\\", "schema": {"b": "BOOLEAN"}}
+    told = world.load(csv=csv, onBadRows="drop")
+    assert told["samples"] == [{"line": 3, "column": "b", "reason": "the value does not fit BOOLEAN"}]
+    assert world.rows("FROM kw.raw ORDER BY v") == [(True, "a"), (None, "c")]
+
+
+def test_where_no_string_means_null_all_are_values(world: World) -> None:
+    world.write("id,v\n1,\n2,x\n")
+    world.load(csv={"nullStrings": []})
+    assert world.rows() == [(1, ""), (2, "x")]
+
+
 @pytest.mark.parametrize("name", ["IN.CSV.GZ", "in.csv.zstd", "in.csv.ZST"])
 def test_a_suffix_may_be_written_in_other_ways(world: World, name: str) -> None:
     codec = "gzip" if name.endswith("GZ") else "zstd"

@@ -1,0 +1,45 @@
+"""Where each row of a CSV file stands, as DuckDB parts them, which is not how Python's csv module does.
+
+DuckDB passes over a space before a quote, and knows an escape within quotes alone. One line end that is taken
+otherwise, and each row after it would be told, and set aside, for another.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from freshet.workloads.spec import Csv
+
+__all__ = ["records"]
+
+
+def records(lines: Iterable[str], csv: Csv) -> Iterator[tuple[int, str]]:
+    """(first line, counted from 1; text without its line end) of each row, blank ones too."""
+    within = _quotes(csv) if csv.quote else None
+    taken: list[str] = []
+    first, is_open = 1, False
+    for at, line in enumerate(lines, start=1):
+        taken.append(line)
+        if within is not None and (is_open or csv.quote in line):
+            is_open = within(line, is_open)
+        if not is_open:
+            yield first, "".join(taken).rstrip("\r\n")
+            taken.clear()
+            first = at + 1
+    if taken:
+        yield first, "".join(taken).rstrip("\r\n")
+
+
+def _quotes(csv: Csv) -> Callable[[str, bool], bool]:
+    """Whether a line ends within quotes, given whether it begins within them."""
+    quote, escape = re.escape(csv.quote), re.escape(csv.escape if csv.escape is not None else csv.quote)
+    opening = re.compile(f"(?:^|{re.escape(csv.delimiter)}) ?{quote}")
+    closing = re.compile(f"{escape}{quote}|{quote}" if escape == quote else f"{escape}.|{quote}", re.DOTALL)
+
+    def within(line: str, is_open: bool) -> bool:
+        at = 0
+        while found := (closing if is_open else opening).search(line, at):
+            at = found.end()
+            is_open = not is_open or found[0] != csv.quote
+        return is_open
+
+    return within
