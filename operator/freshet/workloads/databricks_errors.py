@@ -38,6 +38,7 @@ def sorted_out(error: Exception, *, relation: str, host: str) -> Exception:
         return breaks_rule(relation)
     if kind == "USER_RAISED_EXCEPTION":
         return AnswerLost(incomplete(f"Rows arrived late beside {relation}"))
+    cause.__cause__ = error
     found = sentence(cause, what=f"the load of {relation}", relation=relation, host=host)
     return AnswerLost(found) if isinstance(found, Unavailable) and not kind else found
 

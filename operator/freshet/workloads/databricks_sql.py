@@ -5,11 +5,13 @@ connector repeats a statement whose answer was lost, so each statement that goes
 """
 
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache, partial
 from typing import Any
+from urllib.request import getproxies
 
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
 from freshet.workloads.waiting import waits_for
@@ -30,6 +32,8 @@ _SOCKET_TIMEOUT = 180
 """Seconds for one answer: the connector asks again and again after a statement that takes longer."""
 _IDLE = 300
 """Seconds after which a session is not trusted to be there: while dlt carries a large file, nothing is asked in it."""
+_NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+_NO_WAREHOUSE = "ENDPOINT_NOT_FOUND|RESOURCE_DOES_NOT_EXIST|not a valid endpoint id"
 _REFUSED = r"\b40[13]\b|Invalid access token|invalid_client|UNAUTHENTICATED"
 
 
@@ -85,6 +89,24 @@ def open_sql(options: Mapping[str, Any], *, connect: Connect | None = None) -> I
         sql.close()
 
 
+def _expect_host(host: str) -> None:
+    """Raises Unavailable for a name that nobody has, which the connector would ask for a quarter of an hour.
+
+    A proxy knows names that the pod does not.
+    """
+    if getproxies() or ":" in host:
+        return
+    try:
+        socket.getaddrinfo(host, 443)
+    except socket.gaierror as error:
+        if error.errno in _NO_NAME:
+            raise Unavailable(
+                "WarehouseUnavailable",
+                f"There is no host {host}: mend host in the Secret (warehouse.databricks.secretRef), or see the"
+                " cluster's DNS; it is tried again.",
+            ) from error
+
+
 def _start(host: str) -> AbstractContextManager[None]:
     return waits_for(f"the Databricks SQL warehouse at {host} to answer (one that sleeps takes minutes to start)")
 
@@ -92,7 +114,10 @@ def _start(host: str) -> AbstractContextManager[None]:
 def _connector() -> Connect:
     from databricks import sql
 
-    connect: Connect = sql.connect
+    def connect(**options: Any) -> Any:
+        _expect_host(str(options["server_hostname"]))
+        return sql.connect(**options)
+
     return connect
 
 
@@ -205,8 +230,25 @@ def sentence(error: Exception, *, what: str, relation: str, host: str) -> Worklo
             "AuthenticationFailed",
             f"Databricks at {host} refuses the credentials: renew them in the Secret (warehouse.databricks.secretRef).",
         )
+    if not kind and (_is_not_found(error) or re.search(_NO_WAREHOUSE, text)):
+        return ConfigError(
+            "WarehouseMissing",
+            f"Databricks at {host} has no SQL warehouse at that httpPath: mend it in the Secret"
+            " (warehouse.databricks.secretRef).",
+        )
     return Unavailable(
         "WarehouseUnavailable",
         f"Databricks at {host} did not answer {what} ({kind or type(error).__name__}): it is tried again;"
         " --debug shows the details.",
     )
+
+
+def _is_not_found(error: BaseException) -> bool:
+    """A session that could not be opened, since there is nothing at its path."""
+    found: BaseException | None = error
+    while found is not None:
+        context = getattr(found, "context", None) or {}
+        if context.get("http-code") == 404 and context.get("method") == "OpenSession":
+            return True
+        found = found.__cause__
+    return False

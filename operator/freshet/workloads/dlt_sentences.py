@@ -14,6 +14,11 @@ _RACE = r"pg_(type|class|namespace|attribute)_"
 _FORBIDDEN = r"permission denied|insufficient privileg|not authorized|access denied|\b403\b"
 
 
+_NOWHERE = (
+    r"could not translate host name|name or service not known|database \"[^\"]*\" does not exist|unknown database"
+)
+
+
 def sentence(error: Exception, *, where: Dlt, what: str, relation: str) -> WorkloadError:
     """What dlt or a driver said, for people; their own words may hold values and stay in the log of ``--debug``."""
     from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
@@ -69,6 +74,12 @@ def _of_driver(text: str, kind: str, *, name: str, what: str) -> WorkloadError:
         return ConfigError(
             "AuthenticationFailed",
             f"dlt's destination {name} refuses the credentials: renew them in the Secret (warehouse.dlt.secretRef).",
+        )
+    if re.search(_NOWHERE, text, re.IGNORECASE):
+        return ConfigError(
+            "WarehouseMissing",
+            f"The host or the database that the credentials of dlt's destination {name} name does not exist: mend the"
+            " Secret (warehouse.dlt.secretRef).",
         )
     if re.search(_FORBIDDEN, text, re.IGNORECASE):
         return ConfigError("PermissionDenied", f"The credentials for {name} do not allow {what}: grant what it needs.")

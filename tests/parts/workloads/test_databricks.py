@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import socket
 import subprocess
 import sys
 from datetime import UTC, date, datetime
@@ -15,7 +16,9 @@ from tests.parts.workloads.lake import Lake, environ_of
 from tests.parts.workloads.telling import telling
 from tests.support.secrecy import DATABRICKS_CLIENT_SECRET
 
+from freshet.workloads import databricks_sql
 from freshet.workloads.count import count_rows
+from freshet.workloads.count_databricks import ask_databricks
 from freshet.workloads.databricks_incoming import split
 from freshet.workloads.databricks_sql import RETRIES
 from freshet.workloads.errors import WorkloadError
@@ -231,6 +234,46 @@ def test_wrong_credentials_are_one_sentence(lake: Lake, monkeypatch: pytest.Monk
             work()
         assert (caught.value.reason, caught.value.exit_code) == ("AuthenticationFailed", 2)
         assert "wrong" not in caught.value.message
+
+
+def test_a_path_at_which_there_is_no_warehouse_is_one_sentence(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABRICKS_HTTP_PATH", "/sql/1.0/warehouses/typo")
+    lake.write("id,v\n1,a\n")
+    for work in (lake.load, lambda: count(lake, "raw")):
+        with pytest.raises(WorkloadError, match="no SQL warehouse at that httpPath") as caught:
+            work()
+        assert (caught.value.reason, caught.value.exit_code) == ("WarehouseMissing", 2)
+
+
+@pytest.mark.parametrize("errno", [socket.EAI_NONAME, socket.EAI_AGAIN])
+def test_a_host_that_nobody_has_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, errno: int) -> None:
+    """A name server that does not answer is another matter, and so is a proxy."""
+
+    def unknown(host: str, *_: object) -> None:
+        raise socket.gaierror(errno, host)
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(databricks_sql, "getproxies", dict)
+    monkeypatch.setattr("databricks.sql.connect", lambda **options: connect(**options))
+    environ = {"SERVER_HOSTNAME": "dbc-typo.example.com", "HTTP_PATH": "/sql/1", "TOKEN": "t"}
+    asked: list[str] = []
+
+    def connect(**options: Any) -> None:
+        asked.append(options["server_hostname"])
+        raise RuntimeError("no answer")
+
+    def ask() -> str:
+        named = {f"DATABRICKS_{name}": value for name, value in environ.items()}
+        with pytest.raises(WorkloadError) as caught:
+            ask_databricks(parts=["s", "t"], column=None, environ=named)
+        assert caught.value.reason == "WarehouseUnavailable"
+        return caught.value.message
+
+    assert ("There is no host dbc-typo.example.com" in ask()) == (errno == socket.EAI_NONAME)
+    assert len(asked) == (errno != socket.EAI_NONAME)
+    monkeypatch.setattr(databricks_sql, "getproxies", lambda: {"https": "http://proxy"})
+    ask()
+    assert asked
 
 
 def test_oauth_from_machine_to_machine(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

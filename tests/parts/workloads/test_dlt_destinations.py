@@ -335,6 +335,8 @@ def test_what_cannot_be_counted_is_a_sentence(place: Place, relation: str, more:
         ("postgres", "postgresql://freshet:wrong@{address}/postgres", "AuthenticationFailed", "renew them"),
         ("postgres", "postgresql://freshet:wrong@127.0.0.1:9/postgres", "WarehouseUnavailable", "tried again"),
         ("postgres", "no url", "CredentialsMissing", VARIABLE),
+        ("postgres", "postgresql://freshet:wrong@db.invalid/postgres", "WarehouseMissing", "mend the Secret"),
+        ("postgres", "{url}_typo", "WarehouseMissing", "mend the Secret"),
         ("snowflake", "snowflake://me:wrong@account/db?warehouse=w", "DriverMissing", "dlt[snowflake]"),
         ("filesystem", None, "WarehouseUnsupported", "no tables that SQL could read back"),
         ("postgrez", None, "WarehouseUnsupported", "dlt ships no destination postgrez"),
@@ -346,7 +348,9 @@ def test_what_is_wrong_with_the_settings_is_a_sentence(
     os.environ.pop(VARIABLE)
     os.environ["DESTINATION__FILESYSTEM__BUCKET_URL"] = str(place.folder)
     if settings is not None:
-        os.environ[f"DESTINATION__{destination.upper()}__CREDENTIALS"] = settings.format(address=place.server.address)
+        os.environ[f"DESTINATION__{destination.upper()}__CREDENTIALS"] = settings.format(
+            address=place.server.address, url=place.server.url
+        )
     place.write("id,v\n1,a\n")
     for work in (lambda: place.load(destination=destination), lambda: place.count("v", destination=destination)):
         with pytest.raises(WorkloadError) as caught:
