@@ -129,6 +129,19 @@ def test_all_words_can_be_read(page: Page, place: Place) -> None:
     assert low_contrasts(page) == []
 
 
+def test_from_afar_nothing_moves(browser: Browser, operator: OperatorProcess, place: Place) -> None:
+    """Each step would be a drawing of all edges; near by, an edge that takes something in does move."""
+    with opened(browser, address(operator), cards=CARDS, reduced_motion="no-preference") as page:
+        moving = page.locator(f'[data-edge="{place.namespace}/fresh {place.namespace}/updating"] path').first
+        runs = "() => document.getAnimations().map((it) => it.animationName).sort()"
+        assert moving.evaluate("(it) => getComputedStyle(it).animationName") == "flow"
+        assert page.evaluate(runs) == ["flow", "turn"]
+        for _ in range(12):
+            page.get_by_role("button", name="Zoom Out").click()
+        expect(page.locator(".graph[data-far]")).to_have_count(1)
+        assert page.evaluate(runs) == []
+
+
 EDGES = [
     ("fresh", "built", "UpToDate", "", "none"),
     ("fresh", "updating", "Moving", "building", "8px, 5px"),

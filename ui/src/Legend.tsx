@@ -12,7 +12,7 @@ const MEANINGS: Record<State, string> = {
   Suspended: "switched off here or by its pipeline",
   Fresh: "within its limit",
 };
-const EDGES: EdgeState[] = ["UpToDate", "Moving", "Waiting", "Considered", "NotFound"];
+const EDGES: EdgeState[] = ["UpToDate", "Moving", "Waiting", "Considered", "Declared", "NotFound"];
 
 export function Legend() {
   return (

@@ -1,6 +1,6 @@
 /** The same as a table: for screen readers, for sorting, and for those who think in lists. */
 
-import { useMemo, useState } from "react";
+import { memo, useMemo, useState } from "react";
 import type { Address } from "./address.ts";
 import { KINDS, Reason, Since } from "./AssetCard.tsx";
 import { now } from "./clock.ts";
@@ -51,7 +51,8 @@ export function TableView({ address, go, assets }: { address: Address; go: Go; a
   );
 }
 
-function Row({ asset, selected, go }: { asset: AssetNode; selected: boolean; go: Go }) {
+/** Drawn again only when its asset has changed. */
+const Row = memo(function Row({ asset, selected, go }: { asset: AssetNode; selected: boolean; go: Go }) {
   const state = asset.state ?? "Unknown";
   const open = (): void => go({ asset: idOf(asset) });
   return (
@@ -79,4 +80,4 @@ function Row({ asset, selected, go }: { asset: AssetNode; selected: boolean; go:
       <td className="ups">{(asset.upstreams ?? []).map((edge) => edge.name).join(", ")}</td>
     </tr>
   );
-}
+});
