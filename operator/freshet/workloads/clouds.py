@@ -20,8 +20,12 @@ TIMEOUT = 60.0
 """Seconds until a cloud that does not answer is given up."""
 _DENIED = re.compile(
     "ACCESS_DENIED|Forbidden|Unauthorized|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|UNAUTHENTICATED|PERMISSION_DENIED"
-    "|AuthenticationFailed|AuthorizationFailure|AuthorizationPermissionMismatch"
+    "|AuthenticationFailed|AuthorizationFailure|AuthorizationPermissionMismatch|ExpiredToken|InvalidToken"
 )
+_ELSEWHERE = re.compile(
+    "HTTP status 301|PermanentRedirect|AuthorizationHeaderMalformed|HTTP status 400.* is located in"
+)
+"""A bucket of another region: S3 answers so where the question has no room for a reason."""
 _NO_CREDENTIALS = re.compile("Could not create a OAuth2 access token|Base64|Credential")
 _HINT = "check csv.path and csv.secretRef"
 
@@ -100,13 +104,21 @@ def sentence(error: Exception, url: str) -> WorkloadError:
         return InputError("FileMissing", f"There is no file {url}: {_HINT}.")
     if isinstance(error, PermissionError) or status in (401, 403) or _DENIED.search(text):
         return ConfigError("PermissionDenied", f"The credentials do not allow reading {url}: mend csv.secretRef.")
+    if _ELSEWHERE.search(text):
+        found = re.search("is located in '([a-z0-9-]+)'", text)
+        return ConfigError(
+            "RegionWrong",
+            f"The bucket of {url} lies in the region {found[1] if found else 'that is not asked'}: set AWS_REGION in"
+            " csv.secretRef to its region; if it is, see whether the credentials have expired.",
+        )
     if _NO_CREDENTIALS.search(text):
         return ConfigError(
             "CredentialsMissing",
             f"There are no credentials for {url} that work: put them into csv.secretRef, or give the pod's"
             " ServiceAccount (jobs.serviceAccountName) the right to read it.",
         )
+    answered = "did not answer" if status is None else f"answers {status}"
     return Unavailable(
         "SourceUnavailable",
-        f"{url} did not answer ({type(error).__name__}): it is tried again; --debug shows the details.",
+        f"{url} {answered} ({type(error).__name__}): it is tried again; --debug shows the details.",
     )

@@ -30,6 +30,7 @@ class Server:
         self.head = 200
         self.modified: float | None = 1767225600.0
         self.redirects: dict[str, str] = {}
+        self.refusal: tuple[int, str] | None = None
         self.read_at = 0.0
         self.authorization: str | None = None
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -59,6 +60,9 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             content = server.files.get(unquote(parts.path))
             if server.authorization and self.headers.get("Authorization") != server.authorization:
                 self.send(403, b"")
+            elif server.refusal:
+                status, code = server.refusal
+                self.send(status, f"<Error><Code>{code}</Code></Error>".encode(), body=body)
             elif "list-type" in parse_qs(parts.query):
                 self.send(200, self.listing(parts))
             elif parts.path in server.redirects:
@@ -83,6 +87,8 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             if location:
                 self.send_header("Location", location)
+            if server.refusal:
+                self.send_header("x-amz-bucket-region", "eu-west-1")
             self.send_header("Content-Length", str(len(content)))
             if server.tagged and status == 200:
                 if server.modified is not None:
@@ -296,6 +302,33 @@ def test_a_glob_is_one_question_however_many_files_there_are(world: World, bucke
     bucket.asked.clear()
     world.load(csv=csv, write=append, last=first)
     assert len(bucket.asked) == 1
+
+
+@pytest.mark.parametrize("path", ["s3://bucket/2026/a.csv", "s3://bucket/2026/*.csv"])
+@pytest.mark.parametrize(
+    ("status", "code", "reasons"),
+    [
+        (301, "PermanentRedirect", {"RegionWrong"}),
+        (400, "AuthorizationHeaderMalformed", {"RegionWrong"}),
+        (400, "ExpiredToken", {"PermissionDenied", "RegionWrong"}),  # HEAD has no room to say which
+    ],
+)
+def test_what_s3_refuses_is_no_silence(
+    world: World, bucket: Server, path: str, status: int, code: str, reasons: set[str]
+) -> None:
+    bucket.refusal = (status, code)
+    with pytest.raises(WorkloadError) as caught:
+        world.load(csv={"path": path})
+    assert caught.value.reason in reasons
+    assert caught.value.exit_code == 2
+    assert "csv.secretRef" in caught.value.message
+
+
+def test_a_server_that_fails_says_with_what(world: World, server: Server) -> None:
+    server.refusal = (500, "")
+    with pytest.raises(WorkloadError, match="answers 500") as caught:
+        world.load(csv={"path": f"{server.url}/in.csv"})
+    assert caught.value.reason == "SourceUnavailable"
 
 
 def test_one_object_and_none(world: World, bucket: Server) -> None:
