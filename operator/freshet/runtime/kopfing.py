@@ -41,6 +41,7 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.server_timeout = WATCH_SECONDS
     settings.watching.client_timeout = WATCH_SECONDS + 10
     settings.watching.connect_timeout = 30
+    settings.watching.inactivity_timeout = 70  # bookmarks come every minute: who is silent for longer is dead
     settings.watching.chunk_size = 500
     settings.networking.request_timeout = 30
     settings.queueing.idle_timeout = 0.1  # a task per object seen: let it end soon
