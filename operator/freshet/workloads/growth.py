@@ -19,7 +19,7 @@ from freshet.workloads.inputs import Content, InputFile
 from freshet.workloads.remote import is_remote
 from freshet.workloads.spec import Csv
 
-__all__ = ["Part", "part_of", "wanted", "with_content"]
+__all__ = ["Part", "part_of", "readable", "wanted", "with_content"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ def part_of(
         return Part(path=path, header=path, file=file)
     target = folder / f"beyond-{hashlib.sha256(path.encode()).hexdigest()[:16]}-{Path(path).name}"
     with (
-        _readable(file.path),
+        readable(file.path),
         open_bytes(path, csv.compression) as source,
         create_bytes(str(target), csv.compression) as out,
     ):
@@ -89,12 +89,13 @@ def with_content(part: Part, *, csv: Csv, is_open: bool) -> InputFile:
         return file
     if not is_remote(file.path) and packing(part.path, csv.compression) is None:
         return replace(file, content=Content(size=file.size, sha256=file.sha256))
-    with _readable(file.path), open_bytes(part.path, csv.compression) as source:
+    with readable(file.path), open_bytes(part.path, csv.compression) as source:
         return replace(file, content=content_of(source, csv))
 
 
 @contextmanager
-def _readable(name: str) -> Iterator[None]:
+def readable(name: str) -> Iterator[None]:
+    """Raises InputError, with the name for people, where a file within cannot be read."""
     try:
         yield
     except (OSError, EOFError, zlib.error) as error:

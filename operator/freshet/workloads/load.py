@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from freshet.workloads import refusal
 from freshet.workloads.errors import AnswerLost, ConfigError, InputError, TableMoved, Unavailable, WorkloadError
 from freshet.workloads.growth import Part, part_of, wanted, with_content
@@ -148,25 +150,33 @@ def _write(
     folder: Path,
 ) -> dict[str, Any]:
     from freshet.workloads import dlt_load
+    from freshet.workloads.in_utf8 import in_utf8
     from freshet.workloads.prepare import prepare
 
     dlt_load.prepare(folder)
     local = fetched(found, files, folder)
     parts: list[Part] = []
+    plain: list[Part] = []
     warm_up = partial(dlt_load.warm_up, databricks=spec.warehouse.databricks is not None)
     with beside(warm_up, size=sum(file.size for file in files)):
         try:
             parts += _parts(spec, state, files, local, folder)
-            ready = prepare(spec=spec, state=state, parts=parts, folder=folder, stored=warehouse.stored)
+            plain, csv = in_utf8(parts, csv=spec.csv, folder=folder)
+            ready = prepare(
+                spec=structs.replace(spec, csv=csv), state=state, parts=plain, folder=folder, stored=warehouse.stored
+            )
             if spec.write.disposition == "append":
                 left_open = ready.parsed.left_open
-                files = [with_content(part, csv=spec.csv, is_open=part.path in left_open) for part in parts]
+                files = [
+                    with_content(part, csv=spec.csv, is_open=read.path in left_open)
+                    for part, read in zip(parts, plain, strict=True)
+                ]
         except WorkloadError as error:
             expect_still(found)
-            error.renamed({part.path: part.file.path for part in parts})
+            error.renamed({part.path: part.file.path for part in (*plain, *parts)})
             raise
     expect_still(found)
-    batch, samples = _batch(spec, ready, found, started, files, parts)
+    batch, samples = _batch(spec, ready, found, started, files, plain)
     LOG.info("Loading %s rows into %s.", f"{batch.rows:,}", warehouse.relation)
     outcome = warehouse.load(batch=batch, expected=state, folder=folder)
     return loaded(spec, warehouse, outcome, started, batch, samples)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from tests.parts.workloads.conftest import World
 
+from freshet.workloads.errors import WorkloadError
 from freshet.workloads.inputs import InputFile, fingerprint
 from freshet.workloads.spec import Csv, IngestSpec
 
@@ -120,6 +121,38 @@ def test_encodings(world: World, encoding: str) -> None:
     world.write("id,näme\n1,é\n".encode(encoding))
     world.load(csv={"encoding": encoding, "schema": {"id": "BIGINT"}})
     assert world.rows()[0][1] == "é"
+
+
+@pytest.mark.parametrize("mark", [True, False])
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_utf_16_of_either_order_with_and_without_its_mark(world: World, order: str, mark: bool) -> None:
+    head = "\ufeff".encode(order) if mark or order.endswith("be") else b""
+    world.write(gzip.compress(head + 'id,v\n1,é\n2,"ü\nö"\nx,😀\n'.encode(order)), "in.csv.gz")
+    csv = {"path": str(world.folder / "in.csv.gz"), "encoding": "utf-16", "schema": {"id": "BIGINT"}}
+    told = world.load(csv=csv, onBadRows="quarantine")
+    assert world.rows() == [(1, "é"), (2, "ü\nö")]
+    assert world.rows("SELECT path, line, raw FROM kw.raw__rejected") == [(csv["path"], 5, "x,😀")]
+    assert told["rowsRejected"] == 1
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_utf_16_that_grows_is_loaded_from_where_it_was(world: World, order: str) -> None:
+    csv = {"encoding": "utf-16", "schema": {"id": "BIGINT"}}
+    spec = {"csv": csv, "write": {"disposition": "append", "onFileChange": "append"}, "onBadRows": "drop"}
+    content = "\ufeffid,v\n1,é\n"
+    world.write(content.encode(order))
+    world.load(**spec)
+    world.write((content + "2,ö\nx,y\n").encode(order))
+    told = world.load(**spec)
+    assert (told["rowsLoaded"], told["samples"][0]["line"]) == (1, 4)
+    assert world.rows() == [(1, "é"), (2, "ö")]
+
+
+def test_what_is_not_utf_16_is_told(world: World) -> None:
+    world.write("id,v\n1,é\n".encode("utf-16") + b"\x00")
+    with pytest.raises(WorkloadError, match=r"in\.csv is not utf-16") as caught:
+        world.load(csv={"encoding": "utf-16"})
+    assert caught.value.reason == "BadEncoding"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "utf-8", "utf-8-sig"])
