@@ -135,12 +135,12 @@ def _facts(job: Job, exit: Terminated | None, result: Result | None) -> Ended:
 
 
 def _finished(job: Job, exit: Terminated | None, result: Result | None) -> datetime:
-    """By the clock of its node, unless that is ahead of the Job's controller's: else the loads that follow on other
-    nodes would seem to lie before this one, and be left out for it.
+    """By the clock of its node, unless that is far from the Job's controller's: else what follows on other nodes would
+    seem to lie before this one, or this one before what it followed, and be left out for that.
     """
     told = (result.finished_at if result else None) or (exit.finished_at if exit else None)
     end = _job_end(job)
-    return end if told is None or (job.finished and told - end > APART) else told
+    return end if told is None or (job.finished and abs(told - end) > APART) else told
 
 
 def _success(run: Ended, result: Result | None, kind: Kind) -> Ended:
