@@ -96,6 +96,15 @@ _WHOLE = "[+-]?[0-9]+([.]0*)?"
 _DIGITS = {"FLOAT": 7, "DOUBLE": 15}
 _FINE = "[.][0-9]{6}[0-9]*[1-9]"
 """A fraction of a second below what a TIMESTAMP keeps: microseconds."""
+_LOOSE_DAY = r"\s*[+-]?[0-9]+[-/\\ ][0-9]{1,2}[-/\\ ][0-9]{1,2}( ?\(BC\))?"
+_LOOSE_CLOCK = r"[0-9]{1,2}:[0-9]{0,2}(:[0-9]{0,2}([.][0-9]*)?)?( ?(Z|UTC|GMT))?\s*"
+_WORD = r"\s*(?i:-?infinity|epoch)\s*"
+_WHOLE_TIMES = {
+    "DATE": rf"{_LOOSE_DAY}([T\s]+{_LOOSE_CLOCK})?\s*|{_WORD}",
+    "TIMESTAMP": rf"{_LOOSE_DAY}([T\s]+{_LOOSE_CLOCK})?\s*|{_WORD}",
+    "TIME": rf"\s*{_LOOSE_CLOCK}",
+}
+"""What DuckDB reads as such to its end: it leaves out what follows a clock (a zone, ``PM``), and a TIME's date."""
 _SHAPES = {
     "BIGINT": _NUMBER,
     "DOUBLE": rf"({_NUMBER}([.][0-9]*)?|[+-]?[.][0-9]+)([eE][+-]?[0-9]+)?",
@@ -188,18 +197,22 @@ def _fits(column: Column, csv: Csv) -> str:
     if column.type in _INTEGERS:
         exact = f"regexp_full_match(trim({text}), {literal(_WHOLE)})"
         return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {value} IS NOT NULL AND {exact} END"
-    if column.type == "DATE":
-        midnight = f"try_cast({text} AS TIMESTAMP) = {value}::TIMESTAMP"
-        return f"CASE WHEN length({text}) <= 10 THEN {value} IS NOT NULL ELSE {midnight} END"
     if column.type in _DIGITS:
         return f"{value} IS NOT NULL AND {_keeps_digits(text, value, column.type)}"
-    fine = f"CASE WHEN contains({text}, '.') THEN regexp_matches({text}, {literal(_FINE)}) ELSE false END"
-    if column.type in ("TIME", "TIMESTAMP WITH TIME ZONE"):
-        return f"{value} IS NOT NULL AND NOT {fine}"
-    if column.type == "TIMESTAMP":
-        offset = f"regexp_matches({text}, '[0-9][+-][0-9]{{2}}(:?[0-9]{{2}})?$') AND length({text}) > 12"
-        return f"{value} IS NOT NULL AND NOT ({offset}) AND NOT {fine}"
+    if column.type in (*_TIMES, "TIME"):
+        return _time_fits(column.type, text, value)
     return _decimal_fits(column, text, value)
+
+
+def _time_fits(kind: str, text: str, value: str) -> str:
+    """Neither an offset nor ``PM``, a date, a time of day or a nanosecond is left out."""
+    fine = f"CASE WHEN contains({text}, '.') THEN regexp_matches({text}, {literal(_FINE)}) ELSE false END"
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"{value} IS NOT NULL AND NOT {fine}"
+    whole = f"{value} IS NOT NULL AND regexp_full_match({text}, {literal(_WHOLE_TIMES[kind])})"
+    midnight = f"try_cast({text} AS TIMESTAMP) = {value}::TIMESTAMP"
+    exact = f"CASE WHEN contains({text}, ':') THEN {midnight} ELSE true END" if kind == "DATE" else f"NOT {fine}"
+    return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {whole} AND {exact} END"
 
 
 def _decimal_fits(column: Column, text: str, value: str) -> str:
