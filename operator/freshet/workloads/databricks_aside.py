@@ -48,4 +48,5 @@ class Aside:
 
     def discard(self, load_ids: Sequence[str]) -> None:
         """Of loads that never came."""
-        discard(self._sql, self._rejected, load_ids=load_ids, of=self._target)
+        if load_ids:
+            discard(self._sql, self._rejected, load_ids=load_ids, of=self._target)

@@ -5,7 +5,7 @@ Nothing can be written together with the rows, so the rows themselves carry the 
 that it takes. A note whose load is not recorded is pending: its rows came and were not recorded, or may still come.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -39,6 +39,7 @@ __all__ = [
     "lost",
     "make_ledger",
     "note",
+    "overtaken",
     "pending",
     "record",
     "settle",
@@ -125,13 +126,12 @@ def pending(sql: Sql, schema: Sequence[str], table: str) -> dict[str, Noted]:
     return {load_id: Noted(rows=rows, found=dict(zip(_FOUND, values, strict=True))) for load_id, rows, *values in found}
 
 
-def came(sql: Sql, schema: Sequence[str], table: str) -> frozenset[str]:
-    """Of the pending loads those whose rows are in the table, which is there."""
-    ids = pending(sql, schema, table)
+def came(sql: Sql, schema: Sequence[str], table: str, *, among: Iterable[str]) -> frozenset[str]:
+    """Of those loads the ones whose rows are in the table, which is there."""
+    ids = ", ".join(map(literal, among))
     if not ids:
         return frozenset()
-    among = ", ".join(map(literal, ids))
-    found = sql.ask(f"SELECT DISTINCT {LOAD_ID} FROM {_named(schema, table)} WHERE {LOAD_ID} IN ({among})")
+    found = sql.ask(f"SELECT DISTINCT {LOAD_ID} FROM {_named(schema, table)} WHERE {LOAD_ID} IN ({ids})")
     return frozenset(load_id for (load_id,) in found)
 
 
@@ -159,7 +159,19 @@ def lost(sql: Sql, schema: Sequence[str], table: str, *, before: datetime) -> li
         before=before,
     )
     noted = {load_id for (load_id,) in old}.intersection(pending(sql, schema, table) if old else ())
-    return sorted(noted - came(sql, schema, table)) if noted else []
+    return sorted(noted - came(sql, schema, table, among=noted))
+
+
+def overtaken(sql: Sql, schema: Sequence[str], table: str) -> list[str]:
+    """Pending loads of ``append`` of which a recorded one has taken a file: its rows keep theirs out for good."""
+    found = sql.ask(
+        f"SELECT DISTINCT f.load_id FROM {_named(schema, FILES)} AS f"
+        f" JOIN {_named(schema, FILES)} AS g ON g.table_name = f.table_name AND g.path = f.path AND g.sha256 = f.sha256"
+        f" JOIN {_named(schema, LOADS)} AS l ON l.table_name = g.table_name AND l.load_id = g.load_id"
+        " WHERE f.table_name = :name AND f.path <> '' AND l.rows_loaded > 0",
+        name=table,
+    )
+    return sorted({load_id for (load_id,) in found}.intersection(pending(sql, schema, table) if found else ()))
 
 
 def forget_lost(sql: Sql, schema: Sequence[str], table: str, *, load_ids: Sequence[str]) -> None:

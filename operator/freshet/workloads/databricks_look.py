@@ -1,6 +1,7 @@
 """What a Databricks table holds, and what freshet's record says of it, once what was cut off is taken in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from freshet.workloads import databricks_ledger as ledger
 from freshet.workloads.columns import Column
@@ -8,7 +9,6 @@ from freshet.workloads.databricks_catalog import columns_of
 from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_recovery import finish
 from freshet.workloads.databricks_sql import Sql, error_class
-from freshet.workloads.inputs import InputFile
 from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.log import LOG
 from freshet.workloads.spec import IngestSpec
@@ -36,20 +36,12 @@ class Look:
         all_columns = columns_of(self._sql, self._target, relation=self._relation)
         columns = tuple(column for column in all_columns or () if column.name != LOAD_ID)
         marked = len(columns) < len(all_columns or ())
-        level, unrecorded, taken = self._recorded(columns=columns, marked=marked)
+        known = self._recorded(columns=columns, marked=marked)
         if all_columns is None:
-            return TableState(columns=None, level=level, rows=0)
+            return TableState(columns=None, level=known.level, rows=0)
         found = f"SELECT count(*), count({LOAD_ID if marked else 'NULL'}) FROM"
         rows, loaded = map(int, self._sql.ask(f"{found} {qualified(self._target, mark='`')}")[0])
-        return TableState(
-            columns=columns,
-            level=level,
-            rows=rows,
-            taken=taken,
-            marked=marked,
-            loaded=loaded,
-            unrecorded=unrecorded,
-        )
+        return replace(known, rows=rows, loaded=loaded)
 
     def finish(self, level: Level | None, unrecorded: frozenset[str], *, columns: Sequence[Column]) -> Level | None:
         """Take in those loads, whose rows are there. Returns the level then. Raises InputError."""
@@ -60,29 +52,33 @@ class Look:
             self._incoming.fence(self._sql)
         return level
 
-    def _recorded(
-        self, *, columns: Sequence[Column], marked: bool
-    ) -> tuple[Level | None, frozenset[str], Mapping[str, InputFile]]:
-        """The level, the loads that it is behind, and what ``append`` took: nothing where there is no ledger."""
+    def _recorded(self, *, columns: tuple[Column, ...], marked: bool) -> TableState:
+        """The level, the loads that it is behind, and what ``append`` took: nothing where there is no ledger.
+
+        Where half of it is there, or rows name their loads, what is left may tell what was taken.
+        """
         for is_last in (False, True):
             try:
                 return self._read(columns=columns, marked=marked)
             except Exception as error:
                 kind = error_class(error)
-                if kind in ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"):
+                if kind in ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND") and not marked:
                     break
-                if kind != "UNRESOLVED_COLUMN" or is_last:
+                if kind not in ("UNRESOLVED_COLUMN", "TABLE_OR_VIEW_NOT_FOUND") or is_last:
                     raise
-                LOG.info("The record of loads is of an earlier freshet: it gets the columns that came since.")
+                LOG.info("The record of loads lacks a table, or columns that came since an earlier freshet: made now.")
                 ledger.make_ledger(self._sql, self._place)
-        return None, frozenset(), {}
+        return TableState(columns=columns, level=None, rows=0, marked=marked)
 
-    def _read(
-        self, *, columns: Sequence[Column], marked: bool
-    ) -> tuple[Level | None, frozenset[str], Mapping[str, InputFile]]:
-        level = ledger.level_of(self._sql, self._place, self._table)
-        unrecorded = ledger.came(self._sql, self._place, self._table) if marked else frozenset()
-        if not marked or self._spec.write.disposition != "append":
-            return level, unrecorded, {}
-        level = self.finish(level, unrecorded, columns=columns)
-        return level, frozenset(), ledger.taken_by(self._sql, self._place, self._table)
+    def _read(self, *, columns: tuple[Column, ...], marked: bool) -> TableState:
+        where = (self._sql, self._place, self._table)
+        known = TableState(columns=columns, level=ledger.level_of(*where), rows=0, marked=marked)
+        if not marked:
+            return known
+        noted = ledger.pending(*where)
+        unrecorded = ledger.came(*where, among=noted)
+        known = replace(known, unrecorded=unrecorded, awaited=len(noted) > len(unrecorded))
+        if self._spec.write.disposition != "append":
+            return known
+        level = self.finish(known.level, unrecorded, columns=columns)
+        return replace(known, level=level, unrecorded=frozenset(), taken=ledger.taken_by(*where))

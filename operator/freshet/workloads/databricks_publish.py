@@ -4,7 +4,7 @@ Each is atomic, and done twice is the same as once: rows carry their load's id, 
 there, ``merge`` writes only what is new or differs, ``replace`` swaps. Readers see the table before or after.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,13 +42,18 @@ def _list(names: Sequence[str], *, of: str = "") -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Publishing:
-    """Rows that came to ``incoming``, as many as ``expected``, on their way into ``target``."""
+    """Rows that came to ``incoming``, as many as ``expected``, on their way into ``target``.
+
+    ``unless``: loads whose rows were not there when this one looked. If they are by now, it publishes none: they may
+    be of a newer input.
+    """
 
     incoming: Sequence[str]
     target: Sequence[str]
     names: Sequence[str]
     load_id: str
     expected: int
+    unless: Collection[str] = ()
 
     def rows(self, *, empty: Sequence[tuple[str, str]] = ()) -> str:
         """A query for them, with their load's id. ``empty``: further columns, which nothing fills."""
@@ -57,14 +62,18 @@ class Publishing:
         return f"SELECT {_list(self.names)}{nulls}, {literal(self.load_id)} AS {LOAD_ID} FROM {source}"
 
     @property
-    def whole(self) -> str:
+    def may(self) -> str:
         """A copy may arrive after its rows were counted, so that the statement which publishes counts them itself."""
-        return f"(SELECT count(*) FROM {_table(self.incoming)}) = {self.expected}"
+        whole = f"(SELECT count(*) FROM {_table(self.incoming)}) = {self.expected}"
+        if not self.unless:
+            return whole
+        ids = ", ".join(map(literal, sorted(self.unless)))
+        return f"{whole} AND NOT EXISTS (SELECT 1 FROM {_table(self.target)} WHERE {LOAD_ID} IN ({ids}))"
 
     @property
     def or_fail(self) -> str:
         """Where no rows would be an empty table, the statement itself fails (USER_RAISED_EXCEPTION)."""
-        return f"CASE WHEN {self.whole} THEN true ELSE raise_error('rows arrived late') END"
+        return f"CASE WHEN {self.may} THEN true ELSE raise_error('rows arrived late') END"
 
 
 def create(sql: Sql, it: Publishing) -> None:
@@ -90,19 +99,16 @@ def overwrite(sql: Sql, it: Publishing, *, empty: Sequence[tuple[str, str]], sam
         sql.ask(f"CREATE OR REPLACE TABLE {_table(it.target)} AS {rows}")
 
 
-def append(sql: Sql, it: Publishing, *, unless: Iterable[str], loaded: int) -> None:
-    """``unless``: loads whose rows were not there when this one looked. If they are by now, it adds none.
-
-    Nor if other than ``loaded`` rows name a load, as many as there were then: one that was fenced off too late may
-    have published. Since the statement reads all that loads have added, one of two that overlap fails
-    (DELTA_CONCURRENT_APPEND), also where Databricks tells rows apart.
+def append(sql: Sql, it: Publishing, *, loaded: int) -> None:
+    """Once: none if its rows are there. Nor if other than ``loaded`` rows name a load, as many as there were when it
+    looked: one that was fenced off too late may have published. Since the statement reads all that loads have added,
+    one of two that overlap fails (DELTA_CONCURRENT_APPEND), also where Databricks tells rows apart.
     """
-    ids = ", ".join(literal(one) for one in dict.fromkeys([it.load_id, *unless]))
     table = _table(it.target)
     sql.ask(
         f"INSERT INTO {table} ({_list([*it.names, LOAD_ID])}) {it.rows()}"
-        f" WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {LOAD_ID} IN ({ids}))"
-        f" AND (SELECT count({LOAD_ID}) FROM {table}) = {loaded} AND {it.whole}"
+        f" WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {LOAD_ID} = {literal(it.load_id)})"
+        f" AND (SELECT count({LOAD_ID}) FROM {table}) = {loaded} AND {it.may}"
     )
 
 
@@ -114,7 +120,7 @@ def merge(sql: Sql, it: Publishing, *, key: Sequence[str]) -> None:
         differs = " OR ".join(f"NOT (t.{_name(name)} <=> s.{_name(name)})" for name in others)
         sets = ", ".join(f"{_name(name)} = s.{_name(name)}" for name in others)
         update = f" WHEN MATCHED AND ({differs}) THEN UPDATE SET {sets}, {LOAD_ID} = {literal(it.load_id)}"
-    source = f"(SELECT * FROM {_table(it.incoming)} WHERE {it.whole})"
+    source = f"(SELECT * FROM {_table(it.incoming)} WHERE {it.may})"
     sql.ask(
         f"MERGE INTO {_table(it.target)} AS t USING {source} AS s ON {_same(key)}{update}"
         f" WHEN NOT MATCHED THEN INSERT ({_list([*it.names, LOAD_ID])})"

@@ -6,7 +6,7 @@ out from the rows themselves.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -56,12 +56,12 @@ class DatabricksWarehouse:
     def inspect(self) -> TableState:
         """Also takes in what a load that was cut off has left."""
         with self._open() as (sql, place):
-            return self._look(sql, place).state()
+            return self._look(sql, place, self._incoming(place)).state()
 
     def tidy(self) -> None:
         with self._open() as (sql, place):
             self._incoming(place).tidy(sql)
-            self._forget_lost(sql, place, sorted(ledger.pending(sql, place, self._table)))
+            self._forget_lost(sql, place, sorted(ledger.pending(sql, place, self._table)), published=False)
 
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         expect_known(batch.columns)
@@ -70,13 +70,14 @@ class DatabricksWarehouse:
             make_schema(sql, place)
             ledger.make_ledger(sql, place)
             incoming.fence(sql)
-            before = self._look(sql, place).state()
-            if _token(before) != _token(expected):
-                raise TableMoved
-            self._expect_time(before, batch)
+            self._expect_time(expected, batch)
             try:
                 self._bring(sql, incoming, batch, folder)
                 incoming.fence(sql)
+                # Who looked before that fence might publish an older input over what came meanwhile.
+                before = self._look(sql, place, incoming).state()
+                if _token(before) != _token(expected):
+                    raise TableMoved
                 return self._publish(sql, place, incoming, batch, before, folder)
             finally:
                 incoming.drop(sql)
@@ -85,8 +86,7 @@ class DatabricksWarehouse:
         pipeline = f"freshet_{snake(self._spec.asset or self._spec.table)}"
         return Incoming(place=place, table=self._table, pipeline=pipeline)
 
-    def _look(self, sql: Sql, place: tuple[str, str]) -> Look:
-        incoming = self._incoming(place)
+    def _look(self, sql: Sql, place: tuple[str, str], incoming: Incoming) -> Look:
         return Look(sql, place, self._table, spec=self._spec, relation=self.relation, incoming=incoming)
 
     def _aside(self, sql: Sql, place: tuple[str, str]) -> Aside:
@@ -125,25 +125,31 @@ class DatabricksWarehouse:
     def _publish(
         self, sql: Sql, place: tuple[str, str], incoming: Incoming, batch: Batch, before: TableState, folder: Path
     ) -> Outcome:
-        target, aside = (*place, self._table), self._aside(sql, place)
-        before, load_id = self._named(sql, place, batch, before)
-        names = [column.name for column in batch.columns]
-        it = Publishing(incoming=incoming.table, target=target, names=names, load_id=load_id, expected=batch.rows)
+        target, aside, came = (*place, self._table), self._aside(sql, place), before.unrecorded
+        before, load_id = self._named(sql, place, incoming, batch, before)
+        others = ledger.pending(sql, place, self._table)
+        it = Publishing(
+            incoming=incoming.table,
+            target=target,
+            names=[column.name for column in batch.columns],
+            load_id=load_id,
+            expected=batch.rows,
+            unless=others.keys() - came - {load_id} if before.marked else (),
+        )
         self._expect_keys(sql, it, batch, before)
         disposition = self._spec.write.disposition
         if before.columns is None or disposition == "replace":
             ledger.forget(sql, place, self._table)
-        others = ledger.pending(sql, place, self._table)
         files = batch.files if disposition == "append" else ()
         ledger.note(sql, place, self._table, load_id=load_id, files=files, batch=batch)
         aside.put(batch, load_id, folder)
         with publishing():
-            self._change(sql, it, batch, before, others)
+            self._change(sql, it, batch, before)
             rows, written = publish.rows_of(sql, target, load_id)
             self._prove(sql, it, batch, written=written, rows=rows)
         aside.keep(batch, load_id, folder)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
-        self._forget_lost(sql, place, sorted(others.keys() - {load_id}))
+        self._forget_lost(sql, place, sorted(others.keys() - {load_id}), published=written > 0)
         ledger.settle(sql, place, self._table)
         grown = [file.path for file in batch.files if file.path in before.taken]
         ledger.forget_older(sql, place, self._table, load_id=load_id, paths=grown)
@@ -155,7 +161,7 @@ class DatabricksWarehouse:
         if batch.key and has_key and publish.held_twice(sql, it, key=batch.key):
             raise doubled(self.relation, key=batch.key)
 
-    def _change(self, sql: Sql, it: Publishing, batch: Batch, before: TableState, others: Iterable[str]) -> None:
+    def _change(self, sql: Sql, it: Publishing, batch: Batch, before: TableState) -> None:
         """The one statement that readers see."""
         disposition = self._spec.write.disposition
         if before.columns is None:
@@ -166,38 +172,40 @@ class DatabricksWarehouse:
         else:
             add_columns(sql, it.target, _new(before, batch.columns))
             if disposition == "append":
-                publish.append(sql, it, unless=others, loaded=before.loaded)
+                publish.append(sql, it, loaded=before.loaded)
             else:
                 publish.merge(sql, it, key=batch.key)
 
-    def _forget_lost(self, sql: Sql, place: tuple[str, str], others: Sequence[str]) -> None:
+    def _forget_lost(self, sql: Sql, place: tuple[str, str], others: Sequence[str], *, published: bool) -> None:
         """What was said of loads that never published, and their bad rows, when nothing of theirs can come any more.
 
-        Only the bad rows of ``merge`` are kept until then: files that an ``append`` did not bring come with another
-        load, whose rows keep its own out, and a ``replace`` that comes late sets its own aside again.
+        Bad rows go before that where another load of ``append`` keeps theirs out, which has ``published`` or taken
+        the same file, and those of ``replace``: one that comes late is itself replaced. A ``merge`` may come late.
         """
         if not others:
             return
-        aside = self._aside(sql, place)
-        if self._spec.write.disposition != "merge":
+        aside, disposition = self._aside(sql, place), self._spec.write.disposition
+        if disposition == "replace" or (disposition == "append" and published):
             aside.discard(others)
+        elif disposition == "append":
+            aside.discard(ledger.overtaken(sql, place, self._table))
         life = _LIFE + timedelta(seconds=2 * (self._spec.timeout or 0))
         lost = ledger.lost(sql, place, self._table, before=datetime.now(UTC) - life)
         if lost:
             aside.discard(lost)
             ledger.forget_lost(sql, place, self._table, load_ids=lost)
 
-    def _named(self, sql: Sql, place: tuple[str, str], batch: Batch, before: TableState) -> tuple[TableState, str]:
+    def _named(
+        self, sql: Sql, place: tuple[str, str], incoming: Incoming, batch: Batch, before: TableState
+    ) -> tuple[TableState, str]:
         """The state to load onto, and the load's id. The same load, cut off, is done again; others are recorded."""
         load_id = next_load_id(batch, before)
         others = before.unrecorded - {load_id}
         if not others:
             return before, load_id
-        before = replace(
-            before,
-            level=self._look(sql, place).finish(before.level, before.unrecorded, columns=before.columns or ()),
-            unrecorded=frozenset(),
-        )
+        look = self._look(sql, place, incoming)
+        level = look.finish(before.level, before.unrecorded, columns=before.columns or ())
+        before = replace(before, level=level, unrecorded=frozenset())
         return before, next_load_id(batch, before)
 
     def _prove(self, sql: Sql, it: Publishing, batch: Batch, *, written: int, rows: int) -> None:
@@ -266,4 +274,4 @@ def _same_columns(before: TableState, columns: tuple[Column, ...]) -> bool:
 
 
 def _token(state: TableState) -> tuple[object, ...]:
-    return (state.level.load_id if state.level else None, state.columns, state.rows)
+    return (state.level.load_id if state.level else None, state.columns, state.rows, state.unrecorded)

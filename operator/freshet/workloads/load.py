@@ -124,11 +124,19 @@ def _parts(
 
 
 def _expect_ours(spec: IngestSpec, warehouse: Warehouse, state: TableState) -> None:
-    if state.columns is not None and state.level is None and not (state.marked or spec.write.adopt):
+    if state.columns is None or state.level is not None or spec.write.adopt:
+        return
+    if not state.marked:
         raise ConfigError(
             "TableNotOurs",
             f"The table {warehouse.relation} exists, but freshet did not make it: give the source another "
             "table, or set write.adopt to load into this one.",
+        )
+    if state.loaded and spec.write.disposition == "append":
+        raise ConfigError(
+            "TableNotOurs",
+            f"The table {warehouse.relation} holds {state.loaded:,} rows of loads that freshet has no record of: files"
+            " that are in it might come again; give the source another table, or set write.adopt to append them all.",
         )
 
 

@@ -45,6 +45,7 @@ def unchanged(
     return {
         **_level(spec, warehouse, level, started, rows=state.rows),
         **_nothing(found),
+        **({"fingerprint": None} if state.awaited else {}),  # so that the next pod looks again
         **_found_before(level),
         "message": f"The input is unchanged: {warehouse.relation} holds {state.rows:,} rows{by_hand}.",
     }

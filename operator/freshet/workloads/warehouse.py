@@ -67,6 +67,8 @@ class TableState:
     """So many rows name their load, where a warehouse has them do so."""
     unrecorded: frozenset[str] = frozenset()
     """Loads that were cut off between their rows, which are in the table, and their record: ``level`` is behind."""
+    awaited: bool = False
+    """Loads that were cut off before that may still publish: what is in the table now holds until then."""
 
 
 @dataclass(frozen=True, kw_only=True)

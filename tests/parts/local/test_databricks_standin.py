@@ -99,6 +99,8 @@ def test_statements_and_their_counts(ask: Any) -> None:
     assert ask("SELECT a, b FROM main.kw.t ORDER BY a") == [(1, "x"), (2, "y")]
     assert ask("INSERT OVERWRITE main.kw.t (a) SELECT 7")[0][0] == 1
     assert ask("SELECT a FROM main.kw.t") == [(7,)]
+    assert ask("INSERT OVERWRITE main.kw.t (a) SELECT a + 1 FROM main.kw.t")[0][0] == 1
+    assert ask("SELECT a FROM main.kw.t") == [(8,)]
     ask("ALTER TABLE main.kw.t RENAME TO main.kw.u")
     described = ask(
         "SELECT column_name, full_data_type FROM main.information_schema.columns WHERE table_schema = 'kw' "

@@ -107,6 +107,32 @@ def test_a_table_that_is_not_ours_is_left_alone_unless_adopted(lake: Lake) -> No
     assert lake.rows() == [(1, "b"), (2, "c")]
 
 
+@pytest.mark.parametrize("copied", [False, True])
+def test_rows_of_loads_that_nobody_has_a_record_of_are_not_appended_to(lake: Lake, copied: bool) -> None:
+    """A table was copied, or the record dropped: files that are in it would come again."""
+    spec: dict[str, Any] = {"csv": {"path": str(lake.csv)}, "table": "copy" if copied else "raw"}
+    lake.write("id,v\n1,a\n")
+    lake.load(**{**spec, "table": "raw"}, write={"disposition": "append"})
+    if copied:
+        lake.query("CREATE TABLE {copy} AS FROM {raw}")
+    else:
+        lake.query("DROP TABLE {_freshet_loads}; DROP TABLE {_freshet_files}")
+    with pytest.raises(WorkloadError, match="1 rows of loads that freshet has no record of") as caught:
+        lake.load(**spec, write={"disposition": "append"})
+    assert (caught.value.reason, caught.value.exit_code) == ("TableNotOurs", 2)
+    assert lake.rows(table=spec["table"]) == [(1, "a")]
+    assert lake.load(**spec, write={"disposition": "append", "adopt": True})["rows"] == 2
+
+
+def test_a_record_of_which_half_was_dropped_is_made_whole(lake: Lake) -> None:
+    """The notes of files tell which loads there were."""
+    lake.write("id,v\n1,a\n")
+    lake.load(write={"disposition": "append"})
+    lake.query("DROP TABLE {_freshet_loads}")
+    told = lake.load(write={"disposition": "append"})
+    assert (told["changed"], told["rows"], lake.rows()) == (False, 1, [(1, "a")])
+
+
 def test_bad_rows_go_beside_the_table(lake: Lake) -> None:
     lake.write("id,v\n1,a\nx,b\n3,c\n")
     told = lake.load(csv={"schema": {"id": "BIGINT"}}, onBadRows="quarantine", maximumBadRows=1)

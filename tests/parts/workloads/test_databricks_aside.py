@@ -55,6 +55,24 @@ def test_bad_rows_of_a_load_that_comes_late_are_there(lake: Lake) -> None:
     assert rejected(lake) == ["x,bad"]
 
 
+def test_bad_rows_of_an_append_that_comes_late_are_there(lake: Lake) -> None:
+    """Its pod is gone, and so is its file before anybody looks again: no other load takes it."""
+    append = OPERATIONS["append"]
+    lake.load(**put(lake, append, rows_of(0), 0))
+    spec = put(lake, append, rows_of(1), 1, bad=True)
+    lake.faults({"action": "late", "statement": r"^INSERT INTO \S+`raw`"}, GONE)
+    assert broken(lake, spec) is None
+    lake.server.faults._uses.clear()
+    (lake.folder / "001.csv").unlink()
+    lake.load(**spec)
+    lake.server.faults.go()
+    wait_for(lake.done, what="what comes late is done")
+    lake.faults()
+    lake.load(**spec)
+    assert lake.rows() == sorted(rows_of(0) + rows_of(1))
+    assert rejected(lake) == ["x,bad1"]
+
+
 def test_bad_rows_of_a_load_that_never_comes_go_with_its_note(lake: Lake) -> None:
     spec = put(lake, OPERATIONS["merge"], rows_of(0), 0)
     lake.load(**spec)

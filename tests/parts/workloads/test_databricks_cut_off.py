@@ -1,9 +1,10 @@
 """Loads into Databricks that were cut off: what they have left is taken in, or away, by whoever comes next."""
 
 import pytest
-from tests.parts.workloads.breaking import POINTS, break_at, broken
+from tests.parts.workloads.breaking import GONE, POINTS, break_at, broken
 from tests.parts.workloads.exports import OPERATIONS, put, rows_of
 from tests.parts.workloads.lake import Lake
+from tests.support.waiting import wait_for
 
 from freshet.workloads.errors import WorkloadError
 from freshet.workloads.ledger import LOAD_ID
@@ -42,6 +43,7 @@ def test_what_was_published_and_not_recorded_is_seen_whatever_comes_next(lake: L
     lake.faults()
     held, new = operation.after(rows_of(0), rows_of(1)), FOLLOWING[following](rows_of(0), rows_of(1))
     told = lake.load(**put(lake, operation, new, 2))
+    assert sum(text.startswith("COPY INTO") for text in lake.asked()) == 1, "it is not begun anew"
     assert lake.rows() == sorted(operation.after(held, new))
     assert told["version"] != first["version"], "the table moved"
     assert (told["rows"], told["previousRows"]) == (len(operation.after(held, new)), first["rows"])
@@ -49,6 +51,30 @@ def test_what_was_published_and_not_recorded_is_seen_whatever_comes_next(lake: L
     again = lake.load(**spec)
     assert (again["version"], again["changed"]) == (told["version"], False)
     assert not lake.query("SELECT 1 FROM {_freshet_files}"), "notes do not pile up"
+
+
+@pytest.mark.parametrize("name", ["append", "merge", "replace"])
+def test_what_may_still_come_is_looked_for_where_the_input_was_taken_back(lake: Lake, name: str) -> None:
+    """A statement goes on when its pod is gone: until it can come no more, nobody is told that all is as it was."""
+    operation = OPERATIONS[name]
+    lake.load(**put(lake, operation, rows_of(0), 0))
+    spec = put(lake, operation, rows_of(1), 1)
+    lake.faults({"action": "late", "statement": POINTS["publish"]}, GONE)
+    assert broken(lake, spec) is None
+    lake.server.faults._uses.clear()
+    if name == "append":
+        (lake.folder / "001.csv").unlink()
+    put(lake, operation, rows_of(0), 0)
+    told = lake.load(**spec)
+    assert not told["changed"]
+    lake.server.faults.go()
+    wait_for(lake.done, what="what comes late is done")
+    lake.faults()
+    held = operation.after(rows_of(0), rows_of(1))
+    again = lake.load(last=told, **spec)
+    assert lake.rows() == (held if name == "append" else sorted(operation.after(held, rows_of(0))))
+    assert again["version"] != told["version"]
+    assert lake.load(**spec)["fingerprint"]
 
 
 def test_a_load_that_was_cut_off_before_its_data_time_column_came_does_not_stop_the_next(lake: Lake) -> None:

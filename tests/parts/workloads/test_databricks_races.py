@@ -67,6 +67,74 @@ def test_a_table_that_is_renamed_while_it_is_about_to_be_dropped_doubles_nothing
     assert lake.rows() == sorted(rows_of(0) + rows_of(1) + rows_of(2))
 
 
+class Older:
+    """A pod that has read its input, whereupon a newer one follows: the first statement like ``stops`` waits."""
+
+    def __init__(self, lake: Lake, monkeypatch: pytest.MonkeyPatch, name: str, stops: str) -> None:
+        self._lake, self._operation = lake, OPERATIONS[name]
+        lake.load(**put(lake, self._operation, rows_of(0), 0))
+        spec = put(lake, self._operation, rows_of(1), 1)
+        self.gates = Gates(lake, monkeypatch, {"older": stops})
+        self._pod = threading.Thread(target=lake.load, kwargs=spec)
+        self._pod.start()
+        self.gates.reached("older")
+        self.newer = put(lake, self._operation, rows_of(2), 2)
+
+    def goes_on(self) -> None:
+        self.gates.let("older")
+        self._pod.join(LIMIT_SECONDS)
+        assert not self._pod.is_alive()
+
+    @property
+    def expected(self) -> list[Any]:
+        return self._operation.after(rows_of(0), rows_of(2))
+
+
+LOOKED = r"CREATE OR REPLACE TABLE \S+_arriving"
+PUBLISH = r"(INSERT|MERGE) (INTO|OVERWRITE) \S+`raw`"
+
+
+@pytest.mark.parametrize("stops", [LOOKED, r"MERGE INTO \S+_freshet_files", PUBLISH])
+@pytest.mark.parametrize("name", ["merge", "replace"])
+def test_an_older_input_never_comes_over_a_newer_one(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, name: str, stops: str
+) -> None:
+    """Its pod stalls, and nobody looks again: who loaded the newer one has reported it."""
+    older = Older(lake, monkeypatch, name, stops)
+    told = lake.load(**older.newer)
+    older.goes_on()
+    assert lake.rows() == older.expected
+    assert lake.load(last=told, **older.newer)["rows"] == len(older.expected)
+    assert not lake.load(**older.newer)["changed"]
+
+
+@pytest.mark.parametrize("name", ["merge", "replace"])
+def test_nor_over_one_that_was_publishing_when_it_looked(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Its incoming table was dropped when the statement had begun: it is done before the older pod publishes."""
+    older, note = Older(lake, monkeypatch, name, LOOKED), r"MERGE INTO \S+_freshet_files"
+    run, begun, done = lake.server.faults.run, threading.Event(), threading.Event()
+
+    def held(statement: str, work: Callable[[Callable[[], None]], Any]) -> Any:
+        if re.match(PUBLISH, statement) and not begun.is_set():
+            return run(statement, lambda go_on: work(lambda: (go_on(), begun.set(), done.wait(LIMIT_SECONDS))[0]))
+        if re.match(note, statement) and begun.is_set() and not done.is_set():
+            done.set()
+            newer.join(LIMIT_SECONDS)
+        return run(statement, work)
+
+    monkeypatch.setattr(lake.server.faults, "run", held)
+    newer = threading.Thread(target=lake.load, kwargs=older.newer)
+    newer.start()
+    assert begun.wait(LIMIT_SECONDS)
+    older.goes_on()
+    assert done.is_set()
+    newer.join(LIMIT_SECONDS)
+    assert lake.rows() == older.expected
+    assert not lake.load(**older.newer)["changed"]
+
+
 def test_ledgers_that_many_sources_write_at_once_do_not_make_a_load_begin_again(lake: Lake) -> None:
     """Without row-level concurrency each such statement may be in conflict with another table's."""
     append = OPERATIONS["append"]

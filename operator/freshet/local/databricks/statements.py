@@ -146,9 +146,7 @@ def _text(tree: Statement, session: Session) -> str:
 def _changed(con: Any, tree: Any, session: Session) -> Answer:
     if not isinstance(tree, exp.Merge):
         if isinstance(tree, exp.Insert) and tree.args.get("overwrite"):
-            tree.set("overwrite", False)
-            table = tree.find(exp.Table)
-            con.execute(f"DELETE FROM {quoted(names_of(table))}")
+            _empty(con, tree, session)
         count = int(con.execute(_text(tree, session)).fetchone()[0])
         more = {"num_inserted_rows": count} if isinstance(tree, exp.Insert) else {}
         return _counts({"num_affected_rows": count, **more})
@@ -165,6 +163,16 @@ def _changed(con: Any, tree: Any, session: Session) -> Answer:
             "num_inserted_rows": max(0, added),
         }
     )
+
+
+def _empty(con: Any, tree: Any, session: Session) -> None:
+    """What overwrites its table reads it as it was."""
+    tree.set("overwrite", False)
+    table = tree.find(exp.Table)
+    if any(names_of(one) == names_of(table) for one in tree.expression.find_all(exp.Table)):
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {_ROWS} AS {_text(tree.expression, session)}")
+        tree.set("expression", exp.select("*").from_(_ROWS))
+    con.execute(f"DELETE FROM {quoted(names_of(table))}")
 
 
 def _counts(values: dict[str, int]) -> Answer:
