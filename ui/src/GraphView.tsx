@@ -7,6 +7,7 @@ import {
   ReactFlow,
   useReactFlow,
   ViewportPortal,
+  type Edge,
   type FitViewOptions,
   type Node,
   type NodeMouseHandler,
@@ -27,6 +28,8 @@ import { store } from "./store.ts";
 import type { Go } from "./useAddress.ts";
 
 const TYPES = { asset: AssetCard };
+/** Edges are drawn here; one list, since React Flow asks all cards anew for each other one. */
+const NONE: Edge[] = [];
 const FEW = 12;
 const MIN_ZOOM = 0.02;
 const MANY = 40;
@@ -125,6 +128,10 @@ function Graph({ address, go, shown, matched }: Props) {
     [go],
   );
 
+  const close = useCallback(() => go({ asset: "" }), [go]);
+  const moved = useCallback(({ zoom }: Viewport) => seen(zoom), [seen]);
+  const whole = useMemo(() => ({ padding: room(layout, pane.current, 0.08) }), [layout, sight]);
+
   const key = (event: KeyboardEvent): void => {
     const here = event.target instanceof HTMLElement ? event.target.dataset.asset : undefined;
     if (!here) return;
@@ -146,12 +153,12 @@ function Graph({ address, go, shown, matched }: Props) {
       {layout !== EMPTY && (
         <ReactFlow
           nodes={nodes}
-          edges={[]}
+          edges={NONE}
           nodeTypes={TYPES}
           onNodeClick={click}
-          onPaneClick={() => go({ asset: "" })}
+          onPaneClick={close}
           defaultViewport={start.current ?? { x: 0, y: 0, zoom: 1 }}
-          onViewportChange={({ zoom }) => seen(zoom)}
+          onViewportChange={moved}
           onMoveEnd={look}
           minZoom={MIN_ZOOM}
           maxZoom={1.6}
@@ -167,7 +174,7 @@ function Graph({ address, go, shown, matched }: Props) {
           <ViewportPortal>
             <Edges layout={layout} selected={selected} lit={lit} />
           </ViewportPortal>
-          <Controls showInteractive={false} fitViewOptions={{ padding: room(layout, pane.current, 0.08) }} />
+          <Controls showInteractive={false} fitViewOptions={whole} />
           {nodes.length > MANY && <Map />}
         </ReactFlow>
       )}
