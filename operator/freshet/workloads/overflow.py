@@ -24,7 +24,8 @@ from freshet.workloads.sql import identifier
 
 __all__ = ["within_memory"]
 
-BUDGET = 768 << 20
+BUDGET = 512 << 20
+"""On top of what DuckDB may hold (``FRESHET_PARSE_MEMORY``)."""
 _EVERY = 0.1
 _HEAD = 1 << 20
 _SHOWN = 3
@@ -32,9 +33,9 @@ _SHOWN = 3
 
 @contextmanager
 def within_memory(con: Any, *, files: Mapping[str, Sequence[str]], csv: Csv, folder: Path) -> Iterator[None]:
-    """``files``: path → names of its columns. Raises DataRefused or InputError where ``BUDGET`` was not enough."""
-    done, over = threading.Event(), threading.Event()
-    limit = _resident() + BUDGET
+    """``files``: path → names of its columns. Raises DataRefused or InputError where there is too little."""
+    done, over, budget = threading.Event(), threading.Event(), BUDGET + _own_limit(con)
+    limit = _resident() + budget
 
     def watch() -> None:
         while not done.wait(_EVERY):
@@ -51,7 +52,7 @@ def within_memory(con: Any, *, files: Mapping[str, Sequence[str]], csv: Csv, fol
         thread.join()
         if not over.is_set():
             raise
-        raise _too_much(con, files, csv, folder) from error
+        raise _too_much(con, files, csv, folder, budget) from error
     finally:
         done.set()
         thread.join()
@@ -65,12 +66,16 @@ def _resident() -> int:
         return 0
 
 
-def _too_much(con: Any, files: Mapping[str, Sequence[str]], csv: Csv, folder: Path) -> WorkloadError:
+def _own_limit(con: Any) -> int:
+    return int(con.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchone()[0])
+
+
+def _too_much(con: Any, files: Mapping[str, Sequence[str]], csv: Csv, folder: Path, budget: int) -> WorkloadError:
     bad = [one for path, names in files.items() for one in _first_bad(con, path, names, csv, folder)][:_SHOWN]
     if not bad:
         return InputError(
             "TooLittleSpace",
-            f"Reading {csv.path} takes more than {BUDGET >> 20} MB of memory: its rows are too long, or a great many of"
+            f"Reading {csv.path} takes more than {budget >> 20} MB of memory: its rows are too long, or a great many of"
             " them, not the first, are no CSV: mend the export.",
         )
     return DataRefused(

@@ -56,13 +56,21 @@ def test_ten_times_the_file_takes_no_more_memory(world: World) -> None:
     assert peaks[LARGE] - peaks[SMALL] < (LARGE - SMALL) / 2
 
 
+def test_what_duckdb_may_hold_is_no_overflow(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gives it more is not told that rows are bad."""
+    monkeypatch.setattr(overflow, "BUDGET", -3000 * MB)
+    monkeypatch.setenv("FRESHET_PARSE_MEMORY", "4GB")
+    world.write("id,v\n1,a\n" + "".join(f"{number}\n" for number in range(100_000)))
+    assert world.load(onBadRows="drop")["rowsRejected"] == 100_000
+
+
 @pytest.mark.parametrize("more", ["", ",too,many"])
 def test_a_file_of_bad_rows_is_refused_with_a_sentence(
     world: World, more: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before its memory, of which each of them takes some, ends the pod without one."""
-    monkeypatch.setattr(overflow, "BUDGET", 64 * MB)
-    rows = "".join(f"{number}{more}\n" for number in range(200_000))
+    monkeypatch.setattr(overflow, "BUDGET", -3000 * MB)
+    rows = "".join(f"{number}{more}\n" for number in range(100_000))
     world.write("id,v\n1,a\n" + rows)
     with pytest.raises(DataRefused, match="no memory to count them, first in line 3: too") as caught:
         world.load(onBadRows="drop")
