@@ -38,12 +38,14 @@ def test_what_is_held_back_on_purpose_wakes_nobody_nor_is_a_load_under_way_missi
         f"freshet_asset_run_started_timestamp_seconds{{{ASSET}}}": "600x40",
         f"freshet_asset_ready{{{ASSET}}}": "0x40",
         f"freshet_asset_failing{{{ASSET}}}": "1x40",
+        f"freshet_asset_rejected_rows{{{ASSET}}}": "3x40",
+        f"freshet_asset_load_refused{{{ASSET}}}": "1x40",
         f"freshet_pipeline_ready{{{PIPELINE}}}": "0x40",
         f"freshet_pipeline_dbt_cloud_ready{{{PIPELINE}}}": "0x40",
         f"freshet_pipeline_warehouse_reachable{{{PIPELINE}}}": "0x40",
         f"freshet_pipeline_suspended{{{PIPELINE}}}": "1x40",
     }
-    alerts = "FreshetAsset(Stale|Failing)|FreshetNoLoad|FreshetNotReady|Freshet(DbtCloud|Warehouse)Unreachable"
+    alerts = "FreshetAsset(Stale|Failing)|FreshetNo(Load|tReady)|Freshet(DbtCloud|Warehouse)Unreachable|FreshetLoad.*"
     quiet = {"expr": f'ALERTS{{alertname=~"{alerts}"}}', "eval_time": "30m", "exp_samples": []}
     series = [{"series": name, "values": values} for name, values in suspended.items()]
     play(tmp_path, [{"interval": "1m", "input_series": series, "promql_expr_test": [quiet]}])
