@@ -14,6 +14,8 @@ from freshet.workloads.sql import identifier, literal
 __all__ = ["check_keys", "keep_last", "set_aside"]
 
 _SHOWN = 3
+_ROW = "_freshet_row"
+"""Names what counts the rows of a load from 0."""
 
 
 def check_keys(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, keep: bool) -> int:
@@ -21,7 +23,7 @@ def check_keys(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, keep: 
     and first lines.
     """
     names = ", ".join(map(identifier, key))
-    source = f"read_parquet({literal(str(parsed.path))}, file_row_number=true)"
+    source = _numbered(parsed)
     _no_nulls(con, parsed=parsed, key=key, csv=csv, source=source)
     groups = f"SELECT {names} FROM {source} GROUP BY ALL HAVING count(*) > 1"
     extra = con.execute(
@@ -30,7 +32,7 @@ def check_keys(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, keep: 
     ).fetchone()[0]
     if not extra or keep:
         return int(extra)
-    query = f"SELECT file_row_number FROM {source} SEMI JOIN ({groups}) USING ({names}) ORDER BY 1 LIMIT {_SHOWN}"
+    query = f"SELECT {_ROW} FROM {source} SEMI JOIN ({groups}) USING ({names}) ORDER BY 1 LIMIT {_SHOWN}"
     samples = _samples(
         parsed, csv, [row[0] for row in con.execute(query).fetchall()], ", ".join(key), "the key comes more than once"
     )
@@ -45,9 +47,17 @@ def check_keys(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, keep: 
     )
 
 
+def _numbered(parsed: Parsed) -> str:
+    """The rows, and ``_ROW``. A column of the file's that is called as DuckDB's own counter hides that."""
+    path = literal(str(parsed.path))
+    if all(column.name.lower() != "file_row_number" for column in parsed.columns):
+        return f"(SELECT *, file_row_number AS {_ROW} FROM read_parquet({path}, file_row_number=true))"
+    return f"(FROM read_parquet({path}) POSITIONAL JOIN (SELECT range AS {_ROW} FROM range({parsed.rows})))"
+
+
 def _no_nulls(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, source: str) -> None:
     condition = " OR ".join(f"{identifier(name)} IS NULL" for name in key)
-    total, first = con.execute(f"SELECT count(*), min(file_row_number) FROM {source} WHERE {condition}").fetchone()
+    total, first = con.execute(f"SELECT count(*), min({_ROW}) FROM {source} WHERE {condition}").fetchone()
     if not total:
         return
     samples = _samples(parsed, csv, [first], ", ".join(key), "the key is empty")
@@ -86,11 +96,11 @@ def keep_last(con: Any, *, parsed: Parsed, key: Sequence[str], folder: Path) -> 
     """A parquet file with the last row of each key, in the input's order."""
     names, target = ", ".join(map(identifier, key)), folder / "unique.parquet"
     columns = ", ".join(identifier(column.name) for column in parsed.columns)
-    source = f"read_parquet({literal(str(parsed.path))}, file_row_number=true)"
+    source = _numbered(parsed)
     con.execute(
         f"COPY (SELECT {columns} FROM {source} QUALIFY row_number() OVER (PARTITION BY {names} ORDER BY "
-        "file_row_number DESC) = 1"
-        f" ORDER BY file_row_number) TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4_raw)"
+        f"{_ROW} DESC) = 1"
+        f" ORDER BY {_ROW}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4_raw)"
     )
     return target
 
@@ -101,12 +111,12 @@ def set_aside(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, folder:
     Raises DataRefused where there are more of them than can be told one by one.
     """
     names, target = ", ".join(map(identifier, key)), folder / "unique.parquet"
-    source = f"read_parquet({literal(str(parsed.path))}, file_row_number=true)"
+    source = _numbered(parsed)
     twice = f"SELECT {names} FROM {source} GROUP BY ALL HAVING count(*) > 1"
     rows = [
         row[0]
         for row in con.execute(
-            f"SELECT file_row_number FROM {source} SEMI JOIN ({twice}) USING ({names}) ORDER BY 1 LIMIT {DETAILS + 1}"
+            f"SELECT {_ROW} FROM {source} SEMI JOIN ({twice}) USING ({names}) ORDER BY 1 LIMIT {DETAILS + 1}"
         ).fetchall()
     ]
     if len(rows) + parsed.rejected > DETAILS:
@@ -119,7 +129,7 @@ def set_aside(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, folder:
     _note_doubled(parsed, rows, key=", ".join(key), csv=csv)
     columns = ", ".join(identifier(column.name) for column in parsed.columns)
     con.execute(
-        f"COPY (SELECT {columns} FROM {source} ANTI JOIN ({twice}) USING ({names}) ORDER BY file_row_number)"
+        f"COPY (SELECT {columns} FROM {source} ANTI JOIN ({twice}) USING ({names}) ORDER BY {_ROW})"
         f" TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4_raw)"
     )
     return target

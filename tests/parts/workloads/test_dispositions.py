@@ -264,6 +264,17 @@ def test_keep_last_takes_the_last_row_of_each_key(world: World) -> None:
     assert (result["rowsIn"], result["rowsLoaded"]) == (3, 2)
 
 
+@pytest.mark.parametrize(("rule", "left"), [("keepLast", [(1, 0), (2, 1)]), ("quarantine", [(2, 1)])])
+def test_a_column_may_be_called_as_duckdb_calls_its_counter(
+    world: World, rule: str, left: list[tuple[int, int]]
+) -> None:
+    world.write("id,File_Row_Number\n1,9\n2,1\n1,0\n")
+    world.load(write={**MERGE, "onDuplicateKey": rule})
+    assert world.rows("SELECT id, file_row_number FROM kw.raw ORDER BY id") == left
+    with pytest.raises(DataRefused, match="lines 2, 4"):
+        world.load(write=MERGE)
+
+
 def test_an_empty_key_is_refused(world: World) -> None:
     world.write("id,name\n1,a\n,b\n")
     with pytest.raises(DataRefused) as caught:
