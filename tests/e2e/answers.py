@@ -178,7 +178,8 @@ ANSWERS: dict[str, Says] = {
     "memory": ((), lambda _: {(): (10e6, 1e9)}),
     "dbt Cloud ready": (PIPELINE, dbt_ready),
     "dbt Cloud requests": (("code",), lambda _: {("200",): POSITIVE, ("error",): POSITIVE}),
-    "models built": ((), lambda told: {(): (1, sum(executor == "DbtCloud" for executor, _ in told.runs()))}),
+    # increase() goes on as before to the ends of its range: of three it may make 3.01.
+    "models built": ((), lambda told: {(): (1, 1.01 * sum(executor == "DbtCloud" for executor, _ in told.runs()))}),
     "warehouse": (PIPELINE, reached),
     "nodes": (("id", "title", "mainstat"), nodes),
     "edges": (("source", "target"), edges),
