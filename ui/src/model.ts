@@ -88,7 +88,6 @@ export interface Detail {
     considered?: string;
     consumed?: { version: string; dataTime?: string };
   })[];
-  downstreams?: string[];
 }
 
 /** Names an asset on this page and in its addresses. */

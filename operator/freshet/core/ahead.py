@@ -4,7 +4,7 @@ ahead. One that cannot be read is left aside, and said, too.
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
@@ -13,6 +13,7 @@ from freshet.api.names import ANNOTATION_DATA_TIME
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import instant
 from freshet.core.blame import clock
+from freshet.core.clocks import APART
 from freshet.core.ended import Ended
 from freshet.core.layers import source_of
 
@@ -20,8 +21,6 @@ __all__ = ["CHECK", "UNREADABLE", "bounded", "corrected", "is_ahead", "readable"
 
 CHECK, UNREADABLE = "dataTime", "dataTimeReadable"
 SHOWN = 64
-APART = timedelta(minutes=1)
-"""So much clocks may differ without a word."""
 
 
 def bounded(*, asset: Asset, pipeline: Pipeline | None, status: AssetStatus, run: Ended, now: datetime) -> Ended:

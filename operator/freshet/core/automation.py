@@ -14,7 +14,8 @@ from freshet.api import conditions
 from freshet.api.asset import Asset, AssetStatus
 from freshet.api.names import ANNOTATION_REQUEST, ANNOTATION_REQUESTED_AT
 from freshet.core import cron, nodes
-from freshet.core.gates import APART, hold, hold_within
+from freshet.core.clocks import WRONG
+from freshet.core.gates import hold, hold_within
 from freshet.core.layers import source_of
 from freshet.core.situation import Due, Need, Situation, Waiting, definition_of, some
 
@@ -175,7 +176,7 @@ def _cron(situation: Situation) -> Need | None:
     policy, created = situation.policy, situation.asset.metadata.creation_timestamp
     tick = cron.previous_tick(schedule=policy.schedule or "", time_zone=policy.time_zone, before=situation.now)
     told = (situation.status.last_tick, _last_look(situation.status))
-    answered = [at for at in told if at is not None and at <= situation.now + APART]  # else a clock was ahead
+    answered = [at for at in told if at is not None and at <= situation.now + WRONG]  # else a clock was ahead
     since = max(answered, default=created or situation.now)
     return Need(cause=f"schedule {policy.schedule}", tick=tick) if tick > since else None
 

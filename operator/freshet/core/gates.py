@@ -10,12 +10,10 @@ from freshet.core import nodes
 from freshet.core.blame import after, story
 from freshet.core.broken import first_broken
 from freshet.core.checks import retested_first
+from freshet.core.clocks import WRONG
 from freshet.core.situation import Need, Situation, Waiting, some
 
-__all__ = ["APART", "failed_checks", "hold", "hold_within"]
-
-APART = timedelta(hours=1)
-"""So much clocks may differ before what they said is left aside."""
+__all__ = ["failed_checks", "hold", "hold_within"]
 
 Gate = Callable[[Situation, Need], Waiting | None]
 
@@ -96,7 +94,7 @@ def _is_over(situation: Situation, until: datetime, *, pause: timedelta) -> bool
     """Also where it would last for much longer than it is: then it was reckoned by a clock that was ahead, or when more
     was asked for.
     """
-    return not timedelta(0) < until - situation.now <= pause + APART
+    return not timedelta(0) < until - situation.now <= pause + WRONG
 
 
 def _came_to(last: LastRun) -> str:

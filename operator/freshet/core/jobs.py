@@ -6,7 +6,7 @@ The pod's termination message is the result; the Job's conditions are the fallba
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -23,13 +23,12 @@ from freshet.api.names import (
 )
 from freshet.api.view import instant, to_json
 from freshet.api.workload import Job, Pod, Result, Terminated, parse_result
+from freshet.core.clocks import APART
 from freshet.core.outcome import Ended
 
 __all__ = ["ended", "in_flight", "obstacle", "run_annotations", "with_obstacle"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-APART = timedelta(minutes=1)
-"""So much clocks may differ."""
 EXIT_OUTAGE = 4
 """A workload's exit code for a warehouse that cannot be reached (docs/contract.md): no attempt is used up."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import quote
@@ -65,14 +66,14 @@ class Examination:
 
     async def _lost(self) -> Finding | None:
         """A namespace that is not there lists as one that is empty."""
+        if self._namespace is None:
+            return None
         try:
-            if self._namespace is not None:
+            with suppress(errors.Refused):  # who may not look at namespaces is not told of them
                 await self._kube.transport.json("GET", f"/api/v1/namespaces/{quote(self._namespace, safe='')}")
         except errors.Gone:
             remedy = "name another one: -n NS; kubectl get namespaces"
             return bad("objects", f"there is no namespace {self._namespace}", remedy)
-        except errors.Refused:
-            pass  # who may not look at namespaces is not told of them
         return None
 
     async def _settled(self) -> tuple[list[Pipeline], list[Asset]]:

@@ -31,8 +31,6 @@ class Graph(Protocol):
 
     def data_time(self, key: Key) -> datetime | None: ...
 
-    def downstreams(self, key: Key) -> frozenset[Key]: ...
-
 
 class Book:
     """Reads the cache; the feed says what to read again."""
@@ -78,14 +76,12 @@ class Book:
 
     def detail(self, asset: Asset) -> bytes:
         """What the panel shows of an asset."""
-        key = Key("Asset", asset.namespace, asset.name)
         shown = view.detail(
             asset,
             find=self._cache.assets.get,
             graph=self._graph,
             pipeline=self._pipeline_of(asset),
             now=self._clock.now(),
-            downstreams=tuple(sorted(below.name for below in self._graph.downstreams(key))),
         )
         return msgspec.json.encode(shown)
 

@@ -126,7 +126,6 @@ class AssetDetail(View, frozen=True, kw_only=True):
     rejected: Rejected | None = None
     history: tuple[HistoryItem, ...] = ()
     upstreams: tuple[Upstream, ...] = ()
-    downstreams: tuple[str, ...] = ()
 
 
 def node(asset: Asset, *, find: Find, graph: LiveDataTime, pipeline: Pipeline | None, now: datetime) -> AssetNode:
@@ -172,15 +171,7 @@ def pipeline(found: Pipeline) -> PipelineNode:
     )
 
 
-def detail(
-    asset: Asset,
-    *,
-    find: Find,
-    graph: LiveDataTime,
-    pipeline: Pipeline | None,
-    now: datetime,
-    downstreams: tuple[str, ...],
-) -> AssetDetail:
+def detail(asset: Asset, *, find: Find, graph: LiveDataTime, pipeline: Pipeline | None, now: datetime) -> AssetDetail:
     """The asset as it stands in the panel."""
     status = asset.status
     return AssetDetail(
@@ -197,7 +188,6 @@ def detail(
         rejected=status.rejected,
         history=status.history,
         upstreams=tuple(_upstream(asset, name, find) for name in asset.spec.upstreams),
-        downstreams=downstreams,
     )
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from freshet.workloads.databricks_sql import Connect, connection_options, error_class, open_sql, sentence
-from freshet.workloads.errors import ConfigError, WorkloadError
+from freshet.workloads.errors import WorkloadError, broken
 from freshet.workloads.sql import identifier, qualified
 
 __all__ = ["ask_databricks"]
@@ -32,9 +32,7 @@ def ask_databricks(
         raise
     except Exception as error:
         if _is_broken(error, parts, column):
-            raise ConfigError(
-                "RelationBroken", f"{relation} cannot be read: what it is built from is missing; build it first."
-            ) from error
+            raise broken(relation) from error
         host = environ.get("DATABRICKS_SERVER_HOSTNAME", "").rpartition("://")[2]
         raise sentence(error, what=f"the count of {relation}", relation=relation, host=host) from error
     return int(rows), found

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from freshet.workloads.duckdb_file import connect, warehouse_error
-from freshet.workloads.errors import ConfigError, InputError
+from freshet.workloads.errors import ConfigError, InputError, broken
 from freshet.workloads.spec import DuckDb
 from freshet.workloads.sql import identifier, qualified
 
@@ -27,9 +27,7 @@ def ask_duckdb(where: DuckDb, *, parts: Sequence[str], column: str | None) -> tu
             newest = f", max({identifier(column)})" if column else ", NULL"
             rows, found = con.execute(f"SELECT count(*){newest} FROM {qualified(parts)}").fetchone()
         except duckdb.CatalogException as error:
-            raise ConfigError(
-                "RelationBroken", f"{'.'.join(parts)} cannot be read: what it is built from is missing; build it first."
-            ) from error
+            raise broken(".".join(parts)) from error
         except duckdb.Error as error:
             raise warehouse_error(error, path=where.path) from error
     return int(rows), found

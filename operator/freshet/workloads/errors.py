@@ -22,6 +22,7 @@ __all__ = [
     "TableMoved",
     "Unavailable",
     "WorkloadError",
+    "broken",
 ]
 
 
@@ -80,6 +81,13 @@ class DataRefused(WorkloadError):
 
 class Unavailable(WorkloadError):
     exit_code = 4
+
+
+def broken(relation: str) -> ConfigError:
+    """A view of which something below is gone."""
+    return ConfigError(
+        "RelationBroken", f"{relation} cannot be read: what it is built from is missing; build it first."
+    )
 
 
 class TableMoved(Exception):

@@ -62,9 +62,7 @@ def _once(file: InputFile) -> InputError:
     )
 
 
-def part_of(
-    file: InputFile, taken: InputFile | None, *, path: str, csv: Csv, folder: Path, may_grow: bool = True
-) -> Part:
+def part_of(file: InputFile, taken: InputFile | None, *, path: str, csv: Csv, folder: Path, may_grow: bool) -> Part:
     """The whole file, which lies at ``path``; or, of one that was taken, what lies beyond. Raises InputError."""
     if taken is None or taken.content is None:
         return Part(path=path, header=path, file=file)

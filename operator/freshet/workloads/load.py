@@ -116,11 +116,8 @@ def _parts(
     spec: IngestSpec, state: TableState, files: Sequence[InputFile], local: Mapping[str, str], folder: Path
 ) -> list[Part]:
     taken = state.taken if spec.write.disposition == "append" else {}
-    may_grow = spec.write.on_file_change == "append"
-    return [
-        part_of(file, taken.get(file.path), path=local[file.path], csv=spec.csv, folder=folder, may_grow=may_grow)
-        for file in files
-    ]
+    part = partial(part_of, csv=spec.csv, folder=folder, may_grow=spec.write.may_grow)
+    return [part(file, taken.get(file.path), path=local[file.path]) for file in files]
 
 
 def _expect_ours(spec: IngestSpec, warehouse: Warehouse, state: TableState) -> None:
@@ -144,8 +141,7 @@ def _new_files(spec: IngestSpec, state: TableState, files: Sequence[InputFile]) 
     """All files, or for ``append`` those not taken as they are. Raises InputError for one that changed otherwise."""
     if spec.write.disposition != "append":
         return tuple(files)
-    may_grow = spec.write.on_file_change == "append"
-    return wanted(files, taken=state.taken, may_grow=may_grow, csv=spec.csv)
+    return wanted(files, taken=state.taken, may_grow=spec.write.may_grow, csv=spec.csv)
 
 
 def _write(

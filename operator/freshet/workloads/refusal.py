@@ -24,16 +24,8 @@ SOON = timedelta(hours=1)
 LATE = timedelta(days=1)
 _OF_INPUT = (
     *("BadCsv", "BadEncoding", "BadRows", "ColumnDoubled", "ColumnMissing", "ColumnUnnamed", "DuplicateKeys"),
-    *(
-        "EncodingUnknown",
-        "FormatInvalid",
-        "HeaderUnreadable",
-        "KeyMissing",
-        "NoRows",
-        "PrimaryKeyMissing",
-        "TooManyBadRows",
-    ),
-    "TypeUnknown",
+    *("EncodingUnknown", "FormatInvalid", "HeaderUnreadable", "KeyMissing", "NoRows", "PrimaryKeyMissing"),
+    *("TooManyBadRows", "TypeUnknown"),
 )
 _OF_TABLE = (
     *("DataTimeColumnMissing", "DataTimeColumnType", "FileChanged", "NotATable", "SchemaChanged", "SchemaConflict"),

@@ -100,6 +100,11 @@ class Write(_Struct, frozen=True, kw_only=True):
     on_file_change: Literal["fail", "append"] = "fail"
     adopt: bool = False
 
+    @property
+    def may_grow(self) -> bool:
+        """May a file that was taken have further rows?"""
+        return self.on_file_change == "append"
+
     def __post_init__(self) -> None:
         if self.disposition == "merge" and not self.primary_key:
             raise ValueError("write.disposition merge needs write.primaryKey")

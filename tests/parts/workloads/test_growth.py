@@ -46,7 +46,7 @@ class Reader:
         files = wanted(hash_files(stamps([str(self.path)])), taken=self.taken, may_grow=True, csv=self.spec.csv)
         csv = self.spec.csv
         for file in files:
-            part = part_of(file, self.taken.get(file.path), path=file.path, csv=csv, folder=self.folder)
+            part = part_of(file, self.taken.get(file.path), path=file.path, csv=csv, folder=self.folder, may_grow=True)
             ready = prepare(spec=self.spec, state=EMPTY, parts=[part], folder=self.folder)
             columns = pq.read_table(ready.path).columns
             self.rows += zip(*(column.to_pylist() for column in columns), strict=True)

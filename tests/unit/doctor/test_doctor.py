@@ -1,54 +1,23 @@
 """What the doctor makes of what it sees."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import yaml
-from tests.support.runtime import raw_asset
+from tests.unit.doctor.looks import BEFORE, NOW, asset, condition, definition, pipeline, stuck
 
 from freshet import __version__
 from freshet.api.asset import Asset
 from freshet.api.pipeline import Pipeline
 from freshet.api.view import parse
-from freshet.doctor import definitions, objects, operating, outside, secrets
+from freshet.doctor import definitions, objects, outside
 from freshet.doctor.examination import Examination
-from freshet.doctor.findings import Finding, bad, good, summary, trouble, unsure
+from freshet.doctor.findings import bad, good, summary, trouble, unsure
 from freshet.doctor.rights import CLUSTER, LEASE, NAMESPACES, RIGHTS, Rights
 from freshet.runtime import errors
-from freshet.runtime.lease import DURATION, LeaseName
-from freshet.runtime.transport import Transport
 
 ROOT = Path(__file__).parents[3]
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-BEFORE = "2026-11-24T11:00:00Z"
-
-
-def pipeline(**spec: Any) -> Pipeline:
-    return parse({"metadata": {"name": "shop", "namespace": "demo"}, "spec": spec}, type=Pipeline)
-
-
-def asset(**more: Any) -> Asset:
-    raw = raw_asset(**more)
-    return parse({**raw, "metadata": {**raw["metadata"], "creationTimestamp": BEFORE}}, type=Asset)
-
-
-def condition(type: str, status: str, reason: str, message: str) -> dict[str, Any]:
-    times = {"lastTransitionTime": BEFORE}
-    return {"type": type, "status": status, "reason": reason, "message": message, **times}
-
-
-def stuck(message: str) -> list[dict[str, Any]]:
-    """What only a change of the spec repairs."""
-    return [
-        condition(type, status, "CycleDetected", message) for type, status in (("Stalled", "True"), ("Ready", "False"))
-    ]
-
-
-def definition(*, release: str | None = __version__, served: bool = True) -> dict[str, Any]:
-    labels = {"app.kubernetes.io/version": release} if release else {}
-    return {"metadata": {"labels": labels}, "spec": {"versions": [{"name": "v1alpha1", "served": served}]}}
 
 
 def test_a_finding_reads_well() -> None:
@@ -202,163 +171,12 @@ def test_what_is_reconciled_is_of_the_past_where_no_operator_acts() -> None:
     assert found.message == "0 Pipelines and 1 Asset, all reconciled when an operator last looked"
 
 
-class LeaseApi:
-    """Answers each look by the next Lease of a list, or by the last; ``paused`` seconds have passed."""
-
-    def __init__(self, *leases: dict[str, Any] | errors.KubeError) -> None:
-        self.leases, self.paused = list(leases), 0.0
-
-    async def json(self, method: str, path: str) -> dict[str, Any]:
-        assert path == "/apis/coordination.k8s.io/v1/namespaces/home/leases/freshet"
-        found = self.leases.pop(0) if len(self.leases) > 1 else self.leases[0]
-        if isinstance(found, errors.KubeError):
-            raise found
-        return found
-
-    async def pause(self, seconds: float) -> None:
-        self.paused += seconds
-
-    async def finding(self) -> Finding:
-        def now() -> datetime:
-            return NOW + timedelta(seconds=self.paused)
-
-        lease, api = LeaseName(namespace="home"), cast(Transport, self)
-        return await operating.examine(api, lease=lease, now=now, pause=self.pause)
-
-
-def lease(*, holder: str = "freshet-1", ago: float) -> dict[str, Any]:
-    renewed = (NOW - timedelta(seconds=ago)).isoformat()
-    spec = {"holderIdentity": holder, "renewTime": renewed, "leaseDurationSeconds": 10}
-    return {"metadata": {"name": "freshet"}, "spec": spec}
-
-
-async def test_an_operator_that_renews_its_lease_acts_whatever_the_clock_here_says() -> None:
-    fresh = LeaseApi(lease(ago=2))
-    assert (await fresh.finding()).message == "freshet-1 acts: it renews the Lease home/freshet"
-    assert fresh.paused == 0
-    for skew in (3600, -3600):
-        assert (await LeaseApi(lease(ago=skew), lease(ago=skew - 2)).finding()).level == "good"
-    given_back, taken = lease(holder="", ago=1), lease(holder="freshet-2", ago=0)
-    assert (await LeaseApi(given_back, given_back, taken).finding()).message.startswith("freshet-2 acts")
-
-
-@pytest.mark.parametrize(
-    ("held", "message"),
-    [
-        (lease(ago=3 * 86400), "freshet-1 has not renewed the Lease home/freshet for 3d"),
-        (lease(holder="", ago=7200), "no replica acts: nobody has held the Lease home/freshet for 2h"),
-        (lease(ago=-3600), "freshet-1 has not renewed the Lease home/freshet: it is down"),
-    ],
-)
-async def test_an_operator_that_is_dead_is_said_with_where_to_look(held: dict[str, Any], message: str) -> None:
-    """After as long as a holder may be silent."""
-    api = LeaseApi(held)
-    found = await api.finding()
-    assert found.level == "bad"
-    assert found.message.startswith(message)
-    assert api.paused > DURATION
-    assert found.remedy.startswith("kubectl -n home get pods; kubectl -n home logs deployment/freshet")
-
-
-async def test_a_lease_that_cannot_be_seen_is_no_verdict() -> None:
-    missing = await LeaseApi(errors.Gone("no such Lease")).finding()
-    assert (missing.level, "FRESHET_LEASE" in missing.remedy) == ("unsure", True)
-    refused = await LeaseApi(errors.Refused("forbidden", reason="Forbidden")).finding()
-    assert refused.message.startswith("you may not read the Lease home/freshet")
-
-
 def test_many_of_a_kind_are_cut_short() -> None:
     seen = {"observedGeneration": 1, "conditions": stuck("remove one")}
     assets = [asset(name=f"a{n}", status=seen) for n in range(25)]
     found = objects.judge([], assets, now=NOW)
     assert len(found) == 11
     assert found[-1].message == "and 15 more of the kind"
-
-
-DBT = {"accountId": 1, "jobId": 2, "tokenSecretRef": {"name": "dbt"}, "webhookSecretRef": {"name": "hook", "key": "k"}}
-DATABRICKS = {"databricks": {"schema": "s", "secretRef": {"name": "bricks"}}}
-JOBS = {
-    "env": [
-        {"name": "A", "valueFrom": {"secretKeyRef": {"name": "extra", "key": "a"}}},
-        {"name": "B", "valueFrom": {"secretKeyRef": {"name": "maybe", "key": "b", "optional": True}}},
-        {"name": "C", "value": "plain"},
-    ],
-    "envFrom": [{"secretRef": {"name": "all"}}, {"configMapRef": {"name": "no"}}],
-    "imagePullSecrets": [{"name": "registry"}],
-    "volumes": [
-        {"name": "keys", "secret": {"secretName": "mounted", "items": [{"key": "ca", "path": "ca.pem"}]}},
-        {"name": "may", "secret": {"secretName": "perhaps", "optional": True}},
-        {"name": "both", "projected": {"sources": [{"secret": {"name": "part"}}, {"configMap": {"name": "no"}}]}},
-        {"name": "tmp", "emptyDir": {}},
-    ],
-}
-
-
-def test_every_secret_that_a_pipeline_names_is_needed() -> None:
-    source = {"asset": "a", "csv": {"path": "s3://b/x.csv", "secretRef": {"name": "bucket"}}}
-    found = secrets.needs(pipeline(dbtCloud=DBT, warehouse=DATABRICKS, jobs=JOBS, sources=[source]))
-    assert [(need.secret, need.keys) for need in found] == [
-        ("dbt", ("token",)),
-        ("hook", ("k",)),
-        ("bricks", ("host", "httpPath")),
-        ("bucket", ()),
-        ("extra", ("a",)),
-        ("all", ()),
-        ("registry", ()),
-        ("mounted", ("ca",)),
-        ("part", ()),
-    ]
-
-
-def test_a_reference_that_names_nothing_is_for_kubernetes_to_refuse() -> None:
-    odd = {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"key": "a"}}}], "envFrom": [{"secretRef": {}}]}
-    assert (
-        secrets.needs(pipeline(jobs={**odd, "imagePullSecrets": [{}], "volumes": [{"name": "v", "secret": {}}]})) == []
-    )
-
-
-def test_the_secret_of_a_dlt_destination_is_needed_where_one_is_named() -> None:
-    dlt: dict[str, Any] = {"destination": "postgres"}
-    assert secrets.needs(pipeline(warehouse={"dlt": dlt})) == []
-    made = pipeline(warehouse={"dlt": {**dlt, "secretRef": {"name": "pg"}}})
-    (need,) = secrets.needs(made)
-    assert secrets.judge(made, need, None).message == "Secret pg (warehouse.dlt.secretRef) does not exist"
-    assert secrets.judge(made, need, {"DESTINATION__POSTGRES__CREDENTIALS": b"u"}).level == "good"
-
-
-def judged(secret: dict[str, bytes] | None) -> Finding:
-    made = pipeline(warehouse=DATABRICKS)
-    (need,) = secrets.needs(made)
-    return secrets.judge(made, need, secret)
-
-
-WHERE = {"host": b"h", "httpPath": b"/sql/1.0/warehouses/w"}
-
-
-def test_a_secret_that_is_missing_comes_with_the_command_that_makes_it() -> None:
-    found = judged(None)
-    assert found.message == "Secret bricks (warehouse.databricks.secretRef) does not exist"
-    assert found.remedy == (
-        "kubectl create -n demo secret generic bricks --from-literal=host=… --from-literal=httpPath=… "
-        "--from-literal=token=…"
-    )
-
-
-@pytest.mark.parametrize(
-    ("secret", "lacks"),
-    [
-        ({**WHERE, "token": b"t"}, None),
-        ({**WHERE, "clientId": b"c", "clientSecret": b"s"}, None),
-        ({**WHERE, "clientId": b"c"}, "token or clientId and clientSecret"),
-        ({"token": b"t", "host": b""}, "host, httpPath"),
-        ({**WHERE, "host": "…".encode(), "token": "…\n".encode()}, "host, token or clientId and clientSecret"),
-    ],
-)
-def test_keys_that_are_missing_are_named(secret: dict[str, bytes], lacks: str | None) -> None:
-    found = judged(secret)
-    assert (found.level == "good") == (lacks is None)
-    assert lacks is None or found.message.endswith(f"lacks {lacks}")
-    assert "hunter2" not in str(found)
 
 
 def ran(name: str, outcome: str, message: str, minute: int) -> Asset:

@@ -104,7 +104,7 @@ def test_limits_of_every_kind_have_what_an_age_is_held_against() -> None:
 def test_the_panel_has_the_bad_rows() -> None:
     rejected = {"rows": 3, "samples": [{"line": 7, "column": "amount", "reason": "not a number"}], "at": TEXT}
     one = asset(status={"rejected": rejected})
-    made = view.detail(one, find={}.get, graph=Graph(), pipeline=None, now=AT, downstreams=())
+    made = view.detail(one, find={}.get, graph=Graph(), pipeline=None, now=AT)
     assert msgspec.json.decode(msgspec.json.encode(made))["rejected"] == rejected
 
 
@@ -119,13 +119,12 @@ def test_the_panel_has_versions_runs_and_neighbours() -> None:
     one = asset(spec={"upstreams": ["u"], "materialize": {"count": {}}}, status={**OLD, "history": history})
     upstream = asset("u", status={"version": "v2"})
     known = {Key("Asset", "demo", "u"): upstream}
-    made = view.detail(one, find=known.get, graph=Graph(), pipeline=None, now=AT, downstreams=("below",))
+    made = view.detail(one, find=known.get, graph=Graph(), pipeline=None, now=AT)
     found = msgspec.json.decode(msgspec.json.encode(made))
     assert found["upstreams"] == [
         {"name": "u", "state": "Waiting", "newest": "v2", "considered": "v1", "consumed": {"version": "v1"}}
     ]
     assert found["history"] == history
-    assert found["downstreams"] == ["below"]
 
 
 def test_a_pipeline_says_what_is_wrong_with_it() -> None:
