@@ -5,8 +5,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from freshet.local.cluster import free_port
-
 __all__ = ["Wire", "wire"]
 
 PIECE = 64 * 1024
@@ -16,8 +14,8 @@ class Wire:
     """Connections that are there when it is cut carry nothing any more, and nobody is told; new ones are fine."""
 
     def __init__(self, *, to: int) -> None:
-        self.port, self._to = free_port(), to
-        self._server = socket.create_server(("127.0.0.1", self.port))
+        self._to, self._server = to, socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._server.getsockname()[1]
         self._alive = threading.Event()
         self._alive.set()
         self._sockets: list[socket.socket] = []
