@@ -60,6 +60,11 @@ _TRIES = 6
 """So often a statement of the ledger is tried that other loads' statements are in the way of."""
 _NO_FILE = InputFile(path="", sha256="", size=0)
 _RECORDED = "table_name = :name AND load_id IN (SELECT load_id FROM {loads} WHERE table_name = :name)"
+_UP_TO = (
+    "SELECT l.load_id FROM {loads} AS l JOIN {loads} AS m ON m.table_name = l.table_name AND l.seq {than} m.seq"
+    " WHERE m.table_name = :name AND m.load_id = :id"
+)
+"""Loads that were recorded before the load ``:id``. One subquery: Databricks' DELETE takes none within another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,13 +141,13 @@ def came(sql: Sql, schema: Sequence[str], table: str, *, among: Iterable[str]) -
 
 
 def forget_older(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, paths: Sequence[str]) -> None:
-    """What recorded loads noted of files before the load ``load_id``, which is recorded, says nothing any more."""
-    recorded = _RECORDED.format(loads=_named(schema, LOADS))
+    """What loads that were recorded before ``load_id`` noted of those files says nothing any more."""
+    recorded = _UP_TO.format(loads=_named(schema, LOADS), than="<")
     for start in range(0, len(paths), _MARKS):
         marks = {f"path{at}": path for at, path in enumerate(paths[start : start + _MARKS])}
         _write(
             sql,
-            f"DELETE FROM {_named(schema, FILES)} WHERE {recorded} AND load_id <> :id"
+            f"DELETE FROM {_named(schema, FILES)} WHERE table_name = :name AND load_id IN ({recorded})"
             f" AND path IN ({', '.join(f':{mark}' for mark in marks)})",
             name=table,
             id=load_id,
@@ -163,10 +168,14 @@ def lost(sql: Sql, schema: Sequence[str], table: str, *, before: datetime) -> li
 
 
 def overtaken(sql: Sql, schema: Sequence[str], table: str) -> list[str]:
-    """Pending loads of ``append`` of which a recorded one has taken a file: its rows keep theirs out for good."""
+    """Pending loads of ``append`` of which a recorded one has taken a file: its rows keep theirs out for good.
+
+    So has one that took as much of the file or more: what it had grown to when it was pending was within that.
+    """
     found = sql.ask(
         f"SELECT DISTINCT f.load_id FROM {_named(schema, FILES)} AS f"
-        f" JOIN {_named(schema, FILES)} AS g ON g.table_name = f.table_name AND g.path = f.path AND g.sha256 = f.sha256"
+        f" JOIN {_named(schema, FILES)} AS g ON g.table_name = f.table_name AND g.path = f.path"
+        " AND (g.sha256 = f.sha256 OR g.content_bytes >= f.content_bytes)"
         f" JOIN {_named(schema, LOADS)} AS l ON l.table_name = g.table_name AND l.load_id = g.load_id"
         " WHERE f.table_name = :name AND f.path <> '' AND l.rows_loaded > 0",
         name=table,
@@ -179,10 +188,16 @@ def forget_lost(sql: Sql, schema: Sequence[str], table: str, *, load_ids: Sequen
     _write(sql, f"DELETE FROM {_named(schema, FILES)} WHERE table_name = :name AND load_id IN ({among})", name=table)
 
 
-def forget(sql: Sql, schema: Sequence[str], table: str) -> None:
-    """The table is gone or replaced: files that it took may come again. What is pending stays noted."""
+def forget(sql: Sql, schema: Sequence[str], table: str, *, last: str) -> None:
+    """The table is gone or replaced: files that it took may come again. What is pending stays noted, and so does what
+    another pod has loaded since ``last``, the newest load that was recorded when this one looked.
+    """
+    recorded = _UP_TO.format(loads=_named(schema, LOADS), than="<=")
     _write(
-        sql, f"DELETE FROM {_named(schema, FILES)} WHERE {_RECORDED.format(loads=_named(schema, LOADS))}", name=table
+        sql,
+        f"DELETE FROM {_named(schema, FILES)} WHERE table_name = :name AND load_id IN ({recorded})",
+        name=table,
+        id=last,
     )
 
 

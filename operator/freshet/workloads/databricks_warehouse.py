@@ -138,8 +138,8 @@ class DatabricksWarehouse:
         )
         self._expect_keys(sql, it, batch, before)
         disposition = self._spec.write.disposition
-        if before.columns is None or disposition == "replace":
-            ledger.forget(sql, place, self._table)
+        if before.level is not None and (before.columns is None or disposition == "replace"):
+            ledger.forget(sql, place, self._table, last=before.level.load_id)
         files = batch.files if disposition == "append" else ()
         ledger.note(sql, place, self._table, load_id=load_id, files=files, batch=batch)
         aside.put(batch, load_id, folder)
