@@ -54,6 +54,9 @@ REFUSED = {
     "SELECT :a": "UNBOUND_SQL_PARAMETER",
     "COPY INTO main.kw.t FROM '/Volumes/main/kw/nope' FILEFORMAT = PARQUET": "RESOURCE_DOES_NOT_EXIST",
     "DROP VOLUME main.kw.nope": "VOLUME_NOT_FOUND",
+    "DELETE FROM main.kw.t WHERE a IN (SELECT a FROM main.kw.t WHERE a = (SELECT max(a) FROM main.kw.t))": (
+        "DELTA_NESTED_SUBQUERY_NOT_SUPPORTED"
+    ),
     "PUT '/etc/passwd' INTO '/Volumes/main/../x' OVERWRITE": "INVALID_VOLUME_PATH",
     "MERGE INTO main.kw.t AS t USING (SELECT 1 AS a UNION ALL SELECT 1) AS s ON t.a = s.a "
     "WHEN MATCHED THEN UPDATE SET b = 'x'": "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE",

@@ -55,12 +55,25 @@ def parse(text: str, *, session: Session, parameters: Sequence[Parameter], volum
     if len(found) != 1 or not isinstance(found[0], _KNOWN):
         raise SqlError("PARSE_SYNTAX_ERROR", f"Syntax error at or near '{text.split(None, 1)[0]}'.", "42601")
     tree = found[0]
+    _expect_flat(tree)
     _fill(tree, parameters)
     _offsets(tree)
     _raises(tree)
     _place(tree, session)
     _full_names(tree, session, volumes)
     return tree
+
+
+def _expect_flat(tree: Statement) -> None:
+    """What Delta's DELETE and UPDATE ask of their condition:
+    https://docs.databricks.com/en/sql/language-manual/delta-delete-from.html
+    """
+    where = tree.args.get("where") if isinstance(tree, exp.Delete | exp.Update) else None
+    if where is not None and any(query.find_ancestor(exp.Select) for query in where.find_all(exp.Select)):
+        kind = type(tree).__name__.upper()
+        raise SqlError(
+            "DELTA_NESTED_SUBQUERY_NOT_SUPPORTED", f"Nested subquery is not supported in the {kind} condition.", "0A000"
+        )
 
 
 def _fill(tree: Statement, parameters: Sequence[Parameter]) -> None:
