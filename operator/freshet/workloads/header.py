@@ -7,6 +7,7 @@ import re
 import zlib
 from typing import Any, Literal
 
+from freshet.workloads.encodings import UTF_8, codec_of
 from freshet.workloads.errors import InputError
 from freshet.workloads.spec import Csv
 
@@ -24,7 +25,6 @@ __all__ = [
 _LONGEST = 1 << 20
 csvlib.field_size_limit(1 << 31)
 """Python takes 128 KB for the longest field; DuckDB refuses a line of more than 2 MB."""
-_CODECS = {"utf-8": "utf-8-sig", "utf8": "utf-8-sig", "utf-16": "utf-16", "latin-1": "latin-1"}
 
 
 def open_text(path: str, csv: Csv) -> io.TextIOWrapper:
@@ -32,12 +32,9 @@ def open_text(path: str, csv: Csv) -> io.TextIOWrapper:
 
     Raises InputError for an encoding that is not read here.
     """
-    codec = _CODECS.get(csv.encoding.lower())
-    if codec is None:
-        raise InputError(
-            "EncodingUnknown", f"csv.encoding {csv.encoding} is not read here: use utf-8, utf-16 or latin-1."
-        )
-    return io.TextIOWrapper(open_bytes(path, csv.compression), encoding=codec, errors="replace", newline="")
+    codec = codec_of(csv.encoding)
+    named = "utf-8-sig" if codec == UTF_8 else codec
+    return io.TextIOWrapper(open_bytes(path, csv.compression), encoding=named, errors="replace", newline="")
 
 
 def open_bytes(path: str, compression: str) -> Any:
@@ -148,12 +145,9 @@ _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM
 
 def text_codec(head: bytes, csv: Csv) -> tuple[str, int]:
     """How the text is encoded, and the length of the byte order mark at its start. ``head``: its first bytes."""
-    wanted = csv.encoding.lower()
-    if wanted == "latin-1":
-        return wanted, 0
-    family = "utf-16" if wanted == "utf-16" else "utf-8"
-    marks = ((mark, codec) for mark, codec in _MARKS.items() if codec.startswith(family) and head.startswith(mark))
-    mark, codec = next(marks, (b"", "utf-16-le" if family == "utf-16" else family))
+    wanted = codec_of(csv.encoding)
+    marks = ((mark, codec) for mark, codec in _MARKS.items() if codec.startswith(wanted) and head.startswith(mark))
+    mark, codec = next(marks, (b"", "utf-16-le" if wanted == "utf-16" else wanted))
     return codec, len(mark)
 
 

@@ -1,4 +1,4 @@
-"""Files in UTF-16, of either byte order and with or without a mark, as UTF-8: DuckDB reads one of the kinds."""
+"""Files in an encoding that DuckDB does not read, such as cp1252, as UTF-8; it reads but one of the kinds of UTF-16."""
 
 import codecs
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec import structs
 
+from freshet.workloads.encodings import LATIN_1, UTF_8, codec_of
 from freshet.workloads.errors import DataRefused
 from freshet.workloads.growth import Part, readable
 from freshet.workloads.header import open_bytes, text_codec
@@ -19,7 +20,7 @@ _PIECE = 1 << 20
 
 def in_utf8(parts: Sequence[Part], *, csv: Csv, folder: Path) -> tuple[list[Part], Csv]:
     """The parts as they are to be parsed, and how. Raises InputError or DataRefused with a sentence."""
-    if not csv.encoding.lower().startswith("utf-16"):
+    if codec_of(csv.encoding) in (UTF_8, LATIN_1):
         return list(parts), csv
     found = [_written(part, csv, folder / f"utf8-{at:05}") for at, part in enumerate(parts)]
     return found, structs.replace(csv, encoding="utf-8", compression="none")

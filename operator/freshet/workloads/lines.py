@@ -4,6 +4,7 @@ import codecs
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from freshet.workloads.encodings import UTF_8, codec_of
 from freshet.workloads.header import open_bytes, open_text, read_header, text_codec
 from freshet.workloads.records import records
 from freshet.workloads.spec import Csv
@@ -50,7 +51,7 @@ def last_text(path: str, csv: Csv, length: int) -> str:
 
 
 def _chunks(path: str, csv: Csv) -> Iterator[bytes]:
-    if csv.encoding.lower() in ("utf-8", "utf8"):
+    if codec_of(csv.encoding) == UTF_8:
         with open_text(path, csv) as stream:
             raw: Any = stream.buffer
             while chunk := raw.read(_CHUNK):

@@ -49,7 +49,7 @@ CASES = [
     Bad(id="not utf-8", content=b"id,name\n1,a\n2,\xff\xfe\n", reason="BadRows", code=3, says=("line 3", "not valid in the file's encoding"), csv={"schema": {"id": "BIGINT", "name": "VARCHAR"}}, before="id,name\n1,a\n"),
     Bad(id="header not utf-8", content=b"id,n\xffme\n1,a\n", reason="BadEncoding", code=2, says=("csv.encoding",)),
     Bad(id="mixed line ends", content=b"id,name\n1,a\r\n2,b\n", reason="BadCsv", code=3, says=("mixed line ends",)),
-    Bad(id="encoding unknown", content="id\n1\n", reason="EncodingUnknown", code=2, says=("cp1252",), csv={"encoding": "cp1252"}),
+    Bad(id="encoding unknown", content="id\n1\n", reason="EncodingUnknown", code=2, says=("cp037", "cp1252"), csv={"encoding": "cp037"}),
     Bad(id="a page that wants a login", content=f"\n<!DOCTYPE html><title>{SECRET}</title>\n<p>1\n", reason="HeaderUnreadable", code=2, says=("a web page", "csv.secretRef")),
     Bad(id="a delimiter of two characters", content="id||n\n1||2\n", reason="HeaderUnreadable", code=2, says=("csv.delimiter", "one character"), csv={"delimiter": "||"}),
     Bad(id="a format that is none", content="d\n2026-01-01\n", reason="FormatInvalid", code=2, says=("csv.dateFormat", "%Q"), csv={"dateFormat": "%Q"}),

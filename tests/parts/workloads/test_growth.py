@@ -12,11 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from tests.parts.workloads.conftest import World
 from tests.parts.workloads.lake import Lake
 
 from freshet.workloads.errors import InputError, WorkloadError
 from freshet.workloads.growth import part_of, wanted, with_content
+from freshet.workloads.in_utf8 import in_utf8
 from freshet.workloads.inputs import InputFile, hash_files, stamps
 from freshet.workloads.prepare import prepare
 from freshet.workloads.spec import IngestSpec
@@ -47,11 +49,13 @@ class Reader:
         csv = self.spec.csv
         for file in files:
             part = part_of(file, self.taken.get(file.path), path=file.path, csv=csv, folder=self.folder, may_grow=True)
-            ready = prepare(spec=self.spec, state=EMPTY, parts=[part], folder=self.folder)
+            [plain], utf8 = in_utf8([part], csv=csv, folder=self.folder)
+            spec = structs.replace(self.spec, csv=utf8)
+            ready = prepare(spec=spec, state=EMPTY, parts=[plain], folder=self.folder)
             columns = pq.read_table(ready.path).columns
             self.rows += zip(*(column.to_pylist() for column in columns), strict=True)
             self.bad += [one.line for one in ready.parsed.refused]
-            is_open = part.path in ready.parsed.left_open
+            is_open = plain.path in ready.parsed.left_open
             self.taken[file.path] = with_content(part, csv=csv, is_open=is_open)
 
 
@@ -75,7 +79,7 @@ def line_of(fields: Sequence[str]) -> str:
     rows=st.lists(st.lists(FIELD, min_size=1, max_size=3), max_size=8),
     steps=st.lists(st.integers(1, 4), min_size=1, max_size=4),
     newline=st.sampled_from(["\n", "\r\n"]),
-    encoding=st.sampled_from(["utf-8", "utf-16", "latin-1"]),
+    encoding=st.sampled_from(["utf-8", "utf-16", "latin-1", "cp1252", "gb18030"]),
     header=st.booleans(),
     name=st.sampled_from(sorted(PACKED)),
     ends=st.booleans(),

@@ -116,11 +116,33 @@ def test_a_suffix_may_be_written_in_other_ways(world: World, name: str) -> None:
     assert world.rows() == [(1, "a")]
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "utf-8", "UTF8"])
-def test_encodings(world: World, encoding: str) -> None:
-    world.write("id,näme\n1,é\n".encode(encoding))
+TEXTS = {
+    **dict.fromkeys(["utf-16", "utf-16-be", "latin-1", "latin1", "ISO-8859-1", "utf-8", "UTF8"], "é"),
+    **dict.fromkeys(["cp1252", "windows-1252", "mac_roman"], "é–€"),
+    "iso-8859-15": "é€",
+    "ascii": "e",
+    "cp1251": "ж",
+    "cp850": "ø",
+    "Shift_JIS": "表",
+    "euc-kr": "한",
+    "gb18030": "㐀€",
+    "big5": "功",
+}
+"""Shift JIS ends this one with a backslash, and Big5 with a pipe."""
+
+
+@pytest.mark.parametrize(("encoding", "text"), TEXTS.items())
+def test_encodings(world: World, encoding: str, text: str) -> None:
+    world.write(f"id,v{text}\n1,{text}\n".encode(encoding))
     world.load(csv={"encoding": encoding, "schema": {"id": "BIGINT"}})
-    assert world.rows()[0][1] == "é"
+    assert world.rows() == [(1, text)]
+
+
+def test_what_is_not_in_the_encoding_is_told(world: World) -> None:
+    world.write(b"id,v\n1,\x81\n")
+    with pytest.raises(WorkloadError, match=r"in\.csv is not cp1252: set csv\.encoding") as caught:
+        world.load(csv={"encoding": "cp1252"})
+    assert caught.value.reason == "BadEncoding"
 
 
 @pytest.mark.parametrize("mark", [True, False])
@@ -155,7 +177,7 @@ def test_what_is_not_utf_16_is_told(world: World) -> None:
     assert caught.value.reason == "BadEncoding"
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "utf-8", "utf-8-sig", "cp1252"])
 def test_lines_are_counted_in_every_encoding(world: World, encoding: str) -> None:
     world.write("id,name\n1,é\n2\n3\n4,d\n".encode(encoding))
     told = world.load(csv={"encoding": encoding.removesuffix("-sig")}, onBadRows="drop")
