@@ -101,7 +101,7 @@ _FINE = "[.][0-9]{6}[0-9]*[1-9]"
 """A fraction of a second below what a TIMESTAMP keeps: microseconds."""
 _LOOSE_DAY = r"\s*[+-]?[0-9]+[-/\\ ][0-9]{1,2}[-/\\ ][0-9]{1,2}( ?\(BC\))?"
 _LOOSE_CLOCK = r"[0-9]{1,2}:[0-9]{0,2}(:[0-9]{0,2}([.][0-9]*)?)?( ?(Z|UTC|GMT))?\s*"
-_WORD = r"\s*(?i:-?infinity|epoch)\s*"
+_WORD = r"\s*(?i:epoch)\s*"
 _WHOLE_TIMES = {
     "DATE": rf"{_LOOSE_DAY}([T\s]+{_LOOSE_CLOCK})?\s*|{_WORD}",
     "TIMESTAMP": rf"{_LOOSE_DAY}([T\s]+{_LOOSE_CLOCK})?\s*|{_WORD}",
@@ -208,14 +208,17 @@ def _fits(column: Column, csv: Csv) -> str:
 
 
 def _time_fits(kind: str, text: str, value: str) -> str:
-    """Neither an offset nor ``PM``, a date, a time of day or a nanosecond is left out."""
+    """Neither an offset nor ``PM``, a date, a time of day or a nanosecond is left out; no time is ``infinity``, which
+    neither Databricks nor Python has.
+    """
     fine = f"CASE WHEN contains({text}, '.') THEN regexp_matches({text}, {literal(_FINE)}) ELSE false END"
     if kind == "TIMESTAMP WITH TIME ZONE":
-        return f"{value} IS NOT NULL AND NOT {fine}"
+        return f"isfinite({value}) AND NOT {fine}"
     whole = f"{value} IS NOT NULL AND regexp_full_match({text}, {literal(_WHOLE_TIMES[kind])})"
     midnight = f"try_cast({text} AS TIMESTAMP) = {value}::TIMESTAMP"
     exact = f"CASE WHEN contains({text}, ':') THEN {midnight} ELSE true END" if kind == "DATE" else f"NOT {fine}"
-    return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {whole} AND {exact} END"
+    same = "true" if kind == "TIME" else f"isfinite({value})"
+    return f"CASE WHEN {value}::VARCHAR = {text} THEN {same} ELSE {whole} AND {exact} END"
 
 
 def _decimal_fits(column: Column, text: str, value: str) -> str:

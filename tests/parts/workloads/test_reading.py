@@ -267,3 +267,11 @@ def test_empty_fields_say_nothing_of_a_columns_type(world: World) -> None:
         (name, kind, "YES", None, None, None)
         for name, kind in zip("abcd", ("BIGINT", "DATE", "VARCHAR", "VARCHAR"), strict=True)
     ]
+
+
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
+def test_no_time_is_infinite(world: World, kind: str) -> None:
+    world.write("id,at\n1,infinity\n2,-Infinity\n3,epoch\n")
+    told = world.load(csv={"schema": {"id": "BIGINT", "at": kind}}, onBadRows="drop")
+    assert [sample["line"] for sample in told["samples"]] == [2, 3]
+    assert world.rows('SELECT id, epoch("at") FROM kw.raw') == [(3, 0)]
