@@ -127,7 +127,7 @@ def chosen(statements: list[str], *, seed: str) -> list[tuple[tuple[int, bool], 
     every: list[tuple[int, bool]] = [(at, begun) for at in doing for begun in (False, True)]
     pairs: list[tuple[tuple[int, bool], tuple[int, bool] | None]] = [(place, None) for place in every]
     if WHOLE:
-        return pairs + [(draw.choice(every), draw.choice(every)) for _ in range(len(every) // 2)]
+        return pairs + [(draw.choice(every), draw.choice(every)) for _ in range(16)]
     near = [place for place in every if place[0] >= publish - 3]
     return [((publish, True), None), draw.choice([draw.choice(pairs), (draw.choice(near), draw.choice(near))])]
 
