@@ -1,6 +1,10 @@
-"""Files in an encoding that DuckDB does not read, such as cp1252, as UTF-8; it reads but one of the kinds of UTF-16."""
+"""Files in an encoding that DuckDB does not read, such as cp1252, as UTF-8; it reads but one of the kinds of UTF-16.
+
+So with a gzip file that it does not unpack, and Python does.
+"""
 
 import codecs
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +14,8 @@ from msgspec import structs
 from freshet.workloads.encodings import LATIN_1, UTF_8, codec_of
 from freshet.workloads.errors import DataRefused
 from freshet.workloads.growth import Part, readable
-from freshet.workloads.header import open_bytes, text_codec
+from freshet.workloads.gzips import is_odd_gzip
+from freshet.workloads.header import open_bytes, packing, text_codec
 from freshet.workloads.spec import Csv
 
 __all__ = ["in_utf8"]
@@ -21,9 +26,28 @@ _PIECE = 1 << 20
 def in_utf8(parts: Sequence[Part], *, csv: Csv, folder: Path) -> tuple[list[Part], Csv]:
     """The parts as they are to be parsed, and how. Raises InputError or DataRefused with a sentence."""
     if codec_of(csv.encoding) in (UTF_8, LATIN_1):
-        return list(parts), csv
+        return _unpacked(parts, csv, folder)
     found = [_written(part, csv, folder / f"utf8-{at:05}") for at, part in enumerate(parts)]
     return found, structs.replace(csv, encoding="utf-8", compression="none")
+
+
+def _unpacked(parts: Sequence[Part], csv: Csv, folder: Path) -> tuple[list[Part], Csv]:
+    """As they are, unless one of them is packed in a way that DuckDB does not read."""
+    if not any(_is_odd(part, csv) for part in parts):
+        return list(parts), csv
+    found = [_copied(part, csv, folder / f"unpacked-{at:05}") for at, part in enumerate(parts)]
+    return found, structs.replace(csv, compression="none")
+
+
+def _is_odd(part: Part, csv: Csv) -> bool:
+    with readable(part.file.path):
+        return packing(part.path, csv.compression) == "gzip" and is_odd_gzip(part.path)
+
+
+def _copied(part: Part, csv: Csv, target: Path) -> Part:
+    with readable(part.file.path), open_bytes(part.path, csv.compression) as source, target.open("wb") as out:
+        shutil.copyfileobj(source, out, _PIECE)
+    return replace(part, path=str(target), header=str(target))
 
 
 def _written(part: Part, csv: Csv, target: Path) -> Part:

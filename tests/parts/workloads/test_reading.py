@@ -3,6 +3,7 @@
 import gzip
 import subprocess
 import sys
+import zlib
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -114,6 +115,49 @@ def test_a_suffix_may_be_written_in_other_ways(world: World, name: str) -> None:
     world.write(pa.compress(b"id,name\n1,a\n", codec=codec, asbytes=True), name)
     world.load(csv={"path": str(world.folder / name)})
     assert world.rows() == [(1, "a")]
+
+
+def packed(text: bytes, *, flags: int = 0, more: bytes = b"") -> bytes:
+    """gzip with those flags and fields in its header (RFC 1952)."""
+    plain = gzip.compress(text)
+    return plain[:3] + bytes([flags]) + plain[4:10] + more + plain[10:]
+
+
+def checked(text: bytes) -> bytes:
+    """With a checksum of the header."""
+    head = packed(text, flags=2)[:10]
+    return packed(text, flags=2, more=(zlib.crc32(head) & 0xFFFF).to_bytes(2, "little"))
+
+
+BODY = b"id,v\n1,a\nx,b\n"
+GZIPS = {
+    "plain": packed(BODY),
+    "of two members": packed(BODY[:9]) + packed(BODY[9:]),
+    "with a comment": packed(BODY, flags=16, more=b"from the till\0"),
+    "with its header checked": checked(BODY),
+    "with a field of its own": packed(BODY, flags=4, more=b"\x06\0BC\x02\0\x1b\0"),
+    "padded": packed(BODY) + bytes(512),
+}
+
+
+@pytest.mark.parametrize("kind", GZIPS)
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_gzip_of_every_kind(world: World, kind: str, encoding: str) -> None:
+    path = world.write(GZIPS[kind], "in.csv.gz")
+    csv = {"path": str(path), "encoding": encoding, "schema": {"id": "BIGINT"}}
+    world.load(csv=csv, onBadRows="quarantine")
+    assert world.rows() == [(1, "a")]
+    assert world.rows("SELECT path, line, raw FROM kw.raw__rejected") == [(str(path), 3, "x,b")]
+
+
+def test_a_padded_gzip_may_grow(world: World) -> None:
+    spec = {"write": {"disposition": "append", "onFileChange": "append"}, "onBadRows": "drop"}
+    path = world.write(packed(b"id,v\n1,a\n") + bytes(64), "in.csv.gz")
+    csv = {"path": str(path), "schema": {"id": "BIGINT"}}
+    world.load(csv=csv, **spec)
+    world.write(packed(b"id,v\n1,a\n") + packed(b"2,b\n") + bytes(64), "in.csv.gz")
+    assert world.load(csv=csv, **spec)["rowsLoaded"] == 1
+    assert world.rows() == [(1, "a"), (2, "b")]
 
 
 TEXTS = {
