@@ -81,8 +81,9 @@ def create(sql: Sql, it: Publishing) -> None:
     try:
         sql.ask(f"CREATE TABLE {_table(it.target)} AS {it.rows()} WHERE {it.or_fail}")
     except Exception as error:
-        # The connector repeats a statement whose answer was lost. Whose table it is, the count of the rows tells.
-        if error_class(error) != "TABLE_OR_VIEW_ALREADY_EXISTS":
+        # The connector repeats a statement whose answer was lost, or another load has dropped the incoming rows and
+        # made the table: whose it is, the count of the rows tells.
+        if error_class(error) not in ("TABLE_OR_VIEW_ALREADY_EXISTS", "TABLE_OR_VIEW_NOT_FOUND"):
             raise
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 from freshet.workloads import databricks_ledger as ledger
 from freshet.workloads import databricks_publish as publish
@@ -146,6 +147,8 @@ class DatabricksWarehouse:
         with publishing():
             self._change(sql, it, batch, before)
             rows, written = publish.rows_of(sql, target, load_id)
+            if before.columns is None and not written:
+                self._never_came(sql, place, aside, load_id)
             self._prove(sql, it, batch, written=written, rows=rows)
         aside.keep(batch, load_id, folder)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
@@ -175,6 +178,12 @@ class DatabricksWarehouse:
                 publish.append(sql, it, loaded=before.loaded)
             else:
                 publish.merge(sql, it, key=batch.key)
+
+    def _never_came(self, sql: Sql, place: tuple[str, str], aside: Aside, load_id: str) -> NoReturn:
+        """Another load has made the table meanwhile: this one, which would have, can come no more."""
+        aside.discard([load_id])
+        ledger.forget_lost(sql, place, self._table, load_ids=[load_id])
+        raise TableMoved
 
     def _forget_lost(self, sql: Sql, place: tuple[str, str], others: Sequence[str], *, published: bool) -> None:
         """What was said of loads that never published, and their bad rows, when nothing of theirs can come any more.

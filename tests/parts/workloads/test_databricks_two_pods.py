@@ -193,6 +193,21 @@ def test_bad_rows_are_set_aside_once_where_the_file_has_grown_meanwhile(
     assert rejected(lake) == ["x,bad0", "x,bad1", "x,bad2"]
 
 
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_nothing_stays_of_a_load_that_would_have_made_the_table_that_another_has_made(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    operation = OPERATIONS[name]
+    spec = put(lake, operation, rows_of(1), 1, bad=True)
+    first = Pod(lake, spec, ahead_of=r"CREATE TABLE IF NOT EXISTS \S+`_freshet_loads`")
+    second = Pod(lake, spec, ahead_of=r"CREATE TABLE \S+`raw` AS")
+    Stage(lake, monkeypatch).play(first, second, between=partial(put, lake, operation, rows_of(2), 2, bad=True))
+    assert lake.rows() in allowed(name, [], newer=True)
+    assert sorted(rejected(lake))[-1] == "x,bad2"
+    assert len(set(rejected(lake))) == len(rejected(lake))
+    assert not lake.query("SELECT 1 FROM {_freshet_files} WHERE load_id NOT IN (SELECT load_id FROM {_freshet_loads})")
+
+
 @pytest.mark.parametrize(
     ("first", "newer"),
     [(False, False), (False, True), (True, True), *([(True, False)] if WHOLE else [])],
