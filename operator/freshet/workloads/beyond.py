@@ -4,7 +4,7 @@ import codecs
 import hashlib
 from typing import Any
 
-from freshet.workloads.encodings import LATIN_1, UTF_8
+from freshet.workloads.encodings import NATIVE
 from freshet.workloads.errors import InputError
 from freshet.workloads.header import first_record, text_codec
 from freshet.workloads.inputs import Content
@@ -36,7 +36,7 @@ class _Text:
         if self._decoder is None:
             self.codec, _ = text_codec(piece, self._csv)
             self._decoder = codecs.getincrementaldecoder(self.codec)("replace")
-        text = piece if self.codec in (UTF_8, LATIN_1) else self._decoder.decode(piece).encode()
+        text = piece if self.codec in NATIVE else self._decoder.decode(piece).encode()
         self.lines += line_ends(text, after=self._end)
         self._end = text[-1:] or self._end
         self._digest.update(piece)

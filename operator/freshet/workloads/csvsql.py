@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from freshet.workloads.columns import Column
-from freshet.workloads.encodings import LATIN_1, UTF_8, codec_of
+from freshet.workloads.encodings import NATIVE, codec_of
 from freshet.workloads.header import leading_blanks, packing
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier, literal, struct
@@ -21,8 +21,6 @@ __all__ = ["BAD", "INFERRED", "TYPES", "checked_select", "inference_test", "may_
 BAD = "_freshet_bad"
 """Name of the column that holds, for a row that must be refused, the first column that does not fit; else null."""
 
-_ENCODINGS = {UTF_8: "utf-8", LATIN_1: "latin-1"}
-"""As DuckDB calls them; what comes in others was written anew (``in_utf8``)."""
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 _PLAIN = ("BOOLEAN", "UUID")
 """Their cast loses nothing."""
@@ -47,7 +45,7 @@ def read_csv(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
         f"delim={literal(csv.delimiter)}",
         f"quote={literal(csv.quote)}",
         f"escape={literal(csv.escape if csv.escape is not None else csv.quote)}",
-        f"encoding={literal(_ENCODINGS[codec_of(csv.encoding)])}",
+        f"encoding={literal(NATIVE[codec_of(csv.encoding)])}",
         f"compression={literal(packing(path, csv.compression) or 'none')}",
         f"nullstr=[{nulls}]",
         "auto_detect=false, store_rejects=true, rejects_limit=0, null_padding=false, strict_mode=true",

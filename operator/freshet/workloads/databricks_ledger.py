@@ -59,7 +59,6 @@ _MARKS = 100
 _TRIES = 6
 """So often a statement of the ledger is tried that other loads' statements are in the way of."""
 _NO_FILE = InputFile(path="", sha256="", size=0)
-_RECORDED = "table_name = :name AND load_id IN (SELECT load_id FROM {loads} WHERE table_name = :name)"
 _UP_TO = (
     "SELECT l.load_id FROM {loads} AS l JOIN {loads} AS m ON m.table_name = l.table_name AND l.seq {than} m.seq"
     " WHERE m.table_name = :name AND m.load_id = :id"
@@ -203,8 +202,12 @@ def forget(sql: Sql, schema: Sequence[str], table: str, *, last: str) -> None:
 
 def settle(sql: Sql, schema: Sequence[str], table: str) -> None:
     """Of loads that took no files nothing need be noted once they are recorded."""
-    recorded = _RECORDED.format(loads=_named(schema, LOADS))
-    _write(sql, f"DELETE FROM {_named(schema, FILES)} WHERE path = '' AND {recorded}", name=table)
+    recorded = f"SELECT load_id FROM {_named(schema, LOADS)} WHERE table_name = :name"
+    _write(
+        sql,
+        f"DELETE FROM {_named(schema, FILES)} WHERE path = '' AND table_name = :name AND load_id IN ({recorded})",
+        name=table,
+    )
 
 
 def note(

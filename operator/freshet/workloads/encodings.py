@@ -7,10 +7,11 @@ import re
 
 from freshet.workloads.errors import InputError
 
-__all__ = ["LATIN_1", "UTF_8", "codec_of"]
+__all__ = ["NATIVE", "UTF_8", "codec_of"]
 
 UTF_8 = "utf-8"
-LATIN_1 = "iso8859-1"
+NATIVE = {UTF_8: "utf-8", "iso8859-1": "latin-1"}
+"""What DuckDB reads by itself, as it calls them: a byte of theirs that looks like a line end is one."""
 _OTHERS = re.compile(
     r"ascii|utf-16(-le|-be)?|cp\d+|iso8859-\d+|koi8-[rtu]|kz1048|mac-\w+|ptcp154|hp-roman8|tis-620"
     r"|gbk|gb2312|gb18030|big5\w*|euc_\w+|shift_\w+|johab"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from freshet.workloads.encodings import LATIN_1, UTF_8, codec_of
+from freshet.workloads.encodings import NATIVE, codec_of
 from freshet.workloads.errors import DataRefused
 from freshet.workloads.growth import Part, readable
 from freshet.workloads.gzips import is_odd_gzip
@@ -25,7 +25,7 @@ _PIECE = 1 << 20
 
 def in_utf8(parts: Sequence[Part], *, csv: Csv, folder: Path) -> tuple[list[Part], Csv]:
     """The parts as they are to be parsed, and how. Raises InputError or DataRefused with a sentence."""
-    if codec_of(csv.encoding) in (UTF_8, LATIN_1):
+    if codec_of(csv.encoding) in NATIVE:
         return _unpacked(parts, csv, folder)
     found = [_written(part, csv, folder / f"utf8-{at:05}") for at, part in enumerate(parts)]
     return found, structs.replace(csv, encoding="utf-8", compression="none")

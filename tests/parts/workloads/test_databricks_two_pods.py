@@ -154,15 +154,24 @@ def test_bad_rows_of_a_load_that_is_taken_for_lost_are_set_aside_again(
     assert rejected(lake) == ["x,bad0", "x,bad1"]
 
 
+def overtaken(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, name: str, *, at: str, second: str | None = None, bad: bool = False
+) -> None:
+    """A pod loads the next export and stops ahead of such a statement; another loads that and one more meanwhile, and
+    stops, if at all, ahead of ``second``.
+    """
+    operation = OPERATIONS[name]
+    spec = put(lake, operation, rows_of(1), 1, bad=bad)
+    pods = Pod(lake, spec, ahead_of=at), Pod(lake, spec, ahead_of=second)
+    Stage(lake, monkeypatch).play(*pods, between=partial(put, lake, operation, rows_of(2), 2, bad=bad))
+
+
 def test_a_pod_that_is_late_takes_nothing_off_the_record_of_the_load_that_came_before_it(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There was no table when it looked, so that files of earlier ones might come again: not those taken since."""
-    operation = OPERATIONS["append"]
-    spec = put(lake, operation, rows_of(1), 1)
-    first, second = Pod(lake, spec, ahead_of=r"(DELETE FROM|MERGE INTO) \S+`_freshet_files`"), Pod(lake, spec)
-    Stage(lake, monkeypatch).play(first, second, between=partial(put, lake, operation, rows_of(2), 2))
-    lake.load(**put(lake, operation, rows_of(3), 3))
+    overtaken(lake, monkeypatch, "append", at=r"(DELETE FROM|MERGE INTO) \S+`_freshet_files`")
+    lake.load(**put(lake, OPERATIONS["append"], rows_of(3), 3))
     assert lake.rows() == sorted(rows_of(1) + rows_of(2) + rows_of(3))
 
 
@@ -170,12 +179,10 @@ def test_a_pod_that_is_late_takes_nothing_off_the_record_of_a_file_that_has_grow
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it clears away at its end is of loads before its own."""
-    operation = OPERATIONS["grow"]
-    lake.load(**put(lake, operation, rows_of(0), 0))
-    spec = put(lake, operation, rows_of(1), 1)
-    first, second = Pod(lake, spec, ahead_of=r"DELETE FROM \S+`_freshet_files` .* AND path IN"), Pod(lake, spec)
-    Stage(lake, monkeypatch).play(first, second, between=partial(put, lake, operation, rows_of(2), 2))
-    lake.load(**put(lake, operation, rows_of(3), 3))
+    grow = OPERATIONS["grow"]
+    lake.load(**put(lake, grow, rows_of(0), 0))
+    overtaken(lake, monkeypatch, "grow", at=r"DELETE FROM \S+`_freshet_files` .* AND path IN")
+    lake.load(**put(lake, grow, rows_of(3), 3))
     assert lake.rows() == sorted(row for number in range(4) for row in rows_of(number))
 
 
@@ -183,11 +190,9 @@ def test_bad_rows_are_set_aside_once_where_the_file_has_grown_meanwhile(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A load of its longer content keeps that of its shorter one from ever publishing."""
-    operation = OPERATIONS["grow"]
-    lake.load(**put(lake, operation, rows_of(0), 0, bad=True))
-    spec = put(lake, operation, rows_of(1), 1, bad=True)
-    first, second = Pod(lake, spec, ahead_of=r"MERGE INTO \S+`_freshet_files`"), Pod(lake, spec)
-    Stage(lake, monkeypatch).play(first, second, between=partial(put, lake, operation, rows_of(2), 2, bad=True))
+    spec = put(lake, OPERATIONS["grow"], rows_of(0), 0, bad=True)
+    lake.load(**spec)
+    overtaken(lake, monkeypatch, "grow", at=r"MERGE INTO \S+`_freshet_files`", bad=True)
     lake.load(**spec)
     assert lake.rows() == sorted(rows_of(0) + rows_of(1) + rows_of(2))
     assert rejected(lake) == ["x,bad0", "x,bad1", "x,bad2"]
@@ -197,11 +202,8 @@ def test_bad_rows_are_set_aside_once_where_the_file_has_grown_meanwhile(
 def test_nothing_stays_of_a_load_that_would_have_made_the_table_that_another_has_made(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    operation = OPERATIONS[name]
-    spec = put(lake, operation, rows_of(1), 1, bad=True)
-    first = Pod(lake, spec, ahead_of=r"CREATE TABLE IF NOT EXISTS \S+`_freshet_loads`")
-    second = Pod(lake, spec, ahead_of=r"CREATE TABLE \S+`raw` AS")
-    Stage(lake, monkeypatch).play(first, second, between=partial(put, lake, operation, rows_of(2), 2, bad=True))
+    first, second = r"CREATE TABLE IF NOT EXISTS \S+`_freshet_loads`", r"CREATE TABLE \S+`raw` AS"
+    overtaken(lake, monkeypatch, name, at=first, second=second, bad=True)
     assert lake.rows() in allowed(name, [], newer=True)
     assert sorted(rejected(lake))[-1] == "x,bad2"
     assert len(set(rejected(lake))) == len(rejected(lake))
