@@ -12,7 +12,6 @@ from pathlib import Path
 from msgspec import structs
 
 from freshet.workloads.encodings import NATIVE, codec_of
-from freshet.workloads.errors import DataRefused
 from freshet.workloads.growth import Part, readable
 from freshet.workloads.gzips import is_odd_gzip
 from freshet.workloads.header import open_bytes, packing, text_codec
@@ -21,10 +20,14 @@ from freshet.workloads.spec import Csv
 __all__ = ["in_utf8"]
 
 _PIECE = 1 << 20
+_BAD = "freshet.bad"
+codecs.register_error(_BAD, lambda error: ("\udcff", error.end))  # type: ignore[attr-defined]
+"""Half a surrogate pair is no UTF-8: DuckDB refuses the row, and only that. It is as long as U+FFFD, which others
+write there, so that its place is found again."""
 
 
 def in_utf8(parts: Sequence[Part], *, csv: Csv, folder: Path) -> tuple[list[Part], Csv]:
-    """The parts as they are to be parsed, and how. Raises InputError or DataRefused with a sentence."""
+    """The parts as they are to be parsed, and how. Raises InputError with a sentence."""
     if codec_of(csv.encoding) in NATIVE:
         return _unpacked(parts, csv, folder)
     found = [_written(part, csv, folder / f"utf8-{at:05}") for at, part in enumerate(parts)]
@@ -54,16 +57,13 @@ def _written(part: Part, csv: Csv, target: Path) -> Part:
     with readable(part.file.path), open_bytes(part.path, csv.compression) as source, target.open("wb") as out:
         head = bytes(source.read(2))
         codec, mark = text_codec(head, csv)
-        decoder = codecs.getincrementaldecoder(codec)()
-        try:
-            out.write(decoder.decode(head[mark:]).encode())
-            while piece := bytes(source.read(_PIECE)):
-                out.write(decoder.decode(piece).encode())
-            decoder.decode(b"", final=True)
-        except UnicodeError as error:
-            raise DataRefused(
-                "BadEncoding",
-                f"The file {part.file.path.partition('?')[0]} is not {csv.encoding}: set csv.encoding or mend the"
-                " export.",
-            ) from error
+        decoder = codecs.getincrementaldecoder(codec)(_BAD)
+        out.write(_encoded(decoder.decode(head[mark:])))
+        while piece := bytes(source.read(_PIECE)):
+            out.write(_encoded(decoder.decode(piece)))
+        out.write(_encoded(decoder.decode(b"", final=True)))
     return replace(part, path=str(target), header=str(target))
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

@@ -182,11 +182,27 @@ def test_encodings(world: World, encoding: str, text: str) -> None:
     assert world.rows() == [(1, text)]
 
 
-def test_what_is_not_in_the_encoding_is_told(world: World) -> None:
-    world.write(b"id,v\n1,\x81\n")
-    with pytest.raises(WorkloadError, match=r"in\.csv is not cp1252: set csv\.encoding") as caught:
-        world.load(csv={"encoding": "cp1252"})
-    assert caught.value.reason == "BadEncoding"
+_TORN = {
+    "cp1252": (b"id,v\n1,\xe9\n2,a\x81b\n3,c\n", "\u00e9"),
+    "ascii": (b"id,v\n1,e\n2,a\xc3\xa9b\n3,c\n", "e"),
+    "shift_jis": ("id,v\n1,\u8868\n2,a".encode("shift_jis") + b"\x80b\n3,c\n", "\u8868"),
+    "utf-16": ("id,v\n1,\u00e9\n2,a".encode("utf-16-le") + b"\x00\xdc" + "b\n3,c\n".encode("utf-16-le"), "\u00e9"),
+}
+
+
+@pytest.mark.parametrize("encoding", _TORN)
+def test_a_row_that_is_not_in_the_encoding_is_a_bad_one(world: World, encoding: str) -> None:
+    content, first = _TORN[encoding]
+    world.write(content)
+    csv = {"encoding": encoding, "schema": {"id": "BIGINT", "v": "VARCHAR"}}
+    with pytest.raises(WorkloadError, match=r"line 3.* not valid in the file's encoding") as caught:
+        world.load(csv=csv)
+    assert caught.value.reason == "BadRows"
+    told = world.load(csv=csv, onBadRows="quarantine")
+    assert (told["rowsLoaded"], told["rowsRejected"]) == (2, 1)
+    assert world.rows() == [(1, first), (3, "c")]
+    [(line, raw)] = world.rows("SELECT line, raw FROM kw.raw__rejected")
+    assert (line, raw.startswith("2,a"), raw.endswith("b")) == (3, True, True)
 
 
 @pytest.mark.parametrize("mark", [True, False])
@@ -214,11 +230,11 @@ def test_utf_16_that_grows_is_loaded_from_where_it_was(world: World, order: str)
     assert world.rows() == [(1, "é"), (2, "ö")]
 
 
-def test_what_is_not_utf_16_is_told(world: World) -> None:
+def test_utf_16_that_ends_within_a_character_has_a_bad_row(world: World) -> None:
     world.write("id,v\n1,é\n".encode("utf-16") + b"\x00")
-    with pytest.raises(WorkloadError, match=r"in\.csv is not utf-16") as caught:
+    with pytest.raises(WorkloadError, match="line 3") as caught:
         world.load(csv={"encoding": "utf-16"})
-    assert caught.value.reason == "BadEncoding"
+    assert caught.value.reason == "BadRows"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "utf-8", "utf-8-sig", "cp1252"])
