@@ -18,6 +18,7 @@ from freshet.workloads.header import create_bytes, open_bytes, packing
 from freshet.workloads.inputs import Content, InputFile
 from freshet.workloads.remote import is_remote
 from freshet.workloads.spec import Csv
+from freshet.workloads.unreadable import failing
 
 __all__ = ["Part", "part_of", "readable", "wanted", "with_content"]
 
@@ -93,10 +94,14 @@ def with_content(part: Part, *, csv: Csv, is_open: bool) -> InputFile:
 
 @contextmanager
 def readable(name: str) -> Iterator[None]:
-    """Raises InputError, with the name for people, where a file within cannot be read."""
+    """Raises InputError, with the name for people, where a file within cannot be read or is broken; Unavailable where
+    its volume fails.
+    """
     try:
         yield
     except (OSError, EOFError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None and not isinstance(error, PermissionError):
+            raise failing(name.partition("?")[0], error) from error
         raise InputError(
             "FileUnreadable",
             f"The file {name.partition('?')[0]} cannot be read or unpacked: see csv.compression, its permissions and "

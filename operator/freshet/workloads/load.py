@@ -154,7 +154,7 @@ def _write(
     folder: Path,
 ) -> dict[str, Any]:
     from freshet.workloads import dlt_load
-    from freshet.workloads.in_utf8 import in_utf8
+    from freshet.workloads.plain import in_plain
     from freshet.workloads.prepare import prepare
 
     dlt_load.prepare(folder)
@@ -165,7 +165,7 @@ def _write(
     with beside(warm_up, size=sum(file.size for file in files)):
         try:
             parts += _parts(spec, state, files, local, folder)
-            plain, csv = in_utf8(parts, csv=spec.csv, folder=folder)
+            plain, csv = in_plain(parts, csv=spec.csv, folder=folder)
             ready = prepare(
                 spec=structs.replace(spec, csv=csv), state=state, parts=plain, folder=folder, stored=warehouse.stored
             )

@@ -18,8 +18,8 @@ from tests.parts.workloads.lake import Lake
 
 from freshet.workloads.errors import InputError, WorkloadError
 from freshet.workloads.growth import part_of, wanted, with_content
-from freshet.workloads.in_utf8 import in_utf8
 from freshet.workloads.inputs import InputFile, hash_files, stamps
+from freshet.workloads.plain import in_plain
 from freshet.workloads.prepare import prepare
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.warehouse import TableState
@@ -49,7 +49,7 @@ class Reader:
         csv = self.spec.csv
         for file in files:
             part = part_of(file, self.taken.get(file.path), path=file.path, csv=csv, folder=self.folder, may_grow=True)
-            [plain], utf8 = in_utf8([part], csv=csv, folder=self.folder)
+            [plain], utf8 = in_plain([part], csv=csv, folder=self.folder)
             spec = structs.replace(self.spec, csv=utf8)
             ready = prepare(spec=spec, state=EMPTY, parts=[plain], folder=self.folder)
             columns = pq.read_table(ready.path).columns

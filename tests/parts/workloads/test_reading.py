@@ -137,6 +137,8 @@ GZIPS = {
     "with its header checked": checked(BODY),
     "with a field of its own": packed(BODY, flags=4, more=b"\x06\0BC\x02\0\x1b\0"),
     "padded": packed(BODY) + bytes(512),
+    "hardly padded": packed(BODY) + bytes(3),
+    "with a comment in its second member": packed(BODY[:9]) + packed(BODY[9:], flags=16, more=b"again\0"),
 }
 
 
@@ -148,6 +150,45 @@ def test_gzip_of_every_kind(world: World, kind: str, encoding: str) -> None:
     world.load(csv=csv, onBadRows="quarantine")
     assert world.rows() == [(1, "a")]
     assert world.rows("SELECT path, line, raw FROM kw.raw__rejected") == [(str(path), 3, "x,b")]
+
+
+def zstd(text: bytes) -> bytes:
+    return bytes(pa.compress(text, codec="zstd", asbytes=True))
+
+
+ZSTDS = {
+    "plain": zstd(BODY),
+    "of two frames": zstd(BODY[:9]) + zstd(BODY[9:]),
+    "with a frame to skip": b"\x50\x2a\x4d\x18\x03\0\0\0abc" + zstd(BODY),
+}
+
+
+@pytest.mark.parametrize("kind", ZSTDS)
+def test_zstd_of_every_kind(world: World, kind: str) -> None:
+    path = world.write(ZSTDS[kind], "in.csv.zst")
+    world.load(csv={"path": str(path), "schema": {"id": "BIGINT"}}, onBadRows="drop")
+    assert world.rows() == [(1, "a")]
+
+
+LONG = b"id,v\n" + b"".join(b"%d,%d\n" % (at, at * 7919 % 99991) for at in range(200_000))
+"""Over 1 MB: so much is looked at for the header alone."""
+BROKEN = {
+    "cut.csv.zst": zstd(LONG)[:-70_000],
+    "cut-at-its-checksum.csv.zst": zstd(LONG)[:-1],
+    "cut.csv.gz": gzip.compress(LONG)[:-70_000],
+    "cut-at-its-trailer.csv.gz": gzip.compress(LONG)[:-4],
+    "one-digit-changed.csv.gz": gzip.compress(LONG, compresslevel=0).replace(b"\n150000,", b"\n150009,"),
+    "bad-rows-too.csv.gz": gzip.compress(LONG + b"1,2,3\n")[:-4],
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_packed_file_that_is_not_whole_is_never_loaded(world: World, name: str) -> None:
+    path = world.write(BROKEN[name], name)
+    with pytest.raises(WorkloadError, match="whether it is whole") as caught:
+        world.load(csv={"path": str(path)}, onBadRows="drop")
+    assert (caught.value.reason, name in caught.value.message) == ("FileUnreadable", True)
+    assert not world.path.exists() or not world.rows("FROM duckdb_tables() WHERE table_name = 'raw'")
 
 
 def test_a_padded_gzip_may_grow(world: World) -> None:
