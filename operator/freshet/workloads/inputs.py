@@ -70,7 +70,7 @@ def find_again(path: str, *, names: Sequence[str]) -> tuple[Stamp, ...]:
 
 def _local(path: str) -> tuple[str, ...]:
     if glob.has_magic(path) and not os.path.exists(path):
-        found = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
+        found = sorted({name for name in glob.glob(path, recursive=True) if os.path.isfile(name)})  # ** twice: twice
         if not found:
             raise InputError("NoFilesMatch", f"No file matches {path}: {_HINT}.")
         return tuple(found)

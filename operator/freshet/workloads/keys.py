@@ -14,8 +14,8 @@ from freshet.workloads.sql import identifier, literal
 __all__ = ["check_keys", "keep_last", "set_aside"]
 
 _SHOWN = 3
-_ROW = "_freshet_row"
-"""Names what counts the rows of a load from 0."""
+_ROW, _ROWS = "_freshet_row", "_freshet_rows"
+"""What counts the rows of a load from 0, and those of a key: no column of a CSV begins with an underscore."""
 
 
 def check_keys(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, keep: bool) -> int:
@@ -27,8 +27,8 @@ def check_keys(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, keep: 
     _no_nulls(con, parsed=parsed, key=key, csv=csv, source=source)
     groups = f"SELECT {names} FROM {source} GROUP BY ALL HAVING count(*) > 1"
     extra = con.execute(
-        f"SELECT coalesce(sum(n - 1), 0)::BIGINT FROM (SELECT count(*) AS n FROM {source} GROUP BY {names} "
-        "HAVING n > 1)"
+        f"SELECT coalesce(sum({_ROWS} - 1), 0)::BIGINT FROM (SELECT count(*) AS {_ROWS} FROM {source} GROUP BY {names}"
+        " HAVING count(*) > 1)"
     ).fetchone()[0]
     if not extra or keep:
         return int(extra)

@@ -21,7 +21,7 @@ from freshet.workloads.errors import AnswerLost, ConfigError, InputError, TableM
 from freshet.workloads.growth import Part, part_of, wanted, with_content
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.log import LOG
-from freshet.workloads.look import Input, InputMoved, beside, expect_still, fetched, look
+from freshet.workloads.look import Input, InputMoved, beside, expect_still, fetched, look, weighed
 from freshet.workloads.opening import open_warehouse
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.told import loaded, repeated, same_as_last, unchanged, with_untold
@@ -159,6 +159,7 @@ def _write(
 
     dlt_load.prepare(folder)
     local = fetched(found, files, folder)
+    files = [weighed(file, local[file.path]) for file in files]
     parts: list[Part] = []
     plain: list[Part] = []
     warm_up = partial(dlt_load.warm_up, databricks=spec.warehouse.databricks is not None)

@@ -1,16 +1,17 @@
 """What a load finds before it looks into the warehouse: its files, what they hold, and that they stay as they are."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from freshet.workloads.inputs import InputFile, Stamp, find, find_again, fingerprint, hash_files
 from freshet.workloads.remote import RemoteFile, fetch, is_remote, name_of
 from freshet.workloads.spec import IngestSpec
 
-__all__ = ["Input", "InputMoved", "beside", "expect_still", "fetched", "look"]
+__all__ = ["Input", "InputMoved", "beside", "expect_still", "fetched", "look", "weighed"]
 
 _LARGE = 16 << 20
 
@@ -71,3 +72,8 @@ def fetched(found: Input, files: Sequence[InputFile], folder: Path) -> dict[str,
     wanted = [one for one in found.stamps if name_of(one[0]) in names]
     remote = [RemoteFile(url=url, size=size, mark=str(mark)) for url, mark, size, _ in wanted]
     return {name_of(url): path for path, url in fetch(remote, folder).items()}
+
+
+def weighed(file: InputFile, path: str) -> InputFile:
+    """With its size, which not every server tells. ``path``: where it is to be read."""
+    return file if file.size else replace(file, size=os.path.getsize(path))

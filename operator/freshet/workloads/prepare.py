@@ -211,8 +211,9 @@ def _first(parsed: Parsed) -> str:
     if not parsed.refused:
         return "the first of them unknown"
     one = parsed.refused[0]
+    file = f" of {one.path}" if len(parsed.counts) > 1 else ""
     column = f", column {one.column}" if one.column else ""
-    return f"first in line {one.line}{column}: {one.reason}"
+    return f"first in line {one.line}{file}{column}: {one.reason}"
 
 
 def _keyed(con: Any, spec: IngestSpec, parsed: Parsed, key: tuple[str, ...], folder: Path) -> Ready:

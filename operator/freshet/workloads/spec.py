@@ -108,6 +108,8 @@ class Write(_Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.disposition == "merge" and not self.primary_key:
             raise ValueError("write.disposition merge needs write.primaryKey")
+        if self.primary_key and self.disposition != "merge":
+            raise ValueError("write.primaryKey is read by merge only: write disposition merge, or remove the key")
 
 
 class RowChecks(_Struct, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ class Server:
         self.asked: list[str] = []
         self.tagged = True
         self.head = 200
+        self.sized = True
         self.modified: float | None = 1767225600.0
         self.redirects: dict[str, str] = {}
         self.refusal: tuple[int, str] | None = None
@@ -89,7 +90,8 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Location", location)
             if server.refusal:
                 self.send_header("x-amz-bucket-region", "eu-west-1")
-            self.send_header("Content-Length", str(len(content)))
+            if body or server.sized:
+                self.send_header("Content-Length", str(len(content)))
             if server.tagged and status == 200:
                 if server.modified is not None:
                     self.send_header("ETag", f'"{hashlib.md5(content).hexdigest()}"')
@@ -125,6 +127,11 @@ def test_a_web_address_is_read_and_unchanged_only_asked_about(world: World, serv
     server.files["/in.csv.gz"] = gzip.compress(b"id,v\n2,c\n3,d\n", mtime=0)
     assert world.load(csv=csv, write=MERGE)["rows"] == 3
     assert world.rows() == [(1, "a"), (2, "c"), (3, "d")]
+
+
+def test_the_bytes_of_an_address_that_tells_no_length_are_those_that_came(world: World, server: Server) -> None:
+    server.files["/in.csv"], server.sized = b"id,v\n1,a\n", False
+    assert world.load(csv={"path": f"{server.url}/in.csv"})["bytes"] == 9
 
 
 def test_an_address_that_was_written_just_now_is_read_when_its_second_is_over(world: World, server: Server) -> None:

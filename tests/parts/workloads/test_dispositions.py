@@ -359,3 +359,33 @@ def test_replacing_keeps_a_column_that_the_file_lacks_and_empties_it(world: Worl
     assert world.rows("SELECT id, v, w FROM kw.raw") == [(1, None, "x")]
     with pytest.raises(ConfigError, match="dataTimeColumn v is not in"):
         world.load(dataTimeColumn="v")
+
+
+@pytest.mark.parametrize("key", [["n"], ["day", "n"]])
+def test_a_key_may_be_called_as_what_counts_it(world: World, key: list[str]) -> None:
+    world.write("day,n,v\n1,0,a\n1,0,b\n1,1,c\n")
+    with pytest.raises(DataRefused, match="1 rows repeat"):
+        world.load(write={"disposition": "merge", "primaryKey": key})
+    world.load(write={"disposition": "merge", "primaryKey": key, "onDuplicateKey": "keepLast"})
+    assert world.rows() == [(1, 0, "b"), (1, 1, "c")]
+
+
+def test_only_merge_takes_a_key(world: World) -> None:
+    world.write("id\n1\n")
+    with pytest.raises(msgspec.ValidationError, match="read by merge only"):
+        world.load(write={"disposition": "append", "primaryKey": ["id"]})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_a_file_that_a_glob_names_twice_is_loaded_once(world: World, encoding: str) -> None:
+    (world.folder / "x" / "y").mkdir(parents=True)
+    world.write("id\n1\n", "x/y/a.csv")
+    told = world.load(csv={"path": f"{world.folder}/**/**/*.csv", "encoding": encoding})
+    assert (world.rows(), told["bytes"]) == ([(1,)], 5)
+
+
+def test_a_bad_row_of_several_files_is_told_with_its_file(world: World) -> None:
+    world.write("id\n1\n", "a.csv")
+    path = world.write("id\n1\nx\n", "b.csv")
+    with pytest.raises(DataRefused, match=f"first in line 3 of {path}, column id"):
+        world.load(csv={"path": f"{world.folder}/*.csv", "schema": {"id": "BIGINT"}})
