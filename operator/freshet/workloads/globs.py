@@ -1,16 +1,30 @@
-"""Globs over the keys of a bucket, as a shell reads them over files: ``*`` stays within a folder, ``**`` does not."""
+"""Globs over the keys of a bucket, as a shell reads them over files: ``*`` stays within a folder, ``**`` does not.
+
+Neither finds what is hidden (a name that begins with a dot), unless its dot is written.
+"""
 
 import re
 
-__all__ = ["folder_of", "is_deep", "is_glob", "matches"]
+__all__ = ["folder_of", "is_deep", "is_glob", "matches", "may_be_name"]
 
 _TOKENS = re.compile(r"(?P<folders>(?<![^/])\*\*/)|(?P<all>\*\*)|(?P<some>\*)|(?P<one>\?)|(?P<of>\[!?\]?[^\]]*\])")
-_MEANINGS = {"folders": "(?:.*/)?", "all": ".*", "some": "[^/]*", "one": "[^/]"}
+_SEEN = r"(?:(?<=[^/])|(?!\.))"
+_MEANINGS = {
+    "folders": rf"(?:{_SEEN}[^/]+/)*",
+    "all": rf"{_SEEN}(?:(?!/\.).)*",
+    "some": f"{_SEEN}[^/]*",
+    "one": f"{_SEEN}[^/]",
+}
 """``**/`` is also no folder at all."""
 
 
 def is_glob(pattern: str) -> bool:
     return _TOKENS.search(pattern) is not None
+
+
+def may_be_name(pattern: str) -> bool:
+    """An export may be called ``b[1].csv``: as on a volume, what has that very name is meant."""
+    return not {"*", "?"} & set(pattern)
 
 
 def folder_of(pattern: str) -> str:
@@ -38,4 +52,4 @@ def _meaning(token: re.Match[str]) -> str:
     if kind != "of":
         return _MEANINGS[kind]
     text = token[0][1:-1].replace("\\", r"\\").replace("[", r"\[")
-    return f"[^/{text[1:]}]" if text.startswith("!") else f"[{text}]"
+    return _SEEN + (f"[^/{text[1:]}]" if text.startswith("!") else f"[{text}]")

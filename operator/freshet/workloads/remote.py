@@ -14,7 +14,7 @@ from typing import Any
 from freshet.workloads import web
 from freshet.workloads.clouds import bucket
 from freshet.workloads.errors import ConfigError, InputError
-from freshet.workloads.globs import folder_of, is_deep, is_glob, matches
+from freshet.workloads.globs import folder_of, is_deep, is_glob, matches, may_be_name
 from freshet.workloads.log import Progress
 from freshet.workloads.remote_file import RemoteFile, told
 
@@ -94,11 +94,12 @@ def _listed(path: str) -> tuple[RemoteFile, ...]:
 
     scheme, _, key = path.partition("://")
     system = bucket(scheme)
-    if not is_glob(key):
+    if may_be_name(key):
         info = system.get_file_info(key)
-        if info.type != fs.FileType.File:
-            raise InputError("FileMissing", f"There is no file {path}: {_HINT}.")
-        return (_file(scheme, info),)
+        if info.type == fs.FileType.File:
+            return (_file(scheme, info),)
+    if not is_glob(key):
+        raise InputError("FileMissing", f"There is no file {path}: {_HINT}.")
     selector = fs.FileSelector(folder_of(key), recursive=is_deep(key), allow_not_found=True)
     infos = system.get_file_info(selector)
     found = [_file(scheme, info) for info in infos if info.type == fs.FileType.File and matches(info.path, key)]

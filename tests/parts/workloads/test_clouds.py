@@ -96,6 +96,18 @@ def test_a_glob_of_packed_files_is_loaded_and_unchanged_not_read_again(world: Wo
     assert world.rows() == [(1, "a"), (2, "another"), (3, "c")]
 
 
+@pytest.mark.usefixtures("at_once")
+def test_a_name_with_brackets_and_what_is_hidden_are_as_on_a_volume(world: World, cloud: Cloud) -> None:
+    for name, number in (("b[1].csv", 1), ("b1.csv", 2), (".hidden.csv", 3)):
+        cloud.put(name, b"id\n%d\n" % number)
+    world.load(csv={"path": f"{cloud.url}/b[1].csv"})
+    assert world.rows() == [(1,)]
+    world.load(csv={"path": f"{cloud.url}/*.csv"})
+    assert world.rows() == [(1,), (2,)]
+    world.load(csv={"path": f"{cloud.url}/b[12].csv"})
+    assert world.rows() == [(2,)]
+
+
 def test_a_file_that_was_written_just_now_is_looked_at_again(
     world: World, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,10 +10,12 @@ from freshet.workloads.globs import folder_of, is_deep, is_glob, matches
 FILES = (
     *("a.csv", "b.csv.gz", "b [1].csv", "x/a.csv", "x/b.csv", "x/y/a.csv", "x/y/z/c.csv", "xx/a.csv"),
     *("2026-01.csv", "2026-02.csv", "2026-1a.csv", "x/2026-01/a.csv", "x/a.txt", "a(1)+.csv"),
+    *(".h.csv", "x/.a.csv", "x/.tmp/a.csv", "x/y/.tmp/a.csv", ".x/a.csv"),
 )
 PATTERNS = (
     *("*.csv", "**/*.csv", "x/**/*.csv", "x/**/a.csv", "x/*/a.csv", "x*/a.csv", "?.csv", "x?/*.csv", "x/**/y/**/*.csv"),
     *("2026-[0-9][0-9].csv", "2026-[!0]*.csv", "x/*/*.csv", "*/[a-b].csv", "b [[]1].csv", "*.csv.gz", "a(1)+.c*"),
+    *(".*.csv", "x/.*.csv", "x/.tmp/*.csv", "**/.tmp/*.csv", "x/[.a]*.csv"),
 )
 
 
