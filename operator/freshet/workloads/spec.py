@@ -87,6 +87,10 @@ class Csv(_Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.header and self.schema and not self.columns:
             raise ValueError("csv.header false needs csv.columns, the names in order: csv.schema has no order")
+        if not (self.quote + (self.escape or "")).isascii():
+            raise ValueError("csv.quote and csv.escape are one ASCII character each")
+        if self.delimiter in (self.quote, self.escape):
+            raise ValueError("csv.delimiter is also csv.quote or csv.escape: a field could not be told from the next")
 
 
 class Write(_Struct, frozen=True, kw_only=True):
