@@ -25,7 +25,10 @@ _MOVED = (
 Spark 4 renamed FIELDS_ALREADY_EXISTS (SPARK-48176).
 """
 
-_RULES = ("DELTA_NOT_NULL_CONSTRAINT", "DELTA_VIOLATE_CONSTRAINT")
+_RULES = (
+    *("DELTA_NOT_NULL_CONSTRAINT", "DELTA_VIOLATE_CONSTRAINT"),
+    *("DELTA_EXCEED_CHAR_VARCHAR_LIMIT", "EXCEED_LIMIT_LENGTH"),
+)
 
 
 def sorted_out(error: Exception, *, relation: str, host: str) -> Exception:

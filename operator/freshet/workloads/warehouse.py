@@ -120,8 +120,8 @@ def breaks_rule(relation: str) -> InputError:
     """A table that is not made by freshet may want more of its rows than that they fit its columns."""
     return InputError(
         "ConstraintViolated",
-        f"Rows of this load break a rule of {relation} (NOT NULL, UNIQUE, PRIMARY KEY, FOREIGN KEY or CHECK): nothing"
-        " was published; mend the export, or take the rule off the table; --debug shows which it is.",
+        f"Rows of this load break a rule of {relation} (NOT NULL, UNIQUE, a key, CHECK, or how long a text may be):"
+        " nothing was published; mend the export, or take the rule off the table; --debug shows which it is.",
     )
 
 

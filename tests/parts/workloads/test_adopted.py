@@ -67,6 +67,17 @@ def test_rows_that_break_its_rules_are_said_to_do_so(place: World | Lake, name: 
     assert place.load(write=WRITES[name])["rows"] == 2
 
 
+def test_a_text_that_is_longer_than_its_column_breaks_a_rule_of_it(lake: Lake) -> None:
+    """As https://docs.databricks.com/error-messages/error-classes calls that; the stand-in has no such columns."""
+    made(lake, "id", "amount")
+    lake.write("id,amount\n2,2\n")
+    error = "[DELTA_EXCEED_CHAR_VARCHAR_LIMIT] Value exceeds char/varchar type length limitation."
+    lake.faults({"action": "refuse", "statement": r"^(MERGE|INSERT) INTO \S+`raw`", "error": error, "times": None})
+    with pytest.raises(WorkloadError) as caught:
+        lake.load(write=WRITES["merge"])
+    assert caught.value.reason == "ConstraintViolated"
+
+
 def test_a_key_that_it_has_already_is_said_to_break_its_rule(world: World) -> None:
     world.do("CREATE SCHEMA kw; CREATE TABLE kw.raw (id BIGINT PRIMARY KEY); INSERT INTO kw.raw VALUES (7)")
     world.write("id\n7\n")
