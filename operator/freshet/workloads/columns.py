@@ -35,7 +35,10 @@ class Column:
     inferred: bool = False
 
 
-_TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
+_TIMES = (
+    *("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"),
+    *("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"),  # in tables that others have made
+)
 _WORD = re.compile(r"[^0-9a-zA-Z]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -93,17 +96,20 @@ def holds_time(name: str, *, columns: Sequence[Column]) -> bool:
     return any(column.name == snake(name) and column.type in _TIMES for column in columns)
 
 
-def expect_time(name: str, *, columns: Sequence[Column], where: str) -> None:
-    """Raises ConfigError unless ``name`` (dataTimeColumn) is one of ``columns`` and holds times."""
+def expect_time(name: str, *, columns: Sequence[Column], where: str, spelt: Callable[[str], str] = snake) -> None:
+    """Raises ConfigError unless ``name`` (dataTimeColumn) is one of ``columns``, as they are ``spelt``, and holds
+    times.
+    """
     types = {column.name: column.type for column in columns}
-    if snake(name) not in types:
+    kind = types.get(spelt(name))
+    if kind is None:
         raise ConfigError(
             "DataTimeColumnMissing", f"dataTimeColumn {name} is not in {where}, which has {', '.join(types)}."
         )
-    if not holds_time(name, columns=columns):
+    if kind not in _TIMES:
         raise ConfigError(
             "DataTimeColumnType",
-            f"dataTimeColumn {name} of {where} is {types[snake(name)]}: name a column of type DATE or TIMESTAMP.",
+            f"dataTimeColumn {name} of {where} is {kind}: name a column of type DATE or TIMESTAMP.",
         )
 
 

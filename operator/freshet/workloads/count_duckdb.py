@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from freshet.workloads.columns import Column, expect_time
 from freshet.workloads.duckdb_file import connect, warehouse_error
-from freshet.workloads.errors import ConfigError, InputError, broken
+from freshet.workloads.errors import InputError, broken
 from freshet.workloads.spec import DuckDb
 from freshet.workloads.sql import identifier, qualified
 
@@ -50,17 +51,15 @@ def _expect(con: Any, parts: Sequence[str], column: str | None) -> None:
             f"There is no table or view {relation} in the warehouse: build it first, or mend "
             "materialize.count.relation.",
         )
-    if column is not None and column.lower() not in columns:
-        raise ConfigError(
-            "DataTimeColumnMissing", f"dataTimeColumn {column} is not in {relation}, which has {', '.join(columns)}."
-        )
+    if column is not None:
+        expect_time(column, columns=columns, where=relation, spelt=str.lower)
 
 
-def _columns(con: Any, parts: Sequence[str]) -> list[str]:
+def _columns(con: Any, parts: Sequence[str]) -> list[Column]:
     rows = con.execute(
-        "SELECT lower(column_name) FROM information_schema.columns WHERE lower(table_schema) = lower(?) AND "
+        "SELECT lower(column_name), data_type FROM information_schema.columns WHERE lower(table_schema) = lower(?) AND "
         "lower(table_name) = lower(?)"
         " AND lower(table_catalog) = lower(coalesce(?, current_database())) ORDER BY ordinal_position",
         [parts[-2], parts[-1], parts[0] if len(parts) == 3 else None],
     ).fetchall()
-    return [row[0] for row in rows]
+    return [Column(name=name, type=kind) for name, kind in rows]

@@ -15,11 +15,11 @@ from msgspec import structs
 
 from freshet.workloads import ledger, publish
 from freshet.workloads.bad_rows import Refused
-from freshet.workloads.columns import Column, snake
+from freshet.workloads.columns import Column, expect_time, snake
 from freshet.workloads.dlt_load import duckdb_destination, load_parquet
 from freshet.workloads.duckdb_file import connect, lock_timeout, warehouse_error
 from freshet.workloads.duckdb_look import INCOMING, columns_of, left_behind, state_of, sweep
-from freshet.workloads.errors import ConfigError, TableMoved, Unavailable, WorkloadError
+from freshet.workloads.errors import TableMoved, Unavailable, WorkloadError
 from freshet.workloads.published import publishing
 from freshet.workloads.spec import DuckDb, IngestSpec
 from freshet.workloads.sql import identifier, qualified
@@ -179,13 +179,9 @@ class DuckDbWarehouse:
         column = self._spec.data_time_column
         if column is None:
             return None
-        names = [found.name for found in columns_of(con, *self._target) or () if found not in gone]
-        if snake(column) not in names:
-            raise ConfigError(
-                "DataTimeColumnMissing",
-                f"dataTimeColumn {column} is not in {self.relation}, which has {', '.join(names)}.",
-            )
-        return _max_time(con, self._target, snake(column), relation=self.relation)
+        columns = [found for found in columns_of(con, *self._target) or () if found not in gone]
+        expect_time(column, columns=columns, where=self.relation)
+        return _max_time(con, self._target, snake(column))
 
     def _quarantine(self, con: Any, refused: Sequence[Refused], load_id: str) -> None:
         if not refused:
@@ -199,16 +195,8 @@ class DuckDbWarehouse:
         con.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
-def _max_time(con: Any, target: Sequence[str], column: str, *, relation: str) -> datetime | None:
-    import duckdb
-
-    try:
-        row = con.execute(f"SELECT max({identifier(column)})::TIMESTAMPTZ FROM {qualified(target)}").fetchone()
-    except duckdb.Error as error:
-        raise ConfigError(
-            "DataTimeColumnType",
-            f"dataTimeColumn {column} of {relation} holds no times: name a column of type DATE or TIMESTAMP.",
-        ) from error
+def _max_time(con: Any, target: Sequence[str], column: str) -> datetime | None:
+    row = con.execute(f"SELECT max({identifier(column)})::TIMESTAMPTZ FROM {qualified(target)}").fetchone()
     found = row[0] if row else None
     return found if isinstance(found, datetime) else None
 

@@ -47,16 +47,23 @@ def test_a_drop_is_seen(world: World) -> None:
         ("kw.", None, "RelationInvalid"),
         ("kw.t", "nope", "DataTimeColumnMissing"),
         ("kw.t", "id", "DataTimeColumnType"),
+        ("kw.t", "word", "DataTimeColumnType"),
         ("kw.broken", None, "RelationBroken"),
     ],
 )
 def test_what_cannot_be_counted_is_a_sentence(world: World, relation: str, column: str | None, reason: str) -> None:
-    world.do("CREATE SCHEMA kw; CREATE TABLE kw.t AS SELECT 1 AS id; CREATE TABLE kw.u AS SELECT 1 AS id")
-    world.do("CREATE VIEW kw.broken AS SELECT * FROM kw.u; DROP TABLE kw.u")
+    world.do("CREATE SCHEMA kw; CREATE TABLE kw.t(id INT, word VARCHAR); CREATE TABLE kw.u AS SELECT 1 AS id")
+    world.do("INSERT INTO kw.t(id) VALUES (1); CREATE VIEW kw.broken AS SELECT * FROM kw.u; DROP TABLE kw.u")
     with pytest.raises(WorkloadError) as caught:
         count_rows(spec(world, relation, dataTimeColumn=column))
     assert caught.value.reason == reason
-    assert world.rows("FROM kw.t") == [(1,)]
+    assert world.rows("SELECT id FROM kw.t") == [(1,)]
+
+
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"])
+def test_times_of_any_precision_are_times(world: World, kind: str) -> None:
+    world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.t AS SELECT '2026-01-02'::{kind} AS At")
+    assert count_rows(spec(world, "kw.t", dataTimeColumn="aT"))["dataTime"] == "2026-01-02T00:00:00.000000Z"
 
 
 def test_a_warehouse_that_is_not_there_yet(world: World) -> None:

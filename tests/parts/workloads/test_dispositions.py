@@ -297,6 +297,29 @@ def test_checks_and_data_time(world: World) -> None:
     assert again["dataTime"] == second["dataTime"]
 
 
+@pytest.mark.parametrize("values", ["2024-9-1 2024-10-1", "9am 10am"])
+def test_the_data_time_is_not_read_out_of_text(world: World, values: str) -> None:
+    """Whose greatest is not its newest."""
+    world.write("id,at\n1,2024-09-01\n")
+    world.load(dataTimeColumn="at")
+    world.do("DROP TABLE kw.raw")
+    world.write("id,at\n" + "".join(f"1,{value}\n" for value in values.split()))
+    with pytest.raises(
+        ConfigError, match=r"dataTimeColumn at of kw.raw is VARCHAR: name a column of type DATE"
+    ) as caught:
+        world.load(dataTimeColumn="at")
+    assert caught.value.reason == "DataTimeColumnType"
+    assert world.rows("SELECT count(*) FROM duckdb_tables() WHERE NOT starts_with(table_name, '_')") == [(0,)]
+
+
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"])
+def test_a_table_that_is_adopted_may_hold_times_of_any_precision(world: World, kind: str) -> None:
+    world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.raw AS SELECT 1::BIGINT AS id, '2026-01-02'::{kind} AS at")
+    world.write("id\n2\n")
+    told = world.load(dataTimeColumn="at", write={"disposition": "append", "adopt": True})
+    assert told["dataTime"] == "2026-01-02T00:00:00.000000Z"
+
+
 def test_a_changed_spec_loads_again(world: World) -> None:
     world.write("id;name\n1;a\n")
     world.load()
