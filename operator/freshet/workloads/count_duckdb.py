@@ -8,7 +8,7 @@ from freshet.workloads.columns import Column, expect_time
 from freshet.workloads.duckdb_file import connect, warehouse_error
 from freshet.workloads.errors import InputError, broken
 from freshet.workloads.spec import DuckDb
-from freshet.workloads.sql import identifier, qualified
+from freshet.workloads.sql import identifier, in_calendar, qualified
 
 __all__ = ["ask_duckdb"]
 
@@ -25,7 +25,7 @@ def ask_duckdb(where: DuckDb, *, parts: Sequence[str], column: str | None) -> tu
         try:
             parts = _in_full(con, where, parts)
             _expect(con, parts, column)
-            newest = f", max({identifier(column)})" if column else ", NULL"
+            newest = f", max({in_calendar(identifier(column))})" if column else ", NULL"
             rows, found = con.execute(f"SELECT count(*){newest} FROM {qualified(parts)}").fetchone()
         except duckdb.CatalogException as error:
             raise broken(".".join(parts)) from error

@@ -126,10 +126,11 @@ def inference_test(column: str, kind: str, csv: Csv, *, value: str | None = None
     pattern = _format(Column(name="", type=kind), csv)
     value = value or _cast(column, kind, pattern)
     if pattern is not None:
-        fits = _formatted(column, value, pattern)
+        fits = _formatted(column, value, kind, pattern)
     else:
         fits = f"regexp_full_match({column}, {literal(_SHAPES[kind])}) AND {value} IS NOT NULL"
         fits += f" AND {_keeps_digits(column, value, kind)}" if kind == "DOUBLE" else ""
+        fits += f" AND {_in_calendar(value, kind)}" if kind in _TIMES else ""
     return f"({column} IS NULL OR {fits})"
 
 
@@ -141,10 +142,15 @@ def _keeps_digits(text: str, value: str, kind: str) -> str:
     return f"CASE WHEN isfinite({value}) THEN {digits} ELSE NOT regexp_matches({text}, '[0-9]') END"
 
 
-def _formatted(text: str, value: str, pattern: str) -> str:
+def _formatted(text: str, value: str, kind: str, pattern: str) -> str:
     """Of what strptime reads only nanoseconds (``%n``) can be lost."""
     exact = f" AND epoch_ns(try_strptime({text}, {literal(pattern)})) % 1000 = 0" if "%n" in pattern else ""
-    return f"{value} IS NOT NULL{exact}"
+    return f"{value} IS NOT NULL AND {_in_calendar(value, kind)}{exact}"
+
+
+def _in_calendar(value: str, kind: str) -> str:
+    """Of a year that Databricks' connector, Python and RFC 3339 have: 1 to 9999 in UTC. So no time is ``infinity``."""
+    return f"{value} BETWEEN '0001-01-01'::{kind} AND '9999-12-31 23:59:59.999999'::{kind}"
 
 
 def may_be(value: str, kind: str, csv: Csv) -> bool:
@@ -194,7 +200,7 @@ def _fits(column: Column, csv: Csv) -> str:
         test = inference_test(text, column.type, csv, value=value)
         return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {test} END" if column.type == "BIGINT" else test
     if pattern is not None:
-        return _formatted(text, value, pattern)
+        return _formatted(text, value, column.type, pattern)
     if column.type in _INTEGERS:
         exact = f"regexp_full_match(trim({text}), {literal(_WHOLE)})"
         return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {value} IS NOT NULL AND {exact} END"
@@ -206,17 +212,15 @@ def _fits(column: Column, csv: Csv) -> str:
 
 
 def _time_fits(kind: str, text: str, value: str) -> str:
-    """Neither an offset nor ``PM``, a date, a time of day or a nanosecond is left out; no time is ``infinity``, which
-    neither Databricks nor Python has.
-    """
+    """Neither an offset nor ``PM``, a date, a time of day or a nanosecond is left out."""
+    known = "true" if kind == "TIME" else _in_calendar(value, kind)
     fine = f"CASE WHEN contains({text}, '.') THEN regexp_matches({text}, {literal(_FINE)}) ELSE false END"
     if kind == "TIMESTAMP WITH TIME ZONE":
-        return f"isfinite({value}) AND NOT {fine}"
+        return f"{known} AND NOT {fine}"
     whole = f"{value} IS NOT NULL AND regexp_full_match({text}, {literal(_WHOLE_TIMES[kind])})"
     midnight = f"try_cast({text} AS TIMESTAMP) = {value}::TIMESTAMP"
     exact = f"CASE WHEN contains({text}, ':') THEN {midnight} ELSE true END" if kind == "DATE" else f"NOT {fine}"
-    same = "true" if kind == "TIME" else f"isfinite({value})"
-    return f"CASE WHEN {value}::VARCHAR = {text} THEN {same} ELSE {whole} AND {exact} END"
+    return f"CASE WHEN {value}::VARCHAR = {text} THEN {known} ELSE {whole} AND {exact} AND {known} END"
 
 
 def _decimal_fits(column: Column, text: str, value: str) -> str:

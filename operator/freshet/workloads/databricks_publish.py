@@ -12,7 +12,7 @@ from freshet.workloads.columns import Column, holds_time, snake
 from freshet.workloads.databricks_sql import Sql, error_class
 from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.moments import as_time
-from freshet.workloads.sql import identifier, literal, qualified
+from freshet.workloads.sql import identifier, in_calendar, literal, qualified
 
 __all__ = [
     "Publishing",
@@ -168,10 +168,13 @@ def missing(sql: Sql, it: Publishing, *, key: Sequence[str]) -> int:
 
 
 def newest(sql: Sql, target: Sequence[str], column: str | None, *, columns: Sequence[Column]) -> datetime | None:
-    """The data time. None where the table has no such column: it may come with the load that is being made ready."""
+    """The data time, of those that Python has: a table may hold others, and the connector would stumble over them.
+
+    None where the table has no such column: it may come with the load that is being made ready.
+    """
     if column is None or not holds_time(column, columns=columns):
         return None
-    [(found,)] = sql.ask(f"SELECT max({_name(snake(column))}) FROM {_table(target)}")
+    [(found,)] = sql.ask(f"SELECT max({in_calendar(_name(snake(column)))}) FROM {_table(target)}")
     return as_time(found, column=column)
 
 

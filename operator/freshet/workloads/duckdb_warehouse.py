@@ -22,7 +22,7 @@ from freshet.workloads.duckdb_look import INCOMING, columns_of, left_behind, sta
 from freshet.workloads.errors import TableMoved, Unavailable, WorkloadError
 from freshet.workloads.published import publishing
 from freshet.workloads.spec import DuckDb, IngestSpec
-from freshet.workloads.sql import identifier, qualified
+from freshet.workloads.sql import identifier, in_calendar, qualified
 from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, breaks_rule, doubled, gone
 
 __all__ = ["DuckDbWarehouse"]
@@ -196,7 +196,8 @@ class DuckDbWarehouse:
 
 
 def _max_time(con: Any, target: Sequence[str], column: str) -> datetime | None:
-    row = con.execute(f"SELECT max({identifier(column)})::TIMESTAMPTZ FROM {qualified(target)}").fetchone()
+    newest = f"max({in_calendar(identifier(column))})::TIMESTAMPTZ"
+    row = con.execute(f"SELECT {newest} FROM {qualified(target)}").fetchone()
     found = row[0] if row else None
     return found if isinstance(found, datetime) else None
 

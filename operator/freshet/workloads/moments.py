@@ -1,5 +1,6 @@
 """Moments as warehouses answer them."""
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 
 from freshet.workloads.errors import ConfigError
@@ -14,9 +15,16 @@ def as_time(value: object, *, column: str) -> datetime | None:
     if value is None:
         return None
     if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
+        return _in_utc(value)
     if isinstance(value, date):
         return datetime.combine(value, time.min, tzinfo=UTC)
     raise ConfigError(
         "DataTimeColumnType", f"dataTimeColumn {column} holds no times: name a column of type DATE or TIMESTAMP."
     )
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """At the ends of the calendar, as in a 9999-12-31 that means "never", its hours may lie beyond them in UTC."""
+    with suppress(OverflowError):
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.replace(tzinfo=UTC)

@@ -21,7 +21,8 @@ _TEXT_LIMITS = (1000, 400, 150, 60)
 
 
 def rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """With four digits of the year, which ``strftime`` does not write before 1000."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_time(text: str) -> datetime:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["identifier", "literal", "qualified", "split_quoted", "split_relation", "struct"]
+__all__ = ["identifier", "in_calendar", "literal", "qualified", "split_quoted", "split_relation", "struct"]
 
 
 def identifier(name: str, *, mark: str = '"') -> str:
@@ -15,6 +15,11 @@ def literal(text: str) -> str:
 
 def qualified(parts: Sequence[str], *, mark: str = '"') -> str:
     return ".".join(identifier(part, mark=mark) for part in parts)
+
+
+def in_calendar(time: str) -> str:
+    """``time``, an expression of SQL, or null where Python has no such year, as of a mistyped 20262 or ``infinity``."""
+    return f"CASE WHEN year({time}) BETWEEN 1 AND 9999 THEN {time} END"
 
 
 def struct(pairs: Iterable[tuple[str, str]]) -> str:

@@ -32,6 +32,15 @@ def test_a_table_and_a_view_are_counted(world: World) -> None:
         assert found["checks"][0]["passed"]
 
 
+def test_a_row_of_a_year_that_python_lacks_does_not_hide_the_newest_of_the_others(world: World) -> None:
+    world.do("CREATE SCHEMA kw; CREATE TABLE kw.t(d TIMESTAMP)")
+    world.do("INSERT INTO kw.t VALUES ('2026-01-02'), ('20262-01-01'), ('infinity'), (NULL)")
+    for kind in ("TIMESTAMP", "DATE", "TIMESTAMPTZ"):
+        world.do(f"ALTER TABLE kw.t ALTER d TYPE {kind}")
+        found = count_rows(spec(world, "kw.t", dataTimeColumn="d"))
+        assert (found["rows"], found["dataTime"]) == (4, "2026-01-02T00:00:00.000000Z")
+
+
 def test_a_drop_is_seen(world: World) -> None:
     world.do("CREATE TABLE t AS SELECT 1 AS id")
     found = count_rows(spec(world, "main.t", previousRows=10, checks={"rows": {"maximumDropPercent": 50}}))

@@ -179,6 +179,31 @@ def test_a_data_time_column_may_come_with_the_load_or_stay_in_the_table(lake: La
     assert told["dataTime"] == again["dataTime"] == "2026-01-02T00:00:00.000000Z"
 
 
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
+@pytest.mark.parametrize("odd", ["20262-01-01", "0001-01-01 (BC)"])
+def test_a_time_of_a_year_that_python_lacks_stops_no_load_and_no_count(lake: Lake, kind: str, odd: str) -> None:
+    spec: dict[str, Any] = {"csv": {"schema": {"at": kind}}, "write": {"disposition": "merge", "primaryKey": ["id"]}}
+    lake.write("id,at\n1,2026-01-01 00:00:00Z\n2,2026-01-02 00:00:00Z\n")
+    lake.load(**spec)
+    lake.query(f"UPDATE {{raw}} SET \"at\" = '{odd}' WHERE id = 1")
+    lake.write("id,at\n3,2026-01-03 00:00:00Z\n")
+    told = lake.load(dataTimeColumn="at", **spec)
+    found = count(lake, f"{lake.schema}.raw", dataTimeColumn="at")
+    assert (found["rows"], found["dataTime"], told["dataTime"]) == (3, *["2026-01-03T00:00:00.000000Z"] * 2)
+
+
+def test_a_mistyped_year_is_a_bad_row_that_the_mended_file_cures(lake: Lake) -> None:
+    spec: dict[str, Any] = {"dataTimeColumn": "t", "write": {"disposition": "merge", "primaryKey": ["id"]}}
+    lake.write("id,t\n1,2024-01-01 00:00:00\n")
+    lake.load(**spec)
+    lake.write("id,t\n1,2024-01-01 00:00:00\n2,20262-01-01 00:00:00\n")
+    with pytest.raises(WorkloadError) as caught:
+        lake.load(**spec)
+    assert (caught.value.reason, lake.rows("id")) == ("BadRows", [(1,)])
+    lake.write("id,t\n1,2024-01-01 00:00:00\n2,2026-01-01 00:00:00\n")
+    assert lake.load(**spec)["dataTime"] == "2026-01-01T00:00:00.000000Z"
+
+
 def test_a_dropped_table_is_loaded_anew(lake: Lake) -> None:
     lake.write("id,v\n1,a\n")
     first = lake.load(write={"disposition": "append"})

@@ -320,6 +320,15 @@ def test_a_table_that_is_adopted_may_hold_times_of_any_precision(world: World, k
     assert told["dataTime"] == "2026-01-02T00:00:00.000000Z"
 
 
+@pytest.mark.parametrize("odd", ["20262-01-01", "0001-01-01 (BC)", "infinity"])
+def test_a_table_may_hold_a_time_of_a_year_that_python_lacks(world: World, odd: str) -> None:
+    world.write("id,at\n1,2026-01-01\n2,2026-01-02\n")
+    world.load(write=MERGE)
+    world.do(f"UPDATE kw.raw SET \"at\" = '{odd}' WHERE id = 1")
+    world.write("id,at\n3,2026-01-03\n")
+    assert world.load(write=MERGE, dataTimeColumn="at")["dataTime"] == "2026-01-03T00:00:00.000000Z"
+
+
 def test_a_changed_spec_loads_again(world: World) -> None:
     world.write("id;name\n1;a\n")
     world.load()

@@ -376,3 +376,21 @@ def test_no_time_is_infinite(world: World, kind: str) -> None:
     told = world.load(csv={"schema": {"id": "BIGINT", "at": kind}}, onBadRows="drop")
     assert [sample["line"] for sample in told["samples"]] == [2, 3]
     assert world.rows('SELECT id, epoch("at") FROM kw.raw') == [(3, 0)]
+
+
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
+@pytest.mark.parametrize("pattern", [None, "%Y-%m-%d %H:%M:%S"])
+def test_no_time_is_of_a_year_beyond_four_digits(world: World, kind: str, pattern: str | None) -> None:
+    years = ("0001", "20262", "0000", "0024", "9999")
+    world.write("id,at\n" + "".join(f"{year},{year}-01-02 00:00:00\n" for year in years))
+    csv = {"schema": {"id": "BIGINT", "at": kind}, "dateFormat": pattern, "timestampFormat": pattern}
+    told = world.load(csv=csv, onBadRows="drop", dataTimeColumn="at")
+    assert ([sample["line"] for sample in told["samples"]], told["dataTime"]) == ([3, 4], "9999-01-02T00:00:00.000000Z")
+    assert world.rows('SELECT id FROM kw.raw WHERE year("at") = id ORDER BY id') == [(1,), (24,), (9999,)]
+
+
+@pytest.mark.parametrize("odd", ["0000-01-02T00:00:00Z", "0001-01-01T00:00:00+05", "9999-12-31T23:00:00-05"])
+def test_a_column_with_such_a_year_is_inferred_as_text(world: World, odd: str) -> None:
+    world.write(f"at\n2026-01-01T00:00:00Z\n{odd}\n")
+    world.load()
+    assert world.rows() == sorted([(odd,), ("2026-01-01T00:00:00Z",)])

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from freshet.workloads.command import run
 from freshet.workloads.duckdb_file import connect, warehouse_error
 from freshet.workloads.errors import DataRefused, Sample, Unavailable
 from freshet.workloads.log import LOG, Progress
+from freshet.workloads.moments import as_time
 from freshet.workloads.result import LIMIT, last_result, parse_time, render, rfc3339
 from freshet.workloads.spec import Checks, DuckDb, RowChecks
 from freshet.workloads.sql import identifier, literal, qualified, split_relation
@@ -112,6 +113,15 @@ def test_times() -> None:
     moment = datetime(2026, 11, 23, 23, 55, 0, 123456, tzinfo=UTC)
     assert rfc3339(moment) == "2026-11-23T23:55:00.123456Z"
     assert parse_time(rfc3339(moment)) == moment
+
+
+@pytest.mark.parametrize("hours", [-5, 0, 5])
+@pytest.mark.parametrize("found", [datetime(24, 1, 5), datetime.min, datetime.max])
+def test_a_time_of_any_year_is_told_in_four_digits(found: datetime, hours: int) -> None:
+    """A warehouse may answer in a zone in which the calendar's ends are beyond it in UTC."""
+    told = as_time(found.replace(tzinfo=timezone(timedelta(hours=hours))), column="at")
+    assert told is not None
+    assert (rfc3339(told)[4], parse_time(rfc3339(told))) == ("-", told)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null"])
