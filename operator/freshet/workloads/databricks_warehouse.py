@@ -64,6 +64,17 @@ class DatabricksWarehouse:
             self._incoming(place).tidy(sql)
             self._forget_lost(sql, place, sorted(ledger.pending(sql, place, self._table)), published=False)
 
+    def data_time(self, *, expected: TableState) -> datetime | None:
+        column, columns = self._spec.data_time_column, expected.columns or ()
+        if column is None:
+            return None
+        expect_time(column, columns=columns, where=self.relation)
+        with self._open() as (sql, place):
+            found = publish.newest(sql, (*place, self._table), column, columns=columns)
+            if _token(self._look(sql, place, self._incoming(place)).state()) != _token(expected):
+                raise TableMoved
+            return found
+
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         expect_known(batch.columns)
         with self._open() as (sql, place):

@@ -49,6 +49,13 @@ class DltWarehouse:
     def tidy(self) -> None:
         """Nothing lies beside the table: dlt loads into it."""
 
+    def data_time(self, *, expected: TableState) -> datetime | None:
+        with opened(self._where, name=self._name, what=self._what, relation=self.relation) as place:
+            found = self._data_time(place)
+            if _token(self._state(place)) != _token(expected):
+                raise TableMoved
+            return found
+
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         expect_known(batch.columns)
         try:

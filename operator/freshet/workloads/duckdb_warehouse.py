@@ -67,6 +67,17 @@ class DuckDbWarehouse:
             with suppress(Exception), connect(where, read_only=False) as con:
                 sweep(con, self._schema)
 
+    def data_time(self, *, expected: TableState) -> datetime | None:
+        import duckdb
+
+        with connect(self._where, read_only=True) as con:
+            try:
+                if _token(state_of(con, *self._target)) != _token(expected):
+                    raise TableMoved
+                return self._data_time(con, ())
+            except duckdb.Error as error:
+                raise warehouse_error(error, path=self._where.path) from error
+
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         import duckdb
 

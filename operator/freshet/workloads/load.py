@@ -25,7 +25,7 @@ from freshet.workloads.look import Input, InputMoved, beside, expect_still, fetc
 from freshet.workloads.opening import open_warehouse
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.told import loaded, repeated, same_as_last, unchanged, with_untold
-from freshet.workloads.warehouse import Batch, TableState, Warehouse
+from freshet.workloads.warehouse import Batch, Level, TableState, Warehouse
 
 if TYPE_CHECKING:
     from freshet.workloads.prepare import Ready
@@ -99,11 +99,18 @@ def _into(
     files = _new_files(spec, state, found.files)
     if not files:
         warehouse.tidy()
-        assert state.level is not None
-        return unchanged(spec, warehouse, state, state.level, started, found)
+        return unchanged(spec, warehouse, state, _level(spec, warehouse, state), started, found)
     with tempfile.TemporaryDirectory(prefix="freshet-") as folder:
         told = _write(spec, warehouse, state, started, found, files, Path(folder))
     return with_untold(told, state.level, last) if spec.write.disposition == "append" else told
+
+
+def _level(spec: IngestSpec, warehouse: Warehouse, state: TableState) -> Level:
+    """What is recorded was loaded by another spec, perhaps with another ``dataTimeColumn``."""
+    assert state.level is not None
+    if spec.data_time_column is None:
+        return state.level
+    return replace(state.level, data_time=warehouse.data_time(expected=state))
 
 
 def _holds(state: TableState, fingerprint: str) -> bool:

@@ -109,6 +109,9 @@ class Warehouse(Protocol):
     def tidy(self) -> None:
         """Nothing is to be loaded: drop what a load that was cut off may have left beside the table."""
 
+    def data_time(self, *, expected: TableState) -> datetime | None:
+        """The newest value of ``dataTimeColumn``. Raises ConfigError where there is no such column, TableMoved."""
+
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         """Write ``batch`` and its record at once. Raises TableMoved where the table is no longer as ``expected``."""
 

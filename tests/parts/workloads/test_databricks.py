@@ -179,6 +179,20 @@ def test_a_data_time_column_may_come_with_the_load_or_stay_in_the_table(lake: La
     assert told["dataTime"] == again["dataTime"] == "2026-01-02T00:00:00.000000Z"
 
 
+def test_another_data_time_column_is_asked_for_at_once(lake: Lake) -> None:
+    """Also where ``append`` has nothing new to load; and once."""
+    lake.write("id,a,b\n1,2026-01-01,2026-01-05\n")
+    write = {"disposition": "append"}
+    first = lake.load(write=write)
+    for column, day in (("a", 1), ("b", 5)):
+        told = lake.load(write=write, dataTimeColumn=column)
+        assert (told["changed"], told["version"], told["rows"]) == (False, first["version"], 1)
+        assert told["dataTime"] == f"2026-01-0{day}T00:00:00.000000Z"
+        lake.faults()
+        again = lake.load(write=write, dataTimeColumn=column, last=told)
+        assert (again["dataTime"], lake.asked()) == (told["dataTime"], [])
+
+
 @pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
 @pytest.mark.parametrize("odd", ["20262-01-01", "0001-01-01 (BC)"])
 def test_a_time_of_a_year_that_python_lacks_stops_no_load_and_no_count(lake: Lake, kind: str, odd: str) -> None:

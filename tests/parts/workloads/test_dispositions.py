@@ -5,6 +5,7 @@ import pytest
 from tests.parts.workloads.conftest import World
 
 from freshet.workloads.count import count_rows
+from freshet.workloads.duckdb_warehouse import DuckDbWarehouse
 from freshet.workloads.errors import ConfigError, DataRefused, InputError
 from freshet.workloads.spec import CountSpec
 
@@ -318,6 +319,42 @@ def test_a_table_that_is_adopted_may_hold_times_of_any_precision(world: World, k
     world.write("id\n2\n")
     told = world.load(dataTimeColumn="at", write={"disposition": "append", "adopt": True})
     assert told["dataTime"] == "2026-01-02T00:00:00.000000Z"
+
+
+def test_another_data_time_column_is_asked_for_at_once(world: World) -> None:
+    """Also where ``append`` has nothing new to load."""
+    world.write("id,a,b\n1,2026-01-01,2026-01-05\n")
+    write = {"disposition": "append"}
+    first = world.load(write=write)
+    found = {column: world.load(write=write, dataTimeColumn=column) for column in ("a", "b")}
+    assert [told["dataTime"] for told in found.values()] == [f"2026-01-0{day}T00:00:00.000000Z" for day in (1, 5)]
+    assert {(told["changed"], told["version"]) for told in found.values()} == {(False, first["version"])}
+    for column, reason in (("nope", "DataTimeColumnMissing"), ("id", "DataTimeColumnType")):
+        with pytest.raises(ConfigError) as caught:
+            world.load(write=write, dataTimeColumn=column)
+        assert caught.value.reason == reason
+    world.path.unlink()
+    assert world.load(write=write, dataTimeColumn="b", last=found["b"])["dataTime"] == found["b"]["dataTime"]
+
+
+def test_the_data_time_that_is_asked_for_is_that_of_the_version_that_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another load comes between, the table is looked at again."""
+    world.write("id,at\n1,2026-01-01\n")
+    csv, write = {"path": str(world.folder / "*.csv")}, {"disposition": "append"}
+    world.load(csv=csv, write=write)
+    tidy = DuckDbWarehouse.tidy
+
+    def overtaken(warehouse: DuckDbWarehouse) -> None:
+        monkeypatch.setattr(DuckDbWarehouse, "tidy", tidy)
+        world.write("id,at\n2,2026-01-02\n", "more.csv")
+        world.load(csv=csv, write=write)
+
+    monkeypatch.setattr(DuckDbWarehouse, "tidy", overtaken)
+    told = world.load(csv=csv, write=write, dataTimeColumn="at")
+    assert (told["rows"], told["dataTime"]) == (2, "2026-01-02T00:00:00.000000Z")
+    assert told["version"] == world.rows("SELECT load_id FROM kw._freshet_loads WHERE rows = 2")[0][0]
 
 
 @pytest.mark.parametrize("odd", ["20262-01-01", "0001-01-01 (BC)", "infinity"])

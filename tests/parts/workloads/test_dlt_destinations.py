@@ -90,6 +90,15 @@ def test_append_takes_a_file_once(place: Place) -> None:
     assert caught.value.reason == "FileChanged"
 
 
+def test_another_data_time_column_is_asked_for_at_once(place: Place) -> None:
+    place.write("id,v,at\n1,a,2026-01-01\n")
+    first = place.load()
+    told = place.load(dataTimeColumn="at")
+    assert (told["version"], told["dataTime"]) == (first["version"], "2026-01-01T00:00:00.000000Z")
+    with pytest.raises(ConfigError, match="dataTimeColumn nope is not in"):
+        place.load(dataTimeColumn="nope")
+
+
 def test_a_file_that_grows_is_loaded_from_where_it_was(place: Place) -> None:
     grow = {"disposition": "append", "onFileChange": "append"}
     place.write("id,v\n1,a\n")

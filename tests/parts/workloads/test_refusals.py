@@ -46,6 +46,9 @@ CASES = {
     "SchemaConflict": Case(
         first="id,v\n1,a\n", then="id,v\n2,a\n", spec={"write": MERGE, "csv": {"schema": {"v": "DATE"}}}, of_table=True
     ),
+    "DataTimeColumnMissing of what is there": Case(
+        first="id,v\n1,a\n", then="id,v\n1,a\n", spec={"write": APPEND, "dataTimeColumn": "at"}, of_table=True
+    ),
     "DataTimeColumnMissing": Case(then="id,v\n1,a\n", spec={"dataTimeColumn": "at"}, of_table=True),
 }
 
