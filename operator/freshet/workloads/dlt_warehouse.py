@@ -10,7 +10,7 @@ from pathlib import Path
 
 from freshet.workloads import dlt_ledger as ledger
 from freshet.workloads import dlt_rows
-from freshet.workloads.columns import Column, snake
+from freshet.workloads.columns import Column, expect_time, snake
 from freshet.workloads.dlt_destination import Place, normalized, opened
 from freshet.workloads.dlt_types import expect_known, from_dlt, moment, stored
 from freshet.workloads.errors import AnswerLost, ConfigError, TableMoved, Unavailable
@@ -69,6 +69,7 @@ class DltWarehouse:
         if _token(before) != _token(expected):
             raise TableMoved
         self._expect_types(batch, before)
+        self._expect_time(batch, before)
         load_id = next_load_id(batch, before)
         self._clear(place, load_id, before)
         resources = dlt_rows.resources(place, self._spec, batch, table=self._table, load_id=load_id)
@@ -114,6 +115,14 @@ class DltWarehouse:
                     f"Column {column.name} is {held[column.name]} in {self.relation}, but csv.schema says"
                     f" {column.type}: mend csv.schema, or drop the table to load it anew.",
                 )
+
+    def _expect_time(self, batch: Batch, before: TableState) -> None:
+        """Raises ConfigError while nothing is published: what is read back then is a time."""
+        if self._spec.data_time_column is not None:
+            kept = () if self._spec.write.disposition == "replace" else before.columns or ()
+            columns = {column.name: Column(name=column.name, type=stored(column.type)) for column in batch.columns}
+            columns |= {column.name: column for column in kept}
+            expect_time(self._spec.data_time_column, columns=[*columns.values()], where=self.relation)
 
     def _clear(self, place: Place, load_id: str, before: TableState) -> None:
         """Rows of this very load, which was cut off before it was recorded."""
@@ -170,12 +179,6 @@ class DltWarehouse:
         column = self._spec.data_time_column
         if column is None:
             return None
-        names = list(place.columns(self._table))
-        if snake(column) not in names:
-            raise ConfigError(
-                "DataTimeColumnMissing",
-                f"dataTimeColumn {column} is not in {self.relation}, which has {', '.join(names)}.",
-            )
         found = place.ask(f"SELECT max({place.quoted(snake(column))}) FROM {place.named(self._table)}")[0][0]
         return moment(found, column=column)
 

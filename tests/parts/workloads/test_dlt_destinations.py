@@ -309,6 +309,31 @@ def test_sqlite_is_one_more(place: Place) -> None:
     assert (counted["rows"], counted["dataTime"]) == (3, "2026-01-03T00:00:00.000000Z")
 
 
+@pytest.mark.parametrize("destination", ["postgres", "sqlalchemy"])
+@pytest.mark.parametrize("disposition", ["append", "replace"])
+@pytest.mark.parametrize(("column", "reason"), [("nope", "DataTimeColumnMissing"), ("v", "DataTimeColumnType")])
+def test_a_wrong_data_time_column_loads_nothing(
+    place: Place, destination: str, disposition: str, column: str, reason: str
+) -> None:
+    """The rows were published first: with the column mended they came once more."""
+    os.environ["DESTINATION__SQLALCHEMY__CREDENTIALS"] = f"sqlite:///{place.folder}/lite.db"
+    load = partial(place.load, destination=destination, write={"disposition": disposition})
+    place.write("id,v,at\n1,a,2026-01-01 00:00:00\n")
+    with pytest.raises(ConfigError) as caught:
+        load(dataTimeColumn=column)
+    assert caught.value.reason == reason
+    with pytest.raises(WorkloadError) as caught_too:
+        place.count("raw", destination=destination)
+    assert caught_too.value.reason == "RelationMissing"
+    assert load(dataTimeColumn="at")["rows"] == 1
+    place.write("id,v\n1,a\n")
+    if disposition == "replace":
+        with pytest.raises(ConfigError) as caught:
+            load(dataTimeColumn="at")
+        assert caught.value.reason == "DataTimeColumnMissing"
+        assert place.count("raw", destination=destination, dataTimeColumn="at")["dataTime"] is not None
+
+
 def test_tables_and_views_are_counted(place: Place) -> None:
     place.server.query(
         f'CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}."Odd ""Name" AS SELECT DATE \'2026-01-02\' AS d'
