@@ -40,6 +40,10 @@ class Place:
         """As dlt calls the table of that name."""
         return str(self._client.schema.naming.normalize_table_identifier(name))
 
+    def column(self, name: str) -> str:
+        """As dlt calls the column of that name: long ones are shortened to what the destination takes."""
+        return str(self._client.schema.naming.normalize_identifier(name))
+
     def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of one statement, whose ``%s`` marks are filled by ``values``. Raises what dlt raises."""
         return [tuple(row) for row in self._sql.execute_sql(statement, *values) or ()]

@@ -17,6 +17,7 @@ from freshet.workloads.errors import AnswerLost, ConfigError, TableMoved, Unavai
 from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.log import LOG
 from freshet.workloads.published import publishing
+from freshet.workloads.shortened import short_name
 from freshet.workloads.spec import Dlt, IngestSpec
 from freshet.workloads.warehouse import Batch, Outcome, TableState, next_load_id
 
@@ -93,7 +94,7 @@ class DltWarehouse:
         self._seen = f"{place.schema}.{place.table(self._table)}"
         columns, level = place.columns(self._table), ledger.level_of(place, self._table)
         if not columns:
-            return TableState(columns=None, level=level, rows=0)
+            return TableState(columns=None, level=level, rows=0, named=place.column)
         taken = ledger.taken_by(place, self._table) if self._spec.write.disposition == "append" else {}
         return TableState(
             columns=tuple(
@@ -103,6 +104,7 @@ class DltWarehouse:
             rows=int(place.ask(f"SELECT count(*) FROM {place.named(self._table)}")[0][0]),
             taken=taken,
             marked=LOAD_ID in columns,
+            named=place.column,
         )
 
     def _expect_types(self, batch: Batch, before: TableState) -> None:
@@ -119,10 +121,11 @@ class DltWarehouse:
     def _expect_time(self, batch: Batch, before: TableState) -> None:
         """Raises ConfigError while nothing is published: what is read back then is a time."""
         if self._spec.data_time_column is not None:
+            name = short_name(self._spec.data_time_column, named=before.named)
             kept = () if self._spec.write.disposition == "replace" else before.columns or ()
             columns = {column.name: Column(name=column.name, type=stored(column.type)) for column in batch.columns}
             columns |= {column.name: column for column in kept}
-            expect_time(self._spec.data_time_column, columns=[*columns.values()], where=self.relation)
+            expect_time(name, columns=[*columns.values()], where=self.relation)
 
     def _clear(self, place: Place, load_id: str, before: TableState) -> None:
         """Rows of this very load, which was cut off before it was recorded."""
@@ -179,7 +182,8 @@ class DltWarehouse:
         column = self._spec.data_time_column
         if column is None:
             return None
-        found = place.ask(f"SELECT max({place.quoted(snake(column))}) FROM {place.named(self._table)}")[0][0]
+        own = place.quoted(place.column(snake(column)))
+        found = place.ask(f"SELECT max({own}) FROM {place.named(self._table)}")[0][0]
         return moment(found, column=column)
 
 

@@ -17,6 +17,7 @@ from freshet.workloads.keys import check_keys, keep_last, set_aside
 from freshet.workloads.log import LOG
 from freshet.workloads.overflow import within_memory
 from freshet.workloads.parse import DETAILS, NotAsInferred, Parsed, parse
+from freshet.workloads.shortened import short_name, shortened
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.warehouse import TableState
 
@@ -51,8 +52,9 @@ def prepare(
     """
     con = engine(folder)
     names: tuple[str, ...] = ()
+    spec = shortened(spec, named=state.named)
     try:
-        files = {part.path: _names(spec, part.header) for part in parts}
+        files = {part.path: table_names(_header(spec, state, part.header), where=part.header) for part in parts}
         names = tuple(dict.fromkeys(name for own in files.values() for name in own))
         key = resolve_key(spec.write.primary_key, names=names, where=spec.csv.path)
         ahead = {part.path: part.ahead for part in parts}
@@ -77,8 +79,8 @@ def _typed_by_table(spec: IngestSpec, state: TableState, names: Sequence[str]) -
     return (state.columns is not None or spec.write.adopt) and not declared.issuperset(names)
 
 
-def _names(spec: IngestSpec, path: str) -> tuple[str, ...]:
-    return table_names(read_header(path, spec.csv), where=path)
+def _header(spec: IngestSpec, state: TableState, path: str) -> list[str]:
+    return [short_name(name, named=state.named) for name in read_header(path, spec.csv)]
 
 
 def _parse(

@@ -6,7 +6,7 @@ nobody waiting: ``load`` finds out whether the table is still as it was seen.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -69,6 +69,8 @@ class TableState:
     """Loads that were cut off between their rows, which are in the table, and their record: ``level`` is behind."""
     awaited: bool = False
     """Loads that were cut off before that may still publish: what is in the table now holds until then."""
+    named: Callable[[str], str] = field(default=str, compare=False)
+    """What the table calls a column, by its name in snake_case: some warehouses shorten long ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
