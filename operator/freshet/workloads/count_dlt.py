@@ -1,6 +1,7 @@
 """A count at any destination of dlt's that speaks SQL."""
 
 from freshet.workloads.dlt_destination import normalized, opened
+from freshet.workloads.dlt_newest import ask_newest
 from freshet.workloads.dlt_types import moment
 from freshet.workloads.errors import ConfigError
 from freshet.workloads.spec import Dlt
@@ -17,9 +18,11 @@ def ask_dlt(where: Dlt, *, relation: str, column: str | None) -> tuple[int, obje
     name = ".".join(part for part, _ in parts)
     with opened(where, name="freshet_count", what=f"the count of {name}", relation=name) as place:
         quoted = place.relation(parts)
-        newest = f"max({place.relation([(_own(column, place.names(quoted), name), True)])})" if column else "NULL"
-        rows, found = place.ask(f"SELECT count(*), {newest} FROM {quoted}")[0]
-    return int(rows), moment(found, column=column or "")
+        if column is None:
+            return int(place.ask(f"SELECT count(*) FROM {quoted}")[0][0]), None
+        own = place.relation([(_own(column, place.names(quoted), name), True)])
+        rows, found = ask_newest(place, of=quoted, column=own)
+    return rows, moment(found, column=column)
 
 
 def _own(column: str, names: list[str], relation: str) -> str:

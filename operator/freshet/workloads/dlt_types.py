@@ -6,7 +6,7 @@ what it is sure of: whole numbers to 64 bits, numbers with a fraction to doubles
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from freshet.workloads.columns import Column
@@ -39,6 +39,9 @@ _DIGITS = 38
 """A DECIMAL of DuckDB and of Arrow has no more."""
 
 
+_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+
+
 def stored(kind: str) -> str:
     """As what the table holds a column of ``kind``, in DuckDB's spelling."""
     return _WIDER.get(kind, kind)
@@ -54,11 +57,15 @@ def from_dlt(column: Mapping[str, Any]) -> str:
 
 
 def moment(value: object, *, column: str) -> datetime | None:
-    """A time that a destination answered: some of them (SQLite) keep it as ISO 8601 text. Raises ConfigError."""
+    """A time that a destination answered: some of them (SQLite) keep it as ISO 8601 text. Raises ConfigError.
+
+    At the ends of the calendar it is a day within, so that no zone, of a session that reads it later, leads out.
+    """
     if isinstance(value, str):
         with suppress(ValueError):
             value = datetime.fromisoformat(value)
-    return as_time(value, column=column)
+    found = as_time(value, column=column)
+    return None if found is None else min(max(found, _FIRST), _LAST)
 
 
 def arrow_type(kind: str) -> Any:

@@ -12,6 +12,7 @@ from freshet.workloads import dlt_ledger as ledger
 from freshet.workloads import dlt_rows
 from freshet.workloads.columns import Column, expect_time, snake
 from freshet.workloads.dlt_destination import Place, normalized, opened
+from freshet.workloads.dlt_newest import ask_newest
 from freshet.workloads.dlt_types import expect_known, from_dlt, moment, stored
 from freshet.workloads.errors import AnswerLost, ConfigError, TableMoved, Unavailable
 from freshet.workloads.ledger import LOAD_ID
@@ -183,7 +184,7 @@ class DltWarehouse:
         if column is None:
             return None
         own = place.quoted(place.column(snake(column)))
-        found = place.ask(f"SELECT max({own}) FROM {place.named(self._table)}")[0][0]
+        _, found = ask_newest(place, of=place.named(self._table), column=own)
         return moment(found, column=column)
 
 

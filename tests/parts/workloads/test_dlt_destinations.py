@@ -1,13 +1,17 @@
 """Other destinations of dlt's, on Debian's PostgreSQL: what loads and counts leave there, and what they say."""
 
 import os
+import sqlite3
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 import psycopg2
 import pytest
@@ -19,7 +23,7 @@ from freshet.workloads import dlt_destination, dlt_rows, dlt_warehouse
 from freshet.workloads.columns import Column
 from freshet.workloads.command import now
 from freshet.workloads.count import count_rows
-from freshet.workloads.dlt_types import expect_known, stored
+from freshet.workloads.dlt_types import expect_known, moment, stored
 from freshet.workloads.errors import ConfigError, DataRefused, InputError, Unavailable, WorkloadError
 from freshet.workloads.load import load
 from freshet.workloads.spec import CountSpec, IngestSpec
@@ -372,6 +376,53 @@ def test_a_wrong_data_time_column_loads_nothing(
             load(dataTimeColumn="at")
         assert caught.value.reason == "DataTimeColumnMissing"
         assert place.count("raw", destination=destination, dataTimeColumn="at")["dataTime"] is not None
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+@pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz"])
+def test_a_row_of_a_year_that_python_lacks_does_not_hide_the_newest_of_the_others(
+    place: Place, kind: str, zone: str
+) -> None:
+    """One mistyped row made each load and count fail, for good."""
+    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.raw (id bigint, at {kind})")
+    os.environ[VARIABLE] = f"{place.server.url}?options=-ctimezone%3D{zone}"
+    found = []
+    for value in ("0044-03-15 BC", "2026-01-02 12:00:00Z", "20262-01-01", "9999-12-31 09:00:00Z"):
+        place.server.query(f"INSERT INTO {place.schema}.raw VALUES (1, '{value}')")
+        found.append(str(place.count("raw", dataTimeColumn="at")["dataTime"])[:10])
+    assert found == ["None", "2026-01-02", "2026-01-02", "9999-12-31"]
+    place.write("id,at\n2,2026-01-03\n")
+    adopt = {"disposition": "append", "adopt": True}
+    told = [place.load(write=adopt, dataTimeColumn="at") for _ in range(2)]
+    assert [(one["rows"], one["dataTime"][:10]) for one in told] == [(5, "9999-12-31")] * 2
+
+
+@pytest.mark.parametrize("destination", ["sqlalchemy", "duckdb"])
+def test_nor_does_it_where_the_driver_makes_it_a_text(place: Place, destination: str) -> None:
+    lite, duck = f"{place.folder}/lite.db", f"{place.folder}/d.duckdb"
+    os.environ["DESTINATION__SQLALCHEMY__CREDENTIALS"] = f"sqlite:///{lite}"
+    os.environ["DESTINATION__DUCKDB__CREDENTIALS"] = duck
+    load = partial(place.load, destination=destination, csv={"path": str(place.folder / "in*.csv")})
+    place.write("id,at\n1,2026-01-02\n")
+    load()
+    insert = """INSERT INTO {}.raw (id, "at") VALUES (2, '20262-01-01'), (3, '0044-03-15 (BC)')"""
+    if destination == "duckdb":
+        with duckdb.connect(duck) as con:
+            con.execute(insert.format(place.schema))
+    else:
+        with closing(sqlite3.connect(f"{place.folder}/lite__{place.schema}.db")) as file, file:
+            file.execute(insert.format("main"))
+    counted = place.count("raw", destination=destination, dataTimeColumn="at")
+    assert (counted["rows"], counted["dataTime"]) == (3, "2026-01-02T00:00:00.000000Z")
+    place.write("id,at\n1,2026-01-03\n", "in-2.csv")
+    told = load(dataTimeColumn="at")
+    assert (told["rows"], told["dataTime"]) == (4, "2026-01-03T00:00:00.000000Z")
+
+
+def test_a_time_that_means_never_can_be_read_back_in_every_zone() -> None:
+    west = timezone(timedelta(hours=-12))
+    for never in (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=west)):
+        assert moment(never, column="at") == datetime(9999, 12, 31, tzinfo=UTC)
 
 
 def test_tables_and_views_are_counted(place: Place) -> None:
