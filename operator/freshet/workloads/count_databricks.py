@@ -5,10 +5,17 @@ import re
 from collections.abc import Mapping, Sequence
 
 from freshet.workloads.databricks_sql import Connect, Sql, connection_options, error_class, open_sql, sentence
-from freshet.workloads.errors import WorkloadError, broken
+from freshet.workloads.errors import WorkloadError, broken, unfit
 from freshet.workloads.sql import identifier, in_calendar, qualified
 
 __all__ = ["ask_databricks"]
+
+_UNFIT = (
+    *("CAST_INVALID_INPUT", "CAST_OVERFLOW", "CANNOT_PARSE_TIMESTAMP", "DATETIME_OVERFLOW"),
+    *("DIVIDE_BY_ZERO", "ARITHMETIC_OVERFLOW", "NUMERIC_VALUE_OUT_OF_RANGE"),
+    *("INVALID_ARRAY_INDEX", "USER_RAISED_EXCEPTION"),
+)
+"""What a view says of a row."""
 
 
 def ask_databricks(
@@ -32,6 +39,8 @@ def ask_databricks(
     except Exception as error:
         if _is_broken(error, parts, column):
             raise broken(relation) from error
+        if error_class(error) in _UNFIT:
+            raise unfit(relation) from error
         host = environ.get("DATABRICKS_SERVER_HOSTNAME", "").rpartition("://")[2]
         raise sentence(error, what=f"the count of {relation}", relation=relation, host=host) from error
     return rows, found

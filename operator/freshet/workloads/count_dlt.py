@@ -16,7 +16,7 @@ def ask_dlt(where: Dlt, *, relation: str, column: str | None) -> tuple[int, obje
     if len(parts) == 1:
         parts = ((normalized(where.schema), False), *parts)
     name = ".".join(part for part, _ in parts)
-    with opened(where, name="freshet_count", what=f"the count of {name}", relation=name) as place:
+    with opened(where, name="freshet_count", what=f"the count of {name}", relation=name, counts=True) as place:
         quoted = place.relation(parts)
         if column is None:
             return int(place.ask(f"SELECT count(*) FROM {quoted}")[0][0]), None

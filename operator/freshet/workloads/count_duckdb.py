@@ -6,7 +6,7 @@ from typing import Any
 
 from freshet.workloads.columns import Column, expect_time
 from freshet.workloads.duckdb_file import connect, warehouse_error
-from freshet.workloads.errors import InputError, broken
+from freshet.workloads.errors import InputError, broken, unfit
 from freshet.workloads.spec import DuckDb
 from freshet.workloads.sql import identifier, in_calendar, qualified
 
@@ -27,8 +27,10 @@ def ask_duckdb(where: DuckDb, *, parts: Sequence[str], column: str | None) -> tu
             _expect(con, parts, column)
             newest = f", max({in_calendar(identifier(column))})" if column else ", NULL"
             rows, found = con.execute(f"SELECT count(*){newest} FROM {qualified(parts)}").fetchone()
-        except duckdb.CatalogException as error:
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise broken(".".join(parts)) from error
+        except duckdb.DataError as error:
+            raise unfit(".".join(parts)) from error
         except duckdb.Error as error:
             raise warehouse_error(error, path=where.path) from error
     return int(rows), found

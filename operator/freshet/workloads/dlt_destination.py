@@ -108,8 +108,9 @@ def normalized(name: str) -> str:
 
 
 @contextmanager
-def opened(where: Dlt, *, name: str, what: str, relation: str) -> Iterator[Place]:
+def opened(where: Dlt, *, name: str, what: str, relation: str, counts: bool = False) -> Iterator[Place]:
     """A connection. ``name``: of dlt's pipeline and schema; ``what`` is being done, such as "the load of a.b".
+    ``counts``: nothing is written.
 
     What goes wrong inside becomes a WorkloadError with a sentence.
     """
@@ -123,7 +124,7 @@ def opened(where: Dlt, *, name: str, what: str, relation: str) -> Iterator[Place
         except Exception as error:
             if _is_ours(error):
                 raise
-            raise sentence(error, where=where, what=what, relation=relation) from error
+            raise sentence(error, where=where, what=what, relation=relation, counts=counts) from error
 
 
 def _is_ours(error: Exception) -> bool:

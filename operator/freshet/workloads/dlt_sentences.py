@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
+from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError, unfit
 from freshet.workloads.spec import Dlt
 
 __all__ = ["sentence"]
@@ -19,8 +19,11 @@ _NOWHERE = (
 )
 
 
-def sentence(error: Exception, *, where: Dlt, what: str, relation: str) -> WorkloadError:
-    """What dlt or a driver said, for people; their own words may hold values and stay in the log of ``--debug``."""
+def sentence(error: Exception, *, where: Dlt, what: str, relation: str, counts: bool = False) -> WorkloadError:
+    """What dlt or a driver said, for people; their own words may hold values and stay in the log of ``--debug``.
+
+    ``counts``: of ``relation`` alone; else it was a load into it.
+    """
     from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
     from dlt.common.destination.exceptions import DestinationUndefinedEntity, UnknownDestinationModule
     from dlt.common.exceptions import MissingDependencyException
@@ -45,16 +48,18 @@ def sentence(error: Exception, *, where: Dlt, what: str, relation: str) -> Workl
                 "RelationMissing",
                 f"There is no table or view {relation} in the warehouse: build it first, or mend the count's relation.",
             )
-    if found := _of_rows(chain, relation):
+    if found := _of_rows(chain, relation, counts=counts):
         return found
     return _of_driver(" / ".join(map(str, chain)), type(chain[-1]).__name__, name=name, what=what)
 
 
-def _of_rows(chain: Iterable[BaseException], relation: str) -> WorkloadError | None:
-    """What the table does not take, by the classes that each driver has (PEP 249)."""
+def _of_rows(chain: Iterable[BaseException], relation: str, *, counts: bool) -> WorkloadError | None:
+    """What the table does not take, or a view cannot make, by the classes that each driver has (PEP 249)."""
     for one in chain:
         kinds = {kind.__name__ for kind in type(one).__mro__}
         if kinds & {"IntegrityError", "DataError"} and not re.search(_RACE, str(one)):
+            if counts:
+                return unfit(relation)
             return InputError(
                 "ConstraintViolated",
                 f"Rows of this load do not fit {relation}, which has a rule for them (NOT NULL, a key, a CHECK) or a"

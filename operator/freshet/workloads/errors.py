@@ -23,6 +23,7 @@ __all__ = [
     "Unavailable",
     "WorkloadError",
     "broken",
+    "unfit",
 ]
 
 
@@ -87,6 +88,15 @@ def broken(relation: str) -> ConfigError:
     """A view of which something below is gone."""
     return ConfigError(
         "RelationBroken", f"{relation} cannot be read: what it is built from is missing; build it first."
+    )
+
+
+def unfit(relation: str) -> ConfigError:
+    """A view that fails on a row of what it is built from."""
+    return ConfigError(
+        "RelationBroken",
+        f"{relation} cannot be read: it makes something of a row below it that cannot be (a text that is no number, a"
+        " division by zero): mend the view or the row; --debug shows which it is.",
     )
 
 

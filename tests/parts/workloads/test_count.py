@@ -75,6 +75,16 @@ def test_times_of_any_precision_are_times(world: World, kind: str) -> None:
     assert count_rows(spec(world, "kw.t", dataTimeColumn="aT"))["dataTime"] == "2026-01-02T00:00:00.000000Z"
 
 
+@pytest.mark.parametrize("view", ["SELECT * FROM kw.u", "SELECT b FROM kw.u", "SELECT CAST(w AS DATE) AS b FROM kw.s"])
+def test_a_view_that_what_is_below_has_changed_for_is_broken(world: World, view: str) -> None:
+    world.do("CREATE SCHEMA kw; CREATE TABLE kw.s AS SELECT 'x' AS w; CREATE TABLE kw.u(a INT, b DATE)")
+    world.do(f"CREATE VIEW kw.v AS {view}")
+    world.do("CREATE OR REPLACE TABLE kw.u AS SELECT 'a' AS a, 3 AS c")
+    with pytest.raises(WorkloadError) as caught:
+        count_rows(spec(world, "kw.v", dataTimeColumn="b"))
+    assert (caught.value.reason, caught.value.exit_code) == ("RelationBroken", 2)
+
+
 def test_a_warehouse_that_is_not_there_yet(world: World) -> None:
     with pytest.raises(WorkloadError) as caught:
         count_rows(spec(world, "kw.t"))
@@ -159,6 +169,8 @@ def test_what_databricks_says_becomes_a_sentence(text: str, reason: str, code: i
         ),
         ("[UNRESOLVED_COLUMN.WITH_SUGGESTION] A column with name `at` cannot be resolved.", None, "RelationBroken"),
         ("[UNRESOLVED_COLUMN.WITH_SUGGESTION] A column with name `x` cannot be resolved.", "at", "RelationBroken"),
+        ('[CAST_INVALID_INPUT] The value \'x\' of the type "STRING" cannot be cast to "INT" …', None, "RelationBroken"),
+        ("[DIVIDE_BY_ZERO] Division by zero. Use `try_divide` …", "at", "RelationBroken"),
         ("[INCOMPATIBLE_VIEW_SCHEMA_CHANGE] The SQL query of view `s`.`t` has …", None, "RelationBroken"),
     ],
 )

@@ -436,6 +436,17 @@ def test_tables_and_views_are_counted(place: Place) -> None:
         assert not found["checks"][0]["passed"]
 
 
+@pytest.mark.parametrize("made", ["1 / a", "CAST(w AS INT)"])
+def test_a_view_that_fails_on_a_row_is_broken(place: Place, made: str) -> None:
+    """It was told as rows of a load that do not fit."""
+    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.t AS SELECT 0 AS a, 'secret' AS w")
+    place.server.query(f"CREATE VIEW {place.schema}.v AS SELECT {made} AS b FROM {place.schema}.t")
+    with pytest.raises(ConfigError) as caught:
+        place.count("v", dataTimeColumn="b")
+    assert caught.value.reason == "RelationBroken"
+    assert "secret" not in caught.value.message
+
+
 @pytest.mark.parametrize(
     ("relation", "more", "reason"),
     [
