@@ -1,7 +1,8 @@
 """What dlt and the drivers of its destinations say, for people: their own words may hold values and stay in the log."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError, unfit
 from freshet.workloads.spec import Dlt
@@ -12,8 +13,10 @@ _REFUSED = r"authentication failed|no password supplied|invalid credentials|logi
 _RACE = r"pg_(type|class|namespace|attribute)_"
 """Two that make one table at once stumble over a rule of PostgreSQL's own catalog."""
 _FORBIDDEN = r"permission denied|insufficient privileg|not authorized|access denied|\b403\b"
-
-
+_NO_TLS = (
+    r"does not support SSL|certificate verify failed|does not match host name|invalid sslmode value"
+    r"|root certificate file .* does not exist"
+)
 _NOWHERE = (
     r"could not translate host name|name or service not known|database \"[^\"]*\" does not exist|unknown database"
 )
@@ -40,7 +43,7 @@ def sentence(error: Exception, *, where: Dlt, what: str, relation: str, counts: 
         if isinstance(one, UnknownDestinationModule):
             return ConfigError("WarehouseUnsupported", f"dlt ships no destination {name}: mend warehouse.dlt.")
         if isinstance(one, ConfigFieldMissingException):
-            return _missing(name, one.fields)
+            return _missing(name, _fields(one.traces))
         if isinstance(one, ConfigurationException):
             return _missing(name, ["credentials"], how="has settings that cannot be read, first of all")
         if isinstance(one, DestinationUndefinedEntity):
@@ -69,6 +72,20 @@ def _of_rows(chain: Iterable[BaseException], relation: str, *, counts: bool) -> 
     return None
 
 
+def _fields(traces: Mapping[str, Iterable[Any]]) -> Iterator[str]:
+    """Each setting that is missing; of one that consists of others those parts, where some of them are there.
+
+    ``traces``: where dlt has looked for each; for one of several forms it may have, a list of their parts.
+    """
+    for name, tries in traces.items():
+        begun = [one for one in tries if getattr(one, "resolved_fields_set", None)]
+        if begun:
+            nearest = min(begun, key=lambda one: len(one.traces))
+            yield from (f"{name}__{part}" for part in _fields(nearest.traces))
+        else:
+            yield name
+
+
 def _missing(name: str, fields: Iterable[str], *, how: str = "lacks") -> ConfigError:
     wanted = ", ".join(f"DESTINATION__{name}__{field}".upper() for field in fields)
     return ConfigError("CredentialsMissing", f"dlt's destination {name} {how} {wanted}: see warehouse.dlt.secretRef.")
@@ -79,6 +96,12 @@ def _of_driver(text: str, kind: str, *, name: str, what: str) -> WorkloadError:
         return ConfigError(
             "AuthenticationFailed",
             f"dlt's destination {name} refuses the credentials: renew them in the Secret (warehouse.dlt.secretRef).",
+        )
+    if re.search(_NO_TLS, text, re.IGNORECASE):
+        return ConfigError(
+            "WarehouseUnsupported",
+            f"The server of dlt's destination {name} does not have the TLS that its credentials ask for: mend sslmode"
+            " and certificates in the Secret (warehouse.dlt.secretRef), or on the server.",
         )
     if re.search(_NOWHERE, text, re.IGNORECASE):
         return ConfigError(

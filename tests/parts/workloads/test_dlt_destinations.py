@@ -1,6 +1,7 @@
 """Other destinations of dlt's, on Debian's PostgreSQL: what loads and counts leave there, and what they say."""
 
 import os
+import re
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -471,6 +472,9 @@ def test_what_cannot_be_counted_is_a_sentence(place: Place, relation: str, more:
         ("postgres", "postgresql://freshet:wrong@{address}/postgres", "AuthenticationFailed", "renew them"),
         ("postgres", "postgresql://freshet:wrong@127.0.0.1:9/postgres", "WarehouseUnavailable", "tried again"),
         ("postgres", "no url", "CredentialsMissing", VARIABLE),
+        ("postgres", "postgresql://freshet@{address}/postgres", "CredentialsMissing", f"lacks {VARIABLE}__PASSWORD:"),
+        ("postgres", "{url}?sslmode=require", "WarehouseUnsupported", "mend sslmode"),
+        ("postgres", "{url}?sslmode=verify-full&sslrootcert=/no/such", "WarehouseUnsupported", "mend sslmode"),
         ("postgres", "postgresql://freshet:wrong@db.invalid/postgres", "WarehouseMissing", "mend the Secret"),
         ("postgres", "{url}_typo", "WarehouseMissing", "mend the Secret"),
         ("snowflake", "snowflake://me:wrong@account/db?warehouse=w", "DriverMissing", "dlt[snowflake]"),
@@ -495,6 +499,19 @@ def test_what_is_wrong_with_the_settings_is_a_sentence(
         assert words in caught.value.message
         assert "wrong" not in caught.value.message
         assert POSTGRES_PASSWORD not in caught.value.message
+
+
+def test_parts_of_the_credentials_that_are_missing_are_named(place: Place) -> None:
+    os.environ.pop(VARIABLE)
+    host, _, port = place.server.address.partition(":")
+    os.environ |= {f"{VARIABLE}__HOST": host, f"{VARIABLE}__PORT": port, f"{VARIABLE}__DATABASE": "postgres"}
+    with pytest.raises(ConfigError) as caught:
+        place.count("v")
+    assert caught.value.reason == "CredentialsMissing"
+    assert sorted(re.findall(f"{VARIABLE}[A-Z_]*", caught.value.message)) == [
+        f"{VARIABLE}__PASSWORD",
+        f"{VARIABLE}__USERNAME",
+    ]
 
 
 def test_types_that_dlt_lacks_are_refused() -> None:
