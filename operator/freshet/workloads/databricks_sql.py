@@ -16,7 +16,7 @@ from urllib.request import getproxies
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
 from freshet.workloads.waiting import waits_for
 
-__all__ = ["RETRIES", "Connect", "Sql", "connection_options", "error_class", "open_sql", "sentence"]
+__all__ = ["LONGEST", "RETRIES", "Connect", "Sql", "connection_options", "error_class", "open_sql", "sentence"]
 
 Connect = Callable[..., Any]
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
@@ -28,6 +28,9 @@ RETRIES: dict[str, float] = {
 }
 """A warehouse that starts is asked for a quarter of an hour: the connector waits its *longest* delay after a 503."""
 _TOKEN_PATIENCE = 60
+LONGEST = 172_800
+"""Seconds: more than two days are no ``STATEMENT_TIMEOUT``
+(https://docs.databricks.com/sql/language-manual/parameters/statement_timeout.html)."""
 _SOCKET_TIMEOUT = 180
 """Seconds for one answer: the connector asks again and again after a statement that takes longer."""
 _IDLE = 300
@@ -124,7 +127,8 @@ def _connector() -> Connect:
 def connection_options(environ: Mapping[str, str], *, timeout: int | None = None) -> dict[str, Any]:
     """What ``databricks.sql.connect`` takes, from the variables of docs/contract.md.
 
-    ``timeout``: seconds after which the warehouse itself ends a statement, also where nobody is left to ask for it.
+    ``timeout``: seconds after which the warehouse itself ends a statement, also where nobody is left to ask for it; it
+    does so after ``LONGEST`` at the latest.
     Raises ConfigError naming what is missing.
     """
     names = ("SERVER_HOSTNAME", "HTTP_PATH", "TOKEN", "CLIENT_ID", "CLIENT_SECRET")
@@ -145,7 +149,7 @@ def connection_options(environ: Mapping[str, str], *, timeout: int | None = None
         **RETRIES,
     }
     if timeout is not None:
-        options["session_configuration"] = {"STATEMENT_TIMEOUT": str(timeout)}
+        options["session_configuration"] = {"STATEMENT_TIMEOUT": str(min(timeout, LONGEST))}
     if token:
         return options | {"access_token": token}
     return options | {"credentials_provider": _machine(host, *client)}
