@@ -130,7 +130,10 @@ def test_a_load_is_requested_by_annotation_once(place: Place, everywhere: Operat
     place.build("orders", result=load_result(version="1.a", changed=True))
     place.wait_status("orders", version="1.a")
     place.request("orders", "please")
-    place.build("orders", result=load_result(version="1.a", changed=False))
+    job = place.wait_job("orders")
+    assert '"version":"1.a"' in (handed := job["spec"]["template"]["spec"]["containers"][0]["env"][1]["value"])
+    assert "fingerprint" not in handed
+    place.finish(job, result=load_result(version="1.a", changed=False))
     place.wait_status("orders", lastHandledTrigger="please")
     place.quiet(everywhere)
     assert place.open_jobs("orders") == []

@@ -145,6 +145,13 @@ def test_a_refusal_is_handed_on_until_a_person_asks(outcome: Any) -> None:
     assert loads.hint(asset=known, pipeline=it, source=it.spec.sources[0], now=NOW, asked=True) is None
 
 
+def test_a_person_who_asks_has_the_warehouse_looked_into() -> None:
+    """Without its fingerprint no input is the same as the newest result's."""
+    it, last = pipe(), LastRun(id="l", outcome="Unchanged", finished_at=NOW)
+    known = source("src", status=AssetStatus(level={"version": "L1", "fingerprint": "sha256:1"}, last_run=last))
+    assert loads.hint(asset=known, pipeline=it, source=it.spec.sources[0], now=NOW, asked=True) == {"version": "L1"}
+
+
 def test_a_counts_spec_is_the_contract() -> None:
     env = variables(count(pipe(), checks={"rows": {"minimum": 1}})["spec"]["template"])
     spec = json.loads(env["FRESHET_SPEC"])
