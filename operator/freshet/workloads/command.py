@@ -14,8 +14,9 @@ from freshet.workloads.errors import Unavailable, WorkloadError
 from freshet.workloads.log import LOG, set_up
 from freshet.workloads.published import so_far
 from freshet.workloads.result import rfc3339, write_result
+from freshet.workloads.space import is_full, too_little
 
-__all__ = ["now", "run"]
+__all__ = ["failure", "now", "run", "sentence_of"]
 
 
 class Terminated(BaseException):
@@ -58,7 +59,7 @@ def run(
         code, found = error.exit_code, failure(error)
     except Exception as error:
         LOG.debug("The traceback:", exc_info=True)
-        code, found = 1, failure(_unexpected(error))
+        code, found = 1, failure(sentence_of(error))
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is known by now is told
     if code:
@@ -85,7 +86,10 @@ def failure(error: WorkloadError) -> dict[str, Any]:
     }
 
 
-def _unexpected(error: Exception) -> WorkloadError:
+def sentence_of(error: Exception) -> WorkloadError:
+    """What nobody else had a sentence for."""
+    if is_full(error):
+        return too_little("the input")
     return WorkloadError(
         "Unexpected",
         f"freshet stumbled over something it does not know ({type(error).__name__}): run it with --debug and "

@@ -2,6 +2,7 @@
 
 from freshet.workloads.databricks_sql import error_class, sentence
 from freshet.workloads.errors import AnswerLost, TableMoved, Unavailable
+from freshet.workloads.space import is_full, too_little
 from freshet.workloads.warehouse import breaks_rule
 
 __all__ = ["incomplete", "sorted_out"]
@@ -33,6 +34,8 @@ _RULES = (
 
 def sorted_out(error: Exception, *, relation: str, host: str) -> Exception:
     """Moved, lost, or a sentence."""
+    if is_full(error):
+        return too_little(f"what goes to {relation}")
     cause = _telling(error)
     kind = error_class(cause)
     if kind.startswith(_MOVED):

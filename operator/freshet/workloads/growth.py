@@ -94,8 +94,8 @@ def with_content(part: Part, *, csv: Csv, is_open: bool) -> InputFile:
 
 @contextmanager
 def readable(name: str) -> Iterator[None]:
-    """Raises InputError, with the name for people, where a file within cannot be read or is broken; Unavailable where
-    its volume fails.
+    """Raises InputError, with the name for people, where a file within cannot be read or is broken, or its copy not be
+    written; Unavailable where its volume fails.
     """
     try:
         yield

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from freshet.workloads.clouds import sentence
 from freshet.workloads.errors import WorkloadError
+from freshet.workloads.space import is_full, too_little
 
 __all__ = ["RemoteFile", "told"]
 
@@ -28,4 +29,6 @@ def told(url: str) -> Iterator[None]:
     except WorkloadError:
         raise
     except Exception as error:
+        if is_full(error):  # where its copy lies
+            raise too_little(url.partition("?")[0]) from error
         raise sentence(error, url.partition("?")[0]) from error

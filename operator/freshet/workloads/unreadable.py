@@ -1,26 +1,18 @@
 """What DuckDB says of a file that it gives up on, as a sentence."""
 
-import errno
-import os
 import re
 
-from freshet.workloads.errors import DataRefused, InputError, Unavailable
+from freshet.workloads.errors import DataRefused, Unavailable
+from freshet.workloads.space import SAYS_FULL, is_full, too_little
 from freshet.workloads.spec import Csv
 
 __all__ = ["failing", "unreadable"]
 
 
-def _no_space(path: str) -> InputError:
-    return InputError(
-        "TooLittleSpace",
-        f"Reading {path} ran out of memory or of space in {os.environ.get('TMPDIR', '/tmp')}: give the pod more.",
-    )
-
-
 def failing(path: str, error: Exception, *, where: str = "") -> Exception:
-    """A volume that does not read or write, which is none of the file's doing."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _no_space(path)
+    """A volume that does not read, or has no room for a copy: none of the file's doing."""
+    if is_full(error):
+        return too_little(path)
     return Unavailable(
         "SourceUnavailable",
         f"Reading {path} failed{where} ({type(error).__name__}): it is tried again; see the volume if that stays.",
@@ -34,8 +26,8 @@ def unreadable(path: str, csv: Csv, error: Exception, *, ahead: int = 0) -> Exce
     text = str(error).replace(path, "")
     line = re.search(r"\bLine: (\d+)", text)
     where = f" near line {int(line[1]) + ahead}" if line else ""
-    if "out of memory" in text.lower() or "no space left" in text.lower():
-        return _no_space(path)
+    if "out of memory" in text.lower() or SAYS_FULL.search(text):
+        return too_little(path)
     if "encod" in text or "utf" in text.lower():
         return DataRefused(
             "BadEncoding", f"The file {path} is not {csv.encoding}{where}: set csv.encoding or mend the export."
