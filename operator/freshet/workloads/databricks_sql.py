@@ -9,10 +9,11 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import cache, partial
+from functools import partial
 from typing import Any
 from urllib.request import getproxies
 
+from freshet.workloads.databricks_oauth import machine, no_token, shut
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
 from freshet.workloads.waiting import waits_for
 
@@ -27,7 +28,6 @@ RETRIES: dict[str, float] = {
     "_retry_stop_after_attempts_duration": 900,
 }
 """A warehouse that starts is asked for a quarter of an hour: the connector waits its *longest* delay after a 503."""
-_TOKEN_PATIENCE = 60
 LONGEST = 172_800
 """Seconds: more than two days are no ``STATEMENT_TIMEOUT``
 (https://docs.databricks.com/sql/language-manual/parameters/statement_timeout.html)."""
@@ -119,6 +119,8 @@ def _connector() -> Connect:
 
     def connect(**options: Any) -> Any:
         _expect_host(str(options["server_hostname"]))
+        if "credentials_provider" in options:
+            options["credentials_provider"]()  # the connector, once begun, does not bear that it fails
         return sql.connect(**options)
 
     return connect
@@ -140,6 +142,7 @@ def connection_options(environ: Mapping[str, str], *, timeout: int | None = None
             "CredentialsMissing",
             f"The Databricks Secret lacks {', '.join(missing)}: add it (warehouse.databricks.secretRef).",
         )
+    _expect_plain({"host": host, "httpPath": path, "token": token, "clientId": client[0], "clientSecret": client[1]})
     host = _plain(host)
     options = _address(host, path) | {
         "http_path": path,
@@ -152,7 +155,18 @@ def connection_options(environ: Mapping[str, str], *, timeout: int | None = None
         options["session_configuration"] = {"STATEMENT_TIMEOUT": str(min(timeout, LONGEST))}
     if token:
         return options | {"access_token": token}
-    return options | {"credentials_provider": _machine(host, *client)}
+    return options | {"credentials_provider": machine(host, *client)}
+
+
+def _expect_plain(values: Mapping[str, str]) -> None:
+    """Raises ConfigError for what no header takes: a dash that an editor made longer, a line end within."""
+    odd = [name for name, value in values.items() if not (value.isascii() and value.isprintable())]
+    if odd:
+        raise ConfigError(
+            "AuthenticationFailed",
+            f"In the Databricks Secret {' and '.join(odd)} must be wrong, since a character is in it that cannot be:"
+            " copy it there anew (warehouse.databricks.secretRef).",
+        )
 
 
 def _plain(host: str) -> str:
@@ -172,26 +186,6 @@ def _address(host: str, path: str) -> dict[str, Any]:
             )
         return {"server_hostname": host.removeprefix("http://"), "_connection_uri": host + path}
     return {"server_hostname": host.removeprefix("https://")}
-
-
-def _machine(host: str, client_id: str, client_secret: str) -> Callable[[], Any]:
-    """One source of tokens for all sessions of a load, dlt's too: it fetches another when one is about to end."""
-
-    @cache
-    def provider() -> Any:
-        from databricks.sdk.core import Config, oauth_service_principal
-
-        url = host if host.startswith("http") else f"https://{host}"
-        config = Config(
-            host=url,
-            client_id=client_id,
-            client_secret=client_secret,
-            auth_type="oauth-m2m",
-            retry_timeout_seconds=_TOKEN_PATIENCE,
-        )
-        return oauth_service_principal(config)
-
-    return provider
 
 
 def error_class(error: BaseException) -> str:
@@ -229,12 +223,17 @@ def sentence(error: Exception, *, what: str, relation: str, host: str) -> Worklo
             f"The storage behind Databricks at {host} did not take or give the files of {what}: it is tried again; if"
             " that stays, see whether its network rules let this cluster in.",
         )
-    if not kind and re.search(_REFUSED, text):
+    if not kind and (unfit := no_token(text, host=host)):
+        return unfit
+    code, method = _answer(error)
+    if not kind and (code == 401 or re.search(_REFUSED, text)):
         return ConfigError(
             "AuthenticationFailed",
             f"Databricks at {host} refuses the credentials: renew them in the Secret (warehouse.databricks.secretRef).",
         )
-    if not kind and (_is_not_found(error) or re.search(_NO_WAREHOUSE, text)):
+    if not kind and code == 403:
+        return shut(host)
+    if not kind and ((code, method) == (404, "OpenSession") or re.search(_NO_WAREHOUSE, text)):
         return ConfigError(
             "WarehouseMissing",
             f"Databricks at {host} has no SQL warehouse at that httpPath: mend it in the Secret"
@@ -247,12 +246,12 @@ def sentence(error: Exception, *, what: str, relation: str, host: str) -> Worklo
     )
 
 
-def _is_not_found(error: BaseException) -> bool:
-    """A session that could not be opened, since there is nothing at its path."""
+def _answer(error: BaseException) -> tuple[int | None, str | None]:
+    """The status that HTTP alone gave, to which question of the protocol."""
     found: BaseException | None = error
     while found is not None:
         context = getattr(found, "context", None) or {}
-        if context.get("http-code") == 404 and context.get("method") == "OpenSession":
-            return True
+        if context.get("http-code") in (401, 403, 404):
+            return context["http-code"], context.get("method")
         found = found.__cause__
-    return False
+    return None, None

@@ -86,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server_.faults.go()
             self._answer(204, b"")
         elif self.path == _CLIENT:
-            self._guarded(lambda: self.server_.faults.run("FETCH TOKEN", lambda _: self._oauth(body)), kind=_JSON)
+            self._guarded(lambda: self._token(body), kind=_JSON)
         elif self.path != HTTP_PATH:
             self._json(404, {"error_code": "ENDPOINT_NOT_FOUND", "message": f"No API found for POST {self.path}"})
         elif self.headers.get("Authorization") != f"Bearer {self.server_.token}":
@@ -168,6 +168,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._answer(204, b"")
 
+    def _token(self, body: bytes) -> tuple[int, bytes]:
+        """A refusal by a fault is one in OAuth's words: its kind is the error."""
+        try:
+            return self.server_.faults.run("FETCH TOKEN", lambda _: self._oauth(body))
+        except SqlError as error:
+            return 400, json.dumps({"error": error.kind, "error_description": str(error)}).encode()
+
     def _oauth(self, body: bytes) -> tuple[int, bytes]:
         form = parse_qs(body.decode())
         token = self.server_.token
@@ -175,6 +182,9 @@ class _Handler(BaseHTTPRequestHandler):
         if form.get("grant_type") != ["client_credentials"] or self.headers.get("Authorization") != f"Basic {known}":
             refused = {"error": "invalid_client", "error_description": "Client authentication failed"}
             return 401, json.dumps(refused).encode()
+        if form.get("scope") != ["all-apis"]:
+            refused = {"error": "invalid_scope", "error_description": "The scope of a machine is all-apis"}
+            return 400, json.dumps(refused).encode()
         return 200, json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": 3600}).encode()
 
     def _body(self) -> bytes:
