@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from freshet.workloads.inputs import InputFile, Stamp, find, find_again, fingerprint, hash_files
-from freshet.workloads.remote import RemoteFile, fetch, is_remote, name_of
+from freshet.workloads.remote import RemoteFile, fetch, is_remote, is_web, name_of
 from freshet.workloads.spec import IngestSpec
+from freshet.workloads.web import hashed, is_content
 
 __all__ = ["Input", "InputMoved", "beside", "expect_still", "fetched", "look", "weighed"]
 
@@ -33,8 +34,14 @@ class InputMoved(Exception):
 
 def expect_still(found: Input) -> None:
     """What was parsed is what was fingerprinted; half a line at the end of a growing file is no bad row either."""
-    if find_again(found.path, names=found.paths) != found.stamps:
+    if find_again(found.path, names=found.paths) != found.stamps and not _has_its_content(found.stamps):
         raise InputMoved
+
+
+def _has_its_content(stamps: Sequence[Stamp]) -> bool:
+    """Whether it is one file at a web address that is known by its content, and that is what it was."""
+    url, mark = stamps[0][:2]
+    return is_web(url) and is_content(str(mark)) and hashed(url).mark == mark
 
 
 @contextmanager

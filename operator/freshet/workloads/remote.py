@@ -18,7 +18,7 @@ from freshet.workloads.globs import folder_of, is_deep, is_glob, matches, may_be
 from freshet.workloads.log import Progress
 from freshet.workloads.remote_file import RemoteFile, told
 
-__all__ = ["RemoteFile", "fetch", "find_remote", "is_remote", "name_of"]
+__all__ = ["RemoteFile", "fetch", "find_remote", "is_remote", "is_web", "name_of"]
 
 _PIECE = 1 << 20
 _BUCKETS = ("s3", "gs", "az")
@@ -36,7 +36,7 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
-def _is_web(path: str) -> bool:
+def is_web(path: str) -> bool:
     return path.startswith("https://") or _LOOPBACK.match(path) is not None
 
 
@@ -47,9 +47,9 @@ def name_of(url: str) -> str:
 
 def find_remote(path: str) -> tuple[RemoteFile, ...]:
     """The files that ``path`` (one, or a glob in a bucket) names, sorted. Raises WorkloadError with a sentence."""
-    if _is_web(path):
+    if is_web(path):
         found, is_settled = _settled(path, lambda url: (web.look(url),))
-        return found if is_settled else (web.hashed(path),)
+        return found if is_settled and _is_steady(found[0]) else (web.hashed(path),)
     if path.partition("://")[0] not in _BUCKETS:
         raise ConfigError(
             "UnsupportedUrl", f"csv.path {path} is no address that can be read: use s3://, gs://, az:// or https://."
@@ -88,6 +88,11 @@ def _settled(path: str, look: _Look) -> tuple[tuple[RemoteFile, ...], bool]:
     return found, False
 
 
+def _is_steady(file: RemoteFile) -> bool:
+    """Some say something else of the same content with each answer."""
+    return web.is_content(file.mark) or web.look(file.url).mark == file.mark
+
+
 def _listed(path: str) -> tuple[RemoteFile, ...]:
     """By one listing, however many files there are."""
     from pyarrow import fs
@@ -117,7 +122,7 @@ def _file(scheme: str, info: Any) -> RemoteFile:
 
 def _reader(url: str) -> _Read:
     """What reads this address and others like it, in pieces: of one bucket with one set of connections."""
-    if _is_web(url):
+    if is_web(url):
         return web.read
     with told(url):
         system = bucket(url.partition("://")[0])

@@ -11,7 +11,7 @@ from typing import Any
 from freshet.workloads.clouds import TIMEOUT
 from freshet.workloads.remote_file import RemoteFile, told
 
-__all__ = ["hashed", "look", "read"]
+__all__ = ["hashed", "is_content", "look", "read"]
 
 _PIECE = 1 << 20
 _NO_HEAD = (403, 405, 501)
@@ -26,6 +26,11 @@ def look(url: str) -> RemoteFile:
     if any(said):
         return RemoteFile(url=url, size=size, mark=":".join([*said, str(size)]), modified=modified)
     return hashed(url)
+
+
+def is_content(mark: str) -> bool:
+    """Whether it is the hash of what was read; what servers say has its parts put together."""
+    return ":" not in mark
 
 
 def hashed(url: str) -> RemoteFile:

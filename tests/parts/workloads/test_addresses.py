@@ -27,6 +27,8 @@ class Server:
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
         self.tagged = True
+        self.restless = 0
+        """How many first answers have each an ETag of its own; none afterwards."""
         self.head = 200
         self.sized = True
         self.modified: float | None = 1767225600.0
@@ -93,7 +95,10 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             if body or server.sized:
                 self.send_header("Content-Length", str(len(content)))
             if server.tagged and status == 200:
-                if server.modified is not None:
+                if server.restless:
+                    server.restless -= 1
+                    self.send_header("ETag", f'"{server.restless}"')
+                elif server.modified is not None:
                     self.send_header("ETag", f'"{hashlib.md5(content).hexdigest()}"')
                 self.send_header("Last-Modified", formatdate(server.modified or time.time(), usegmt=True))
             self.end_headers()
@@ -211,6 +216,29 @@ def test_an_address_that_is_always_written_just_now_is_known_by_its_content(
     assert world.load(csv={"path": f"{server.url}/in.csv"})["version"] == first["version"]
     server.files["/in.csv"] = b"id,v\n1,b\n"
     assert world.load(csv={"path": f"{server.url}/in.csv"})["version"] != first["version"]
+
+
+def test_an_address_whose_tag_is_another_with_each_answer_is_known_by_its_content(world: World, server: Server) -> None:
+    """A server may make one up, or ask one of several that do not agree."""
+    server.restless = 1_000_000
+    server.files["/in.csv"] = b"id,v\n1,a\n"
+    first = world.load(csv={"path": f"{server.url}/in.csv"})
+    assert (first["rows"], first["bytes"]) == (1, 9)
+    again = world.load(csv={"path": f"{server.url}/in.csv"}, last=first)
+    assert (again["version"], "not opened" in again["message"]) == (first["version"], True)
+    server.files["/in.csv"] = b"id,v\n1,b\n"
+    assert world.load(csv={"path": f"{server.url}/in.csv"})["version"] != first["version"]
+
+
+def test_a_tag_that_comes_to_rest_meanwhile_is_no_change(
+    world: World, server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("freshet.workloads.load.LOG.propagate", True)
+    server.restless = 2
+    server.files["/in.csv"] = b"id,v\n1,a\n"
+    with caplog.at_level("INFO", logger="freshet.workloads"):
+        assert world.load(csv={"path": f"{server.url}/in.csv"})["rows"] == 1
+    assert "reading it again" not in caplog.text
 
 
 def test_a_redirect_is_followed(world: World, server: Server) -> None:
