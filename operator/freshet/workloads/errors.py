@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from freshet.workloads.addresses import shown
+
 __all__ = [
     "AnswerLost",
     "ConfigError",
@@ -64,7 +66,7 @@ class WorkloadError(Exception):
     def renamed(self, names: Mapping[str, str]) -> None:
         """From now on files are called as people know them."""
         for path, name in names.items():
-            self.message = self.message.replace(path, name.partition("?")[0])
+            self.message = self.message.replace(path, shown(name))
         self.args = (self.message,)
 
 

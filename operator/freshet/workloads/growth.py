@@ -101,9 +101,9 @@ def readable(name: str) -> Iterator[None]:
         yield
     except (OSError, EOFError, zlib.error) as error:
         if isinstance(error, OSError) and error.errno is not None and not isinstance(error, PermissionError):
-            raise failing(name.partition("?")[0], error) from error
+            raise failing(name, error) from error
         raise InputError(
             "FileUnreadable",
-            f"The file {name.partition('?')[0]} cannot be read or unpacked: see csv.compression, its permissions and "
+            f"The file {name} cannot be read or unpacked: see csv.compression, its permissions and "
             "whether it is whole.",
         ) from error

@@ -64,7 +64,7 @@ def find_again(path: str, *, names: Sequence[str]) -> tuple[Stamp, ...]:
     found = {stamp[0]: stamp for stamp in find(path)}
     gone = next((name for name in names if name not in found), None)
     if gone is not None:
-        raise _went_away(gone.partition("?")[0])
+        raise _went_away(name_of(gone))
     return tuple(found[name] for name in names)
 
 
@@ -108,7 +108,7 @@ def hash_files(found: Sequence[Stamp]) -> tuple[InputFile, ...]:
 def _marked(stamp: Stamp) -> InputFile:
     url, mark, size, _ = stamp
     if size == 0:
-        raise InputError("EmptyFile", f"The file {url} is empty (0 bytes): see whether its export failed.")
+        raise InputError("EmptyFile", f"The file {name_of(url)} is empty (0 bytes): see whether its export failed.")
     return InputFile(path=name_of(url), sha256=hashlib.sha256(str(mark).encode()).hexdigest(), size=max(size, 0))
 
 

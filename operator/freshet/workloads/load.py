@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from freshet.workloads import refusal
+from freshet.workloads.addresses import shown
 from freshet.workloads.errors import AnswerLost, ConfigError, InputError, TableMoved, Unavailable, WorkloadError
 from freshet.workloads.growth import Part, part_of, wanted, with_content
 from freshet.workloads.inputs import InputFile
@@ -65,8 +66,8 @@ def load(*, spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dic
 def _changing(spec: IngestSpec) -> InputError:
     return InputError(
         "InputChanging",
-        f"{spec.csv.path} kept changing while it was loaded: write files under another name and rename them when they"
-        " are whole.",
+        f"{shown(spec.csv.path)} kept changing while it was loaded: write files under another name and rename them when"
+        " they are whole.",
     )
 
 
@@ -74,7 +75,7 @@ def _in_the_way(spec: IngestSpec) -> Unavailable:
     return Unavailable(
         "TableMoving",
         f"Others kept changing the table {spec.table}, or freshet's record of loads beside it, while"
-        f" {spec.csv.path} was loaded: it is tried again; if that stays, see what else writes there.",
+        f" {shown(spec.csv.path)} was loaded: it is tried again; if that stays, see what else writes there.",
     )
 
 

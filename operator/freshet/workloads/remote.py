@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from freshet.workloads import web
+from freshet.workloads.addresses import shown
 from freshet.workloads.clouds import bucket
 from freshet.workloads.errors import ConfigError, InputError
 from freshet.workloads.globs import folder_of, is_deep, is_glob, matches, may_be_name
@@ -42,7 +43,7 @@ def is_web(path: str) -> bool:
 
 def name_of(url: str) -> str:
     """What a file is known by: a web address without its query, which may hold a signature that changes."""
-    return url.partition("?")[0] if url.startswith(("https://", "http://")) else url
+    return shown(url)
 
 
 def find_remote(path: str) -> tuple[RemoteFile, ...]:
@@ -52,7 +53,8 @@ def find_remote(path: str) -> tuple[RemoteFile, ...]:
         return found if is_settled and _is_steady(found[0]) else (web.hashed(path),)
     if path.partition("://")[0] not in _BUCKETS:
         raise ConfigError(
-            "UnsupportedUrl", f"csv.path {path} is no address that can be read: use s3://, gs://, az:// or https://."
+            "UnsupportedUrl",
+            f"csv.path {shown(path)} is no address that can be read: use s3://, gs://, az:// or https://.",
         )
     with told(path):
         return _settled(path, _listed)[0]

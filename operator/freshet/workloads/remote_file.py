@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from freshet.workloads.addresses import shown
 from freshet.workloads.clouds import sentence
 from freshet.workloads.errors import WorkloadError
 from freshet.workloads.space import is_full, too_little
@@ -23,12 +24,12 @@ class RemoteFile:
 
 @contextmanager
 def told(url: str) -> Iterator[None]:
-    """What goes wrong within, as a sentence; the address's query may hold a key and is not shown."""
+    """What goes wrong within, as a sentence."""
     try:
         yield
     except WorkloadError:
         raise
     except Exception as error:
         if is_full(error):  # where its copy lies
-            raise too_little(url.partition("?")[0]) from error
-        raise sentence(error, url.partition("?")[0]) from error
+            raise too_little(shown(url)) from error
+        raise sentence(error, shown(url)) from error

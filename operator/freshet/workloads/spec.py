@@ -4,6 +4,7 @@ Unknown keys are ignored, so that an operator may be newer than the image of a r
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -24,6 +25,10 @@ __all__ = [
     "Write",
     "read_spec",
 ]
+
+
+_CREDENTIALS = re.compile(r"[a-z0-9]+://[^/?#]*@")
+"""What an address has before its host."""
 
 
 class _Struct(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -85,6 +90,8 @@ class Csv(_Struct, frozen=True, kw_only=True):
     timestamp_format: str | None = None
 
     def __post_init__(self) -> None:
+        if _CREDENTIALS.match(self.path):
+            raise ValueError("csv.path holds a user or password: put it into the Secret that csv.secretRef names")
         if not self.header and self.schema and not self.columns:
             raise ValueError("csv.header false needs csv.columns, the names in order: csv.schema has no order")
         if not (self.quote + (self.escape or "")).isascii():

@@ -14,7 +14,6 @@ from freshet.workloads.remote_file import RemoteFile, told
 __all__ = ["hashed", "is_content", "look", "read"]
 
 _PIECE = 1 << 20
-_NO_HEAD = (403, 405, 501)
 
 
 def look(url: str) -> RemoteFile:
@@ -61,15 +60,17 @@ def _modified(headers: Any) -> float:
 
 @contextmanager
 def _asked(url: str) -> Iterator[Any]:
-    """The headers alone; of a server that answers no HEAD, or a signature that is for GET only, those of a GET."""
+    """The headers alone; those of a GET where HEAD is refused, which many a server does not know, signatures for GET
+    alone do not cover and some answer as if nothing were there, or where it says that the file is empty."""
     import httpx
 
     try:
         with _request("HEAD", url) as answer:
-            yield answer
-            return
+            if answer.headers.get("content-length") != "0":
+                yield answer
+                return
     except httpx.HTTPStatusError as error:
-        if error.response.status_code not in _NO_HEAD:
+        if error.response.is_server_error and error.response.status_code != httpx.codes.NOT_IMPLEMENTED:
             raise
     with _request("GET", url) as answer:
         yield answer

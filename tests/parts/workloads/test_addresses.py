@@ -15,7 +15,9 @@ from tests.parts.workloads.conftest import World
 from tests.support.secrecy import S3_KEY
 
 from freshet.workloads import remote
+from freshet.workloads.addresses import shown
 from freshet.workloads.errors import WorkloadError
+from freshet.workloads.spec import IngestSpec, read_spec
 
 MERGE = {"disposition": "merge", "primaryKey": ["id"]}
 
@@ -31,6 +33,8 @@ class Server:
         """How many first answers have each an ETag of its own; none afterwards."""
         self.head = 200
         self.sized = True
+        self.head_length: int | None = None
+        """What HEAD says that the file has."""
         self.modified: float | None = 1767225600.0
         self.redirects: dict[str, str] = {}
         self.refusal: tuple[int, str] | None = None
@@ -92,8 +96,9 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Location", location)
             if server.refusal:
                 self.send_header("x-amz-bucket-region", "eu-west-1")
+            length = len(content) if body or server.head_length is None else server.head_length
             if body or server.sized:
-                self.send_header("Content-Length", str(len(content)))
+                self.send_header("Content-Length", str(length))
             if server.tagged and status == 200:
                 if server.restless:
                     server.restless -= 1
@@ -156,13 +161,50 @@ def test_appending_a_signature_that_changes_is_no_other_file(world: World, serve
         assert world.rows(f"SELECT path FROM kw.{table}") == [(f"{server.url}/a.csv",)]
 
 
-@pytest.mark.parametrize("status", [403, 405, 501])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 501])
 def test_a_server_that_answers_no_head_is_asked_by_get(world: World, server: Server, status: int) -> None:
     """So is one where an address is signed for GET alone."""
     server.files["/a.csv"], server.head = b"id\n1\n", status
     spec = {"csv": {"path": f"{server.url}/a.csv"}}
     first = world.load(**spec)
     assert (first["rows"], world.load(last=first, **spec)["changed"]) == (1, False)
+
+
+def test_a_head_that_says_nothing_is_in_a_file_is_not_taken_at_its_word(world: World, server: Server) -> None:
+    server.files["/a.csv"], server.head_length = b"id\n1\n", 0
+    spec = {"csv": {"path": f"{server.url}/a.csv"}}
+    first = world.load(**spec)
+    assert (first["rows"], first["bytes"], world.load(last=first, **spec)["changed"]) == (1, 5, False)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "https://loader:pa55word@example.com/in.csv",
+        "http://loader:pa55word@127.0.0.1:9/in.csv",
+        "https://pa55word@example.com?sig=1",
+        "s3://id:pa55word@bucket/in.csv",
+    ],
+)
+def test_a_password_in_an_address_is_refused_and_not_repeated(world: World, path: str) -> None:
+    with pytest.raises(WorkloadError, match=r"csv\.secretRef") as caught:
+        read_spec(IngestSpec, path=str(world.spec_file(csv={"path": path})))
+    assert (caught.value.reason, "pa55word" in caught.value.message) == ("SpecInvalid", False)
+
+
+@pytest.mark.parametrize("path", ["/data/a@b:c.csv", "s3://bucket/a@b.csv", "https://h/a@b.csv", "https://h?u=a@b"])
+def test_an_at_sign_elsewhere_is_one(world: World, path: str) -> None:
+    assert read_spec(IngestSpec, path=str(world.spec_file(csv={"path": path}))).csv.path == path
+
+
+def test_a_name_for_people_has_neither_password_nor_signature() -> None:
+    told = {
+        "https://u:p@h/a@b.csv?sig=1#x": "https://h/a@b.csv",
+        "http://u@127.0.0.1:9/a.csv": "http://127.0.0.1:9/a.csv",
+        "s3://k:s@bucket/a?b@c.csv": "s3://bucket/a?b@c.csv",
+        "/data/a?b@c.csv": "/data/a?b@c.csv",
+    }
+    assert {path: shown(path) for path in told} == told
 
 
 def test_a_server_that_tells_nothing_is_read_to_the_end(world: World, server: Server) -> None:
@@ -254,18 +296,22 @@ def test_bad_rows_name_the_address_without_its_query(world: World, server: Serve
         world.load(csv=csv)
     assert caught.value.reason == "BadRows"
     assert f"{server.url}/in.csv" in caught.value.message
+    assert "secret" not in caught.value.message
+    assert caught.value.refused is not None
+    assert "secret" not in str(caught.value.refused["message"])
     assert str(world.folder) not in caught.value.message
 
 
 @pytest.mark.parametrize(
     ("path", "reason"),
-    [("/none.csv", "FileMissing"), ("/empty.csv", "EmptyFile")],
+    [("/none.csv?key=s1gned", "FileMissing"), ("/empty.csv?key=s1gned", "EmptyFile")],
 )
 def test_what_is_not_there_is_a_sentence(world: World, server: Server, path: str, reason: str) -> None:
     server.files["/empty.csv"] = b""
     with pytest.raises(WorkloadError) as caught:
         world.load(csv={"path": server.url + path})
     assert (caught.value.reason, caught.value.exit_code) == (reason, 2)
+    assert "s1gned" not in caught.value.message
 
 
 def test_credentials_come_from_the_environment(world: World, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,6 +334,9 @@ def test_an_address_of_another_kind_is_named(world: World) -> None:
     with pytest.raises(WorkloadError, match="ftp://") as caught:
         world.load(csv={"path": "ftp://example.com/x.csv"})
     assert caught.value.reason == "UnsupportedUrl"
+    with pytest.raises(WorkloadError, match=r"http://example\.com/x\.csv is") as caught:
+        world.load(csv={"path": "http://example.com/x.csv?sig=s1gned"})
+    assert "s1gned" not in caught.value.message
 
 
 @pytest.fixture
