@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from freshet.workloads.databricks_catalog import columns_of
 from freshet.workloads.databricks_errors import incomplete
 from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_quarantine import discard, held, quarantine
 from freshet.workloads.databricks_sql import Sql
 from freshet.workloads.errors import AnswerLost
+from freshet.workloads.rejected import SUFFIX, expect_ours
 from freshet.workloads.warehouse import Batch
 
 __all__ = ["Aside"]
@@ -22,7 +24,13 @@ class Aside:
     ) -> None:
         self._sql, self._target, self._relation = sql, target, relation
         self._incoming, self._options = incoming, options
-        self._rejected = (*target[:2], f"{target[2]}__rejected")
+        self._rejected = (*target[:2], f"{target[2]}{SUFFIX}")
+
+    def expect_ours(self, batch: Batch) -> None:
+        """Raises WorkloadError where another table stands in their place; asks nothing where no row is bad."""
+        if batch.refused:
+            relation = f"{self._relation}{SUFFIX}"
+            expect_ours(columns_of(self._sql, self._rejected, relation=relation), relation=relation)
 
     def put(self, batch: Batch, load_id: str, folder: Path) -> None:
         """Once per load: they may be written again by whoever finishes it. Raises AnswerLost."""

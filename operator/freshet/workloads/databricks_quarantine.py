@@ -9,23 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from freshet.workloads.bad_rows import Refused
-from freshet.workloads.columns import Column
 from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_sql import Sql, error_class
 from freshet.workloads.databricks_types import to_databricks
 from freshet.workloads.ledger import LOAD_ID
+from freshet.workloads.rejected import COLUMNS
 from freshet.workloads.sql import identifier, literal, qualified
 
 __all__ = ["discard", "held", "quarantine"]
-
-_COLUMNS = (
-    Column(name="load_id", type="VARCHAR"),
-    Column(name="path", type="VARCHAR"),
-    Column(name="line", type="BIGINT"),
-    Column(name="column", type="VARCHAR"),
-    Column(name="reason", type="VARCHAR"),
-    Column(name="raw", type="VARCHAR"),
-)
 
 
 def quarantine(
@@ -42,12 +33,12 @@ def quarantine(
 
     Raises what dlt and the connector raise.
     """
-    described = ", ".join(f"{_name(column.name)} {to_databricks(column.type)}" for column in _COLUMNS)
+    described = ", ".join(f"{_name(column.name)} {to_databricks(column.type)}" for column in COLUMNS)
     sql.ask(f"CREATE TABLE IF NOT EXISTS {_table(target)} ({described})")
     folder.mkdir(exist_ok=True)
     path = _written(folder / "rejected.parquet", load_id, refused)
     try:
-        arrived = incoming.bring(sql, path=path, rows=len(refused), columns=_COLUMNS, folder=folder, options=options)
+        arrived = incoming.bring(sql, path=path, rows=len(refused), columns=COLUMNS, folder=folder, options=options)
         if arrived != len(refused):
             return arrived
         _merge(sql, incoming.table, target)
@@ -74,7 +65,7 @@ def discard(sql: Sql, target: Sequence[str], *, load_ids: Sequence[str], of: Seq
 
 
 def _merge(sql: Sql, incoming: Sequence[str], target: Sequence[str]) -> None:
-    names = [_name(column.name) for column in _COLUMNS]
+    names = [_name(column.name) for column in COLUMNS]
     sql.ask(
         f"MERGE INTO {_table(target)} AS t USING {_table(incoming)} AS s"
         " ON t.load_id = s.load_id AND t.path = s.path AND t.line = s.line WHEN NOT MATCHED THEN INSERT"
@@ -88,7 +79,7 @@ def _written(path: Path, load_id: str, refused: Sequence[Refused]) -> Path:
 
     rows = [(load_id, one.path, one.line, one.column, one.reason, one.raw) for one in refused]
     kinds = {"BIGINT": pa.int64(), "VARCHAR": pa.string()}
-    values = zip(_COLUMNS, zip(*rows, strict=True), strict=True)
+    values = zip(COLUMNS, zip(*rows, strict=True), strict=True)
     pq.write_table(pa.table({column.name: pa.array(part, type=kinds[column.type]) for column, part in values}), path)
     return path
 

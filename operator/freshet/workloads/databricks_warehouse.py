@@ -83,6 +83,7 @@ class DatabricksWarehouse:
             ledger.make_ledger(sql, place)
             incoming.fence(sql)
             self._expect_time(expected, batch)
+            self._aside(sql, place).expect_ours(batch)
             try:
                 self._bring(sql, incoming, batch, folder)
                 incoming.fence(sql)

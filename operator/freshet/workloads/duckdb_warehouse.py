@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import structs
 
-from freshet.workloads import ledger, publish
+from freshet.workloads import ledger, publish, rejected
 from freshet.workloads.bad_rows import Refused
 from freshet.workloads.columns import Column, expect_time, snake
 from freshet.workloads.dlt_load import duckdb_destination, load_parquet
@@ -197,13 +197,13 @@ class DuckDbWarehouse:
     def _quarantine(self, con: Any, refused: Sequence[Refused], load_id: str) -> None:
         if not refused:
             return
-        table = qualified([self._schema, f"{self._spec.table}__rejected"])
-        con.execute(
-            f'CREATE TABLE IF NOT EXISTS {table} (load_id VARCHAR, path VARCHAR, line BIGINT, "column" VARCHAR, '
-            "reason VARCHAR, raw VARCHAR)"
-        )
+        target = (self._schema, f"{self._spec.table}{rejected.SUFFIX}")
+        rejected.expect_ours(columns_of(con, *target), relation=".".join(target))
+        table, names = qualified(target), [identifier(column.name) for column in rejected.COLUMNS]
+        described = ", ".join(f"{name} {column.type}" for name, column in zip(names, rejected.COLUMNS, strict=True))
+        con.execute(f"CREATE TABLE IF NOT EXISTS {table} ({described})")
         rows = [[load_id, one.path, one.line, one.column, one.reason, one.raw] for one in refused]
-        con.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?)", rows)
+        con.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 def _max_time(con: Any, target: Sequence[str], column: str) -> datetime | None:

@@ -1,0 +1,64 @@
+"""What is in a load's way: tables that others made, a record that is gone, another asset's rows. Nothing is written."""
+
+from typing import Any
+
+import pytest
+from tests.parts.workloads.conftest import World
+from tests.parts.workloads.lake import Lake
+
+from freshet.workloads.errors import WorkloadError
+
+APPEND = {"disposition": "append"}
+
+
+@pytest.fixture(params=["world", "lake"])
+def place(request: pytest.FixtureRequest) -> Any:
+    return request.getfixturevalue(request.param)
+
+
+def do(place: World | Lake, statement: str) -> None:
+    """``{raw}`` and the like stand for tables of the schema."""
+    if isinstance(place, Lake):
+        place.query(statement)
+    else:
+        place.do(statement.replace("{", "kw.").replace("}", ""))
+
+
+def held(place: World | Lake) -> list[tuple[Any, ...]]:
+    return place.rows() if isinstance(place, Lake) else place.rows("SELECT id, v FROM kw.raw ORDER BY ALL")
+
+
+def refused(place: World | Lake, *, match: str, **spec: Any) -> None:
+    with pytest.raises(WorkloadError, match=match) as caught:
+        place.load(**spec)
+    assert (caught.value.reason, caught.value.exit_code) == ("TableNotOurs", 2)
+
+
+@pytest.mark.parametrize(
+    "theirs", ["x INT", "load_id VARCHAR, path VARCHAR, line VARCHAR, reason VARCHAR, raw VARCHAR"]
+)
+@pytest.mark.parametrize("disposition", ["append", "replace"])
+def test_a_table_of_others_where_bad_rows_go_is_named(place: World | Lake, disposition: str, theirs: str) -> None:
+    spec: dict[str, Any] = {
+        "csv": {"path": str(place.folder / "*.csv"), "schema": {"id": "BIGINT"}},
+        "write": APPEND,
+        "onBadRows": "quarantine",
+    }
+    place.write("id,v\n1,a\n", "a.csv")
+    place.load(**spec)
+    do(place, f"CREATE TABLE {{raw__rejected}} ({theirs})")
+    place.write("id,v\n2,b\nx,c\n", "b.csv")
+    refused(place, match=r"The table \S+raw__rejected .* rename it", **spec)
+    assert held(place) == [(1, "a")]
+    do(place, "DROP TABLE {raw__rejected}")
+    assert place.load(**spec)["rowsRejected"] == 1
+    assert held(place) == [(1, "a"), (2, "b")]
+
+
+def test_it_may_have_further_columns(place: World | Lake) -> None:
+    spec: dict[str, Any] = {"csv": {"schema": {"id": "BIGINT"}}, "onBadRows": "quarantine"}
+    place.write("id,v\n1,a\nx,b\n")
+    place.load(**spec)
+    do(place, "ALTER TABLE {raw__rejected} ADD COLUMN seen_by VARCHAR")
+    place.write("id,v\n1,a\ny,b\n")
+    assert place.load(**spec)["rowsRejected"] == 1
