@@ -17,6 +17,8 @@ from freshet.workloads.warehouse import Level, TableState
 
 __all__ = ["Look"]
 
+_UNMARKED = "was made anew by others than freshet: its rows do not name the loads that wrote them"
+
 
 class Look:
     """At ``table`` of ``place`` (catalog, schema), in one session. All methods raise what the connector raises."""
@@ -74,7 +76,7 @@ class Look:
         where = (self._sql, self._place, self._table)
         known = TableState(columns=columns, level=ledger.level_of(*where), rows=0, marked=marked)
         if not marked:
-            return known
+            return replace(known, untold=_UNMARKED if known.level else "")
         noted = ledger.pending(*where)
         unrecorded = ledger.came(*where, among=noted)
         known = replace(known, unrecorded=unrecorded, awaited=len(noted) > len(unrecorded))

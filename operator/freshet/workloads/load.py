@@ -129,15 +129,28 @@ def _parts(
 
 
 def _expect_ours(spec: IngestSpec, warehouse: Warehouse, state: TableState) -> None:
-    if state.columns is None or state.level is not None or spec.write.adopt:
+    """Raises ConfigError where the load would write what nobody asked it to."""
+    if state.columns is None or spec.write.adopt:
         return
-    if not state.marked:
+    if state.level is None and not state.marked:
         raise ConfigError(
             "TableNotOurs",
             f"The table {warehouse.relation} exists, but freshet did not make it: give the source another "
             "table, or set write.adopt to load into this one.",
         )
-    if state.loaded and spec.write.disposition == "append":
+    if spec.write.disposition == "append":
+        _expect_told(warehouse, state)
+
+
+def _expect_told(warehouse: Warehouse, state: TableState) -> None:
+    """The record tells which files are in the table."""
+    if state.untold:
+        raise ConfigError(
+            "TableNotOurs",
+            f"The table {warehouse.relation} {state.untold}; files that are in it would come again: drop it to load"
+            " them anew, give the source another table, or set write.adopt to append them all.",
+        )
+    if state.level is None and state.loaded:
         raise ConfigError(
             "TableNotOurs",
             f"The table {warehouse.relation} holds {state.loaded:,} rows of loads that freshet has no record of: files"

@@ -63,6 +63,8 @@ class TableState:
     """Files that ``append`` has taken, by path, as they were when that last happened."""
     marked: bool = False
     """Its rows name the load that wrote them: the table is ours, also where no load came to be recorded."""
+    untold: str = ""
+    """Why nobody knows which files are in it, where the record should tell: ``append`` would take them again."""
     loaded: int = 0
     """So many rows name their load, where a warehouse has them do so."""
     unrecorded: frozenset[str] = frozenset()

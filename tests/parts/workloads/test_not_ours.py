@@ -62,3 +62,38 @@ def test_it_may_have_further_columns(place: World | Lake) -> None:
     do(place, "ALTER TABLE {raw__rejected} ADD COLUMN seen_by VARCHAR")
     place.write("id,v\n1,a\ny,b\n")
     assert place.load(**spec)["rowsRejected"] == 1
+
+
+def several(place: World | Lake, *, write: dict[str, Any] = APPEND) -> dict[str, Any]:
+    """The spec of all files, of which one was loaded; another has come since."""
+    spec: dict[str, Any] = {"csv": {"path": str(place.folder / "*.csv")}, "write": write}
+    place.write("id,v\n1,a\n", "a.csv")
+    place.load(**spec)
+    place.write("id,v\n2,b\n", "b.csv")
+    return spec
+
+
+def test_a_table_made_anew_by_hand_takes_no_file_again_by_itself(lake: Lake) -> None:
+    """Its rows do not name their loads any more, so that nobody knows which are there."""
+    spec = several(lake)
+    lake.query("CREATE OR REPLACE TABLE {raw} AS SELECT id, v FROM {raw}")
+    refused(lake, match="made anew by others .* set write.adopt to append them all", **spec)
+    assert lake.rows() == [(1, "a")]
+    adopted = {**spec, "write": {**APPEND, "adopt": True}}
+    assert lake.load(**adopted)["rows"] == 3
+    lake.write("id,v\n3,c\n", "c.csv")
+    assert lake.load(**spec)["rows"] == 4, "from then on the rows name their loads"
+    assert lake.rows() == [(1, "a"), (1, "a"), (2, "b"), (3, "c")]
+
+
+def test_one_in_duckdb_has_the_files_that_are_on_record(world: World) -> None:
+    spec = several(world)
+    world.do("CREATE OR REPLACE TABLE kw.raw AS FROM kw.raw")
+    assert world.load(**spec)["rows"] == 2
+
+
+@pytest.mark.parametrize("write", [{"disposition": "merge", "primaryKey": ["id"]}, {"disposition": "replace"}])
+def test_where_rows_are_not_added_it_is_loaded_as_before(lake: Lake, write: dict[str, Any]) -> None:
+    spec = several(lake, write=write)
+    lake.query("CREATE OR REPLACE TABLE {raw} AS SELECT id, v FROM {raw}")
+    assert lake.load(**spec)["rows"] == 2
