@@ -58,6 +58,7 @@ _MARKS = 100
 """So many values are given to one statement; Databricks takes 256."""
 _TRIES = 6
 """So often a statement of the ledger is tried that other loads' statements are in the way of."""
+_PATHS = "sum(CASE WHEN f.path <> '' THEN 1 ELSE 0 END)"
 _NO_FILE = InputFile(path="", sha256="", size=0)
 _UP_TO = (
     "SELECT l.load_id FROM {loads} AS l JOIN {loads} AS m ON m.table_name = l.table_name AND l.seq {than} m.seq"
@@ -70,10 +71,11 @@ _UP_TO = (
 class Noted:
     """A load that is not recorded. ``rows``: as many are to be published; None where an earlier freshet noted it.
 
-    ``found``: what it read and found bad, by the columns of ``_freshet_loads``.
+    ``files``: so many it takes for good. ``found``: what it read and found bad, by the columns of ``_freshet_loads``.
     """
 
     rows: int | None
+    files: int
     found: Mapping[str, Any]
 
 
@@ -122,12 +124,15 @@ def pending(sql: Sql, schema: Sequence[str], table: str) -> dict[str, Noted]:
     """Loads that were noted and are not recorded: their rows may still come while a pod lives on."""
     said = ", ".join(f"max(f.`{name}`)" for name in ("load_rows", *_FOUND))
     found = sql.ask(
-        f"SELECT f.load_id, {said} FROM {_named(schema, FILES)} AS f WHERE f.table_name = :name"
+        f"SELECT f.load_id, {_PATHS}, {said} FROM {_named(schema, FILES)} AS f WHERE f.table_name = :name"
         f" AND NOT EXISTS (SELECT 1 FROM {_named(schema, LOADS)} AS l"
         " WHERE l.load_id = f.load_id AND l.table_name = f.table_name) GROUP BY f.load_id",
         name=table,
     )
-    return {load_id: Noted(rows=rows, found=dict(zip(_FOUND, values, strict=True))) for load_id, rows, *values in found}
+    return {
+        load_id: Noted(rows=rows, files=int(files), found=dict(zip(_FOUND, values, strict=True)))
+        for load_id, files, rows, *values in found
+    }
 
 
 def came(sql: Sql, schema: Sequence[str], table: str, *, among: Iterable[str]) -> frozenset[str]:

@@ -9,7 +9,7 @@ from freshet.workloads.databricks_catalog import columns_of
 from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_recovery import finish
 from freshet.workloads.databricks_sql import Sql, error_class
-from freshet.workloads.ledger import LOAD_ID
+from freshet.workloads.ledger import LOAD_ID, untold
 from freshet.workloads.log import LOG
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.sql import qualified
@@ -43,7 +43,10 @@ class Look:
             return TableState(columns=None, level=known.level, rows=0)
         found = f"SELECT count(*), count({LOAD_ID if marked else 'NULL'}) FROM"
         rows, loaded = map(int, self._sql.ask(f"{found} {qualified(self._target, mark='`')}")[0])
-        return replace(known, rows=rows, loaded=loaded)
+        known = replace(known, rows=rows, loaded=loaded)
+        if known.untold or self._spec.write.disposition != "append":
+            return known
+        return replace(known, untold=untold(known.level, known.taken, rows=rows))
 
     def finish(self, level: Level | None, unrecorded: frozenset[str], *, columns: Sequence[Column]) -> Level | None:
         """Take in those loads, whose rows are there. Returns the level then. Raises InputError."""

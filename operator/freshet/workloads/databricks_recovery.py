@@ -55,11 +55,17 @@ def finish(
             "previous_rows": previous(level),
             **noted.found,
             "rows_loaded": written,
+            "files_taken": noted.files or _kept(spec, level),
             "finished_at": now,
         }
         ledger.record(sql, place, table=table, values=values)
         level = ledger.level_of(sql, place, table)
     return level
+
+
+def _kept(spec: IngestSpec, level: Level | None) -> int | None:
+    """Files of ``append`` that are in the table whatever a load without files did."""
+    return level.files_taken if level is not None and spec.write.disposition == "merge" else 0
 
 
 def previous(level: Level | None) -> int | None:

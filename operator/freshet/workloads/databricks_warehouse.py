@@ -26,7 +26,7 @@ from freshet.workloads.databricks_recovery import UPDATED, previous
 from freshet.workloads.databricks_sql import Sql, connection_options, open_sql
 from freshet.workloads.databricks_types import expect_known, stored, to_databricks
 from freshet.workloads.errors import AnswerLost, TableMoved, WorkloadError
-from freshet.workloads.ledger import LOAD_ID
+from freshet.workloads.ledger import LOAD_ID, files_taken
 from freshet.workloads.published import publishing
 from freshet.workloads.spec import Databricks, IngestSpec
 from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, doubled, gone, next_load_id
@@ -273,6 +273,7 @@ class DatabricksWarehouse:
             "rows_loaded": written,
             "rows_rejected": batch.rejected,
             "samples": batch.samples,
+            "files_taken": files_taken(batch, before, disposition=self._spec.write.disposition),
             "bytes": sum(file.size for file in batch.files),
             "finished_at": now,
         }

@@ -19,7 +19,10 @@ def state_of(con: Any, schema: str, table: str) -> TableState:
     if columns is None:
         return TableState(columns=None, level=level, rows=0)
     taken = ledger.taken_by(con, schema, table) if _kind(con, schema, ledger.FILES) else {}
-    return TableState(columns=columns, level=level, rows=publish.count_rows(con, (schema, table)), taken=taken)
+    rows = publish.count_rows(con, (schema, table))
+    return TableState(
+        columns=columns, level=level, rows=rows, taken=taken, untold=ledger.untold(level, taken, rows=rows)
+    )
 
 
 def left_behind(con: Any, schema: str) -> list[str]:

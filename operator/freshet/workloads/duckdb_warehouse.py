@@ -175,6 +175,7 @@ class DuckDbWarehouse:
             "rows_loaded": written,
             "rows_rejected": batch.rejected,
             "samples": batch.samples,
+            "files_taken": ledger.files_taken(batch, before, disposition=self._spec.write.disposition),
             "bytes": sum(file.size for file in batch.files),
             "finished_at": now,
         }

@@ -9,7 +9,7 @@ from typing import Any
 
 from freshet.workloads.inputs import Content, InputFile
 from freshet.workloads.sql import qualified
-from freshet.workloads.warehouse import Level
+from freshet.workloads.warehouse import Batch, Level, TableState
 
 __all__ = [
     "FILES",
@@ -19,19 +19,21 @@ __all__ = [
     "LOADS_COLUMNS",
     "LOAD_ID",
     "file_values",
+    "files_taken",
     "forget",
     "level_of",
     "make_ledger",
     "record",
     "taken_by",
     "taken_file",
+    "untold",
 ]
 
 LOADS = "_freshet_loads"
 FILES = "_freshet_files"
 LEVEL = (
     *("load_id", "version", "fingerprint", "updated_at", "data_time", "rows", "previous_rows"),
-    *("rows_in", "rows_loaded", "rows_rejected", "samples"),
+    *("rows_in", "rows_loaded", "rows_rejected", "samples", "files_taken"),
 )
 """What a ``Level`` takes of a load's record."""
 LOAD_ID = "_freshet_load_id"
@@ -56,6 +58,7 @@ LOADS_COLUMNS = {
     "bytes": "BIGINT",
     "finished_at": "TIMESTAMP WITH TIME ZONE",
     "samples": "VARCHAR",
+    "files_taken": "BIGINT",
 }
 FILES_COLUMNS = {
     "table_name": "VARCHAR",
@@ -105,6 +108,24 @@ def taken_file(
     known = content_bytes is not None and content_sha256 is not None
     content = Content(size=content_bytes or 0, sha256=content_sha256 or "") if known else None
     return InputFile(path=path, sha256=sha256, size=bytes, content=content)
+
+
+def files_taken(batch: Batch, before: TableState, *, disposition: str) -> int | None:
+    """So many files of ``append`` are in the table once ``batch`` is."""
+    if disposition == "append":
+        return len({*before.taken, *(file.path for file in batch.files)})
+    kept = before.level if disposition == "merge" and before.columns is not None else None
+    return kept.files_taken if kept else 0
+
+
+def untold(level: Level | None, taken: Mapping[str, InputFile], *, rows: int) -> str:
+    """Why the record does not tell which files are in a table with so many rows; empty where it does.
+
+    That ``FILES`` is there says nothing: once dropped, it is made again by the next load into the schema.
+    """
+    if level is None or level.files_taken == 0 or taken or not rows:
+        return ""
+    return f"holds rows, but the record, {FILES}, names no file that they came from"
 
 
 def file_values(file: InputFile) -> dict[str, Any]:

@@ -48,6 +48,8 @@ class Level:
     rows_rejected: int | None = None
     samples: str | None = None
     """Of the rows that the load read, how many were bad, and the first of them (JSON), for whoever was not told."""
+    files_taken: int | None = None
+    """So many files of ``append`` were in the table; None where an earlier freshet, which did not count, loaded it."""
 
 
 @dataclass(frozen=True, kw_only=True)

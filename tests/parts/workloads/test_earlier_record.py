@@ -12,7 +12,7 @@ from tests.parts.workloads.lake import Lake
 from tests.parts.workloads.test_taken_up import PUBLISH, bad, cut_off, found
 
 LATER = {
-    "_freshet_loads": ("samples",),
+    "_freshet_loads": ("samples", "files_taken"),
     "_freshet_files": ("noted_at", "load_rows", "rows_in", "rows_rejected", "samples"),
 }
 """Columns that came after the first release of the record, by its tables."""
@@ -30,7 +30,7 @@ def made_earlier(place: World | Lake) -> None:
         for table, columns in LATER.items():
             take_back(place, table, *columns)
     else:
-        take_back(place, "_freshet_loads", "samples", "rows_in")
+        take_back(place, "_freshet_loads", "samples", "rows_in", "files_taken")
     take_back(place, "_freshet_files", *OF_CONTENT)
 
 

@@ -97,3 +97,45 @@ def test_where_rows_are_not_added_it_is_loaded_as_before(lake: Lake, write: dict
     spec = several(lake, write=write)
     lake.query("CREATE OR REPLACE TABLE {raw} AS SELECT id, v FROM {raw}")
     assert lake.load(**spec)["rows"] == 2
+
+
+@pytest.mark.parametrize(
+    "meanwhile", ["nothing", "a load of another table", "a merge", "the record was an earlier one"]
+)
+def test_nothing_is_appended_where_the_record_of_files_is_gone(place: World | Lake, meanwhile: str) -> None:
+    """Also where it was begun anew since, by whoever loads into the schema."""
+    spec = several(place)
+    do(place, "DROP TABLE {_freshet_files}")
+    if meanwhile == "a load of another table":
+        place.load(table="other", asset="other", csv={"path": str(place.folder / "a.csv")})
+    elif meanwhile == "a merge":
+        place.load(write={"disposition": "merge", "primaryKey": ["id"]}, csv={"path": str(place.folder / "a.csv")})
+    elif meanwhile == "an earlier freshet's record":
+        do(place, "ALTER TABLE {_freshet_loads} DROP COLUMN files_taken")
+    for _ in range(2):
+        refused(place, match="_freshet_files, names no file .* set write.adopt to append them all", **spec)
+    assert held(place) == [(1, "a")]
+    assert place.load(**{**spec, "write": {**APPEND, "adopt": True}})["rows"] == 3
+    place.write("id,v\n3,c\n", "c.csv")
+    assert place.load(**spec)["rows"] == 4
+
+
+def test_a_table_that_is_emptied_with_it_is_begun_anew(place: World | Lake) -> None:
+    spec = several(place)
+    do(place, "DROP TABLE {_freshet_files}")
+    do(place, "DELETE FROM {raw}")
+    assert place.load(**spec)["rows"] == 2
+
+
+def test_nothing_is_appended_where_the_record_of_loads_is_gone(world: World) -> None:
+    spec = several(world)
+    world.do("DROP TABLE kw._freshet_loads")
+    refused(world, match="freshet did not make it", **spec)
+    assert held(world) == [(1, "a")]
+    assert world.load(**{**spec, "write": {**APPEND, "adopt": True}})["rows"] == 2, "files on record stay out"
+
+
+@pytest.mark.parametrize("first", [{"disposition": "merge", "primaryKey": ["id"]}, {"disposition": "replace"}])
+def test_a_source_that_becomes_append_has_no_such_record_yet(place: World | Lake, first: dict[str, Any]) -> None:
+    several(place, write=first)
+    assert place.load(csv={"path": str(place.folder / "b.csv")}, write=APPEND)["rows"] == 2
