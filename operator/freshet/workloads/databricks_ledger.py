@@ -52,6 +52,7 @@ _FILES = {
     **{name: to_databricks(kind) for name, kind in FILES_COLUMNS.items()},
     "noted_at": "TIMESTAMP",
     "load_rows": "BIGINT",
+    "asset": _COLUMNS["asset"],
     **{name: _COLUMNS[name] for name in _FOUND},
 }
 _MARKS = 100
@@ -71,10 +72,12 @@ _UP_TO = (
 class Noted:
     """A load that is not recorded. ``rows``: as many are to be published; None where an earlier freshet noted it.
 
-    ``files``: so many it takes for good. ``found``: what it read and found bad, by the columns of ``_freshet_loads``.
+    ``asset``: whose it is. ``files``: so many it takes for good. ``found``: what it read and found bad, by the columns
+    of ``_freshet_loads``.
     """
 
     rows: int | None
+    asset: str | None
     files: int
     found: Mapping[str, Any]
 
@@ -100,11 +103,14 @@ def _add(sql: Sql, schema: Sequence[str], name: str, columns: Mapping[str, str])
         _write(sql, f"UPDATE {_named(schema, name)} SET noted_at = :now WHERE noted_at IS NULL", now=datetime.now(UTC))
 
 
-def level_of(sql: Sql, schema: Sequence[str], table: str) -> Level | None:
+def level_of(sql: Sql, schema: Sequence[str], table: str, *, asset: str | None = None) -> Level | None:
+    """``asset``: of its loads alone."""
+    of_asset, values = (" AND asset = :asset", {"asset": asset}) if asset else ("", {})
     found = sql.ask(
         f"SELECT {', '.join(f'`{name}`' for name in LEVEL)} FROM {_named(schema, LOADS)}"
-        " WHERE table_name = :name ORDER BY seq DESC LIMIT 1",
+        f" WHERE table_name = :name{of_asset} ORDER BY seq DESC LIMIT 1",
         name=table,
+        **values,
     )
     return Level(**dict(zip(LEVEL, found[0], strict=True))) if found else None
 
@@ -122,7 +128,7 @@ def taken_by(sql: Sql, schema: Sequence[str], table: str) -> dict[str, InputFile
 
 def pending(sql: Sql, schema: Sequence[str], table: str) -> dict[str, Noted]:
     """Loads that were noted and are not recorded: their rows may still come while a pod lives on."""
-    said = ", ".join(f"max(f.`{name}`)" for name in ("load_rows", *_FOUND))
+    said = ", ".join(f"max(f.`{name}`)" for name in ("load_rows", "asset", *_FOUND))
     found = sql.ask(
         f"SELECT f.load_id, {_PATHS}, {said} FROM {_named(schema, FILES)} AS f WHERE f.table_name = :name"
         f" AND NOT EXISTS (SELECT 1 FROM {_named(schema, LOADS)} AS l"
@@ -130,8 +136,8 @@ def pending(sql: Sql, schema: Sequence[str], table: str) -> dict[str, Noted]:
         name=table,
     )
     return {
-        load_id: Noted(rows=rows, files=int(files), found=dict(zip(_FOUND, values, strict=True)))
-        for load_id, files, rows, *values in found
+        load_id: Noted(rows=rows, asset=asset, files=int(files), found=dict(zip(_FOUND, values, strict=True)))
+        for load_id, files, rows, asset, *values in found
     }
 
 
@@ -216,7 +222,7 @@ def settle(sql: Sql, schema: Sequence[str], table: str) -> None:
 
 
 def note(
-    sql: Sql, schema: Sequence[str], table: str, *, load_id: str, files: Sequence[InputFile], batch: Batch
+    sql: Sql, schema: Sequence[str], table: str, *, load_id: str, asset: str, files: Sequence[InputFile], batch: Batch
 ) -> None:
     """``files``: what ``append`` takes for good. Else one note without a path says that the load is under way.
 
@@ -225,6 +231,7 @@ def note(
     said = {
         "noted_at": datetime.now(UTC),
         "load_rows": batch.rows,
+        "asset": asset,
         "rows_in": batch.rows_in,
         "rows_rejected": batch.rejected,
         "samples": batch.samples,

@@ -1,6 +1,6 @@
 """What a Databricks table holds, and what freshet's record says of it, once what was cut off is taken in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from freshet.workloads import databricks_ledger as ledger
@@ -13,7 +13,7 @@ from freshet.workloads.ledger import LOAD_ID, untold
 from freshet.workloads.log import LOG
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.sql import qualified
-from freshet.workloads.warehouse import Level, TableState
+from freshet.workloads.warehouse import Level, TableState, rival_of
 
 __all__ = ["Look"]
 
@@ -40,7 +40,7 @@ class Look:
         marked = len(columns) < len(all_columns or ())
         known = self._recorded(columns=columns, marked=marked)
         if all_columns is None:
-            return TableState(columns=None, level=known.level, rows=0)
+            return TableState(columns=None, level=known.level, rows=0, own=known.own)
         found = f"SELECT count(*), count({LOAD_ID if marked else 'NULL'}) FROM"
         rows, loaded = map(int, self._sql.ask(f"{found} {qualified(self._target, mark='`')}")[0])
         known = replace(known, rows=rows, loaded=loaded)
@@ -77,13 +77,26 @@ class Look:
 
     def _read(self, *, columns: tuple[Column, ...], marked: bool) -> TableState:
         where = (self._sql, self._place, self._table)
-        known = TableState(columns=columns, level=ledger.level_of(*where), rows=0, marked=marked)
+        level = ledger.level_of(*where)
+        known = self._owned(TableState(columns=columns, level=level, rows=0, marked=marked))
         if not marked:
             return replace(known, untold=_UNMARKED if known.level else "")
         noted = ledger.pending(*where)
         unrecorded = ledger.came(*where, among=noted)
         known = replace(known, unrecorded=unrecorded, awaited=len(noted) > len(unrecorded))
-        if self._spec.write.disposition != "append":
-            return known
+        rival = known.rival or self._rival(noted[load_id].asset for load_id in sorted(unrecorded))
+        if self._spec.write.disposition != "append" or (rival and not self._spec.write.adopt):
+            return replace(known, rival=rival)
         level = self.finish(known.level, unrecorded, columns=columns)
-        return replace(known, level=level, unrecorded=frozenset(), taken=ledger.taken_by(*where))
+        return replace(self._owned(replace(known, level=level)), unrecorded=frozenset(), taken=ledger.taken_by(*where))
+
+    def _owned(self, state: TableState) -> TableState:
+        """With what is this asset's own, which is asked for only where it shares the table."""
+        rival = self._rival([state.level.asset] if state.level else [])
+        if not rival or not self._spec.write.adopt:
+            return replace(state, rival=rival, own=None if rival else state.level)
+        own = ledger.level_of(self._sql, self._place, self._table, asset=self._spec.asset)
+        return replace(state, rival=rival, own=own)
+
+    def _rival(self, assets: Iterable[str | None]) -> str:
+        return next(filter(None, (rival_of(self._spec.asset, loaded_by=one) for one in assets)), "")

@@ -45,7 +45,7 @@ def finish(
         now = datetime.now(UTC)
         values = {
             "load_id": load_id,
-            "asset": spec.asset,
+            "asset": noted.asset or spec.asset,
             "fingerprint": "",
             "version": load_id,
             "changed": True,

@@ -154,7 +154,7 @@ class DatabricksWarehouse:
         if before.level is not None and (before.columns is None or disposition == "replace"):
             ledger.forget(sql, place, self._table, last=before.level.load_id)
         files = batch.files if disposition == "append" else ()
-        ledger.note(sql, place, self._table, load_id=load_id, files=files, batch=batch)
+        ledger.note(sql, place, self._table, load_id=load_id, asset=self._spec.asset, files=files, batch=batch)
         aside.put(batch, load_id, folder)
         with publishing():
             self._change(sql, it, batch, before)

@@ -36,19 +36,20 @@ _COLUMNS = {
 }
 
 
-def level_of(place: Place, table: str) -> Level | None:
-    """What the newest load of the table left; None where none is recorded."""
+def level_of(place: Place, table: str, *, asset: str | None = None) -> Level | None:
+    """What the newest load of the table left; None where none is recorded. ``asset``: of its loads alone."""
     held = place.columns(LOADS)
     names = [name for name in LEVEL if name in held]  # an earlier freshet's has fewer
     if not held:
         return None
-    loads, own = place.named(LOADS), place.quoted("table_name")
-    newest = f"SELECT max({place.quoted('finished_at')}) FROM {loads} WHERE {own} = %s"
+    wanted = {"table_name": table, **({"asset": asset} if asset else {})}
+    loads, own = place.named(LOADS), " AND ".join(f"{place.quoted(name)} = %s" for name in wanted)
+    newest = f"SELECT max({place.quoted('finished_at')}) FROM {loads} WHERE {own}"
     found = place.ask(
         f"SELECT {', '.join(map(place.quoted, names))} FROM {loads}"
-        f" WHERE {own} = %s AND {place.quoted('finished_at')} = ({newest})",
-        table,
-        table,
+        f" WHERE {own} AND {place.quoted('finished_at')} = ({newest})",
+        *wanted.values(),
+        *wanted.values(),
     )
     if not found:
         return None

@@ -20,7 +20,7 @@ from freshet.workloads.log import LOG
 from freshet.workloads.published import publishing
 from freshet.workloads.shortened import short_name
 from freshet.workloads.spec import Dlt, IngestSpec
-from freshet.workloads.warehouse import Batch, Outcome, TableState, next_load_id
+from freshet.workloads.warehouse import Batch, Outcome, TableState, next_load_id, rival_of
 
 __all__ = ["DltWarehouse"]
 
@@ -94,8 +94,10 @@ class DltWarehouse:
     def _state(self, place: Place) -> TableState:
         self._seen = f"{place.schema}.{place.table(self._table)}"
         columns, level = place.columns(self._table), ledger.level_of(place, self._table)
+        rival = rival_of(self._spec.asset, loaded_by=level.asset if level else None)
+        own = ledger.level_of(place, self._table, asset=self._spec.asset) if rival else level
         if not columns:
-            return TableState(columns=None, level=level, rows=0, named=place.column)
+            return TableState(columns=None, level=level, rows=0, own=own, named=place.column)
         taken = ledger.taken_by(place, self._table) if self._spec.write.disposition == "append" else {}
         return TableState(
             columns=tuple(
@@ -104,6 +106,8 @@ class DltWarehouse:
             level=level,
             rows=int(place.ask(f"SELECT count(*) FROM {place.named(self._table)}")[0][0]),
             taken=taken,
+            own=own,
+            rival=rival,
             marked=LOAD_ID in columns,
             named=place.column,
         )

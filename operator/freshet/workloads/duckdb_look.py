@@ -6,23 +6,25 @@ from freshet.workloads import ledger, publish
 from freshet.workloads.columns import Column, plain
 from freshet.workloads.errors import InputError
 from freshet.workloads.sql import qualified
-from freshet.workloads.warehouse import TableState
+from freshet.workloads.warehouse import TableState, rival_of
 
 __all__ = ["INCOMING", "columns_of", "left_behind", "state_of", "sweep"]
 
 INCOMING = "_freshet_incoming_"
 
 
-def state_of(con: Any, schema: str, table: str) -> TableState:
+def state_of(con: Any, schema: str, table: str, *, asset: str) -> TableState:
+    """``asset``: who looks."""
     columns = columns_of(con, schema, table)
     level = ledger.level_of(con, schema, table) if _kind(con, schema, ledger.LOADS) else None
+    rival = rival_of(asset, loaded_by=level.asset if level else None)
+    own = ledger.level_of(con, schema, table, asset=asset) if rival else level
     if columns is None:
-        return TableState(columns=None, level=level, rows=0)
+        return TableState(columns=None, level=level, rows=0, own=own)
     taken = ledger.taken_by(con, schema, table) if _kind(con, schema, ledger.FILES) else {}
     rows = publish.count_rows(con, (schema, table))
-    return TableState(
-        columns=columns, level=level, rows=rows, taken=taken, untold=ledger.untold(level, taken, rows=rows)
-    )
+    untold = ledger.untold(level, taken, rows=rows)
+    return TableState(columns=columns, level=level, rows=rows, taken=taken, own=own, rival=rival, untold=untold)
 
 
 def left_behind(con: Any, schema: str) -> list[str]:

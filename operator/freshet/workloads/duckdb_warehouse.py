@@ -56,7 +56,7 @@ class DuckDbWarehouse:
         with connect(self._where, read_only=True) as con:
             try:
                 self._is_littered = bool(left_behind(con, self._schema))
-                return state_of(con, *self._target)
+                return state_of(con, *self._target, asset=self._spec.asset)
             except duckdb.Error as error:
                 raise warehouse_error(error, path=self._where.path) from error
 
@@ -95,7 +95,7 @@ class DuckDbWarehouse:
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(self._schema)}")
         sweep(con, self._schema)
         ledger.make_ledger(con, self._schema)
-        before = state_of(con, *self._target)
+        before = state_of(con, *self._target, asset=self._spec.asset)
         if _token(before) != _token(expected):
             raise TableMoved
         load_id = self._bring(con, batch, folder)

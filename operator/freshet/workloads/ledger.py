@@ -33,7 +33,7 @@ LOADS = "_freshet_loads"
 FILES = "_freshet_files"
 LEVEL = (
     *("load_id", "version", "fingerprint", "updated_at", "data_time", "rows", "previous_rows"),
-    *("rows_in", "rows_loaded", "rows_rejected", "samples", "files_taken"),
+    *("rows_in", "rows_loaded", "rows_rejected", "samples", "asset", "files_taken"),
 )
 """What a ``Level`` takes of a load's record."""
 LOAD_ID = "_freshet_load_id"
@@ -83,8 +83,10 @@ def make_ledger(con: Any, schema: str) -> None:
                 con.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
 
-def level_of(con: Any, schema: str, table: str) -> Level | None:
-    found = _rows(con, [schema, LOADS], "WHERE table_name = ? ORDER BY seq DESC LIMIT 1", table)
+def level_of(con: Any, schema: str, table: str, *, asset: str | None = None) -> Level | None:
+    """``asset``: of its loads alone."""
+    of_asset, values = (" AND asset = ?", [table, asset]) if asset else ("", [table])
+    found = _rows(con, [schema, LOADS], f"WHERE table_name = ?{of_asset} ORDER BY seq DESC LIMIT 1", *values)
     return Level(**{name: value for name, value in found[0].items() if name in LEVEL}) if found else None
 
 

@@ -92,6 +92,7 @@ def _into(
     warehouse: Warehouse, spec: IngestSpec, last: Mapping[str, Any], started: datetime, found: Input
 ) -> dict[str, Any]:
     state = warehouse.inspect()
+    _expect_alone(spec, warehouse, state)
     if _holds(state, found.fingerprint):
         warehouse.tidy()
         assert state.level is not None
@@ -103,7 +104,7 @@ def _into(
         return unchanged(spec, warehouse, state, _level(spec, warehouse, state), started, found)
     with tempfile.TemporaryDirectory(prefix="freshet-") as folder:
         told = _write(spec, warehouse, state, started, found, files, Path(folder))
-    return with_untold(told, state.level, last) if spec.write.disposition == "append" else told
+    return with_untold(told, state.own, last) if spec.write.disposition == "append" else told
 
 
 def _level(spec: IngestSpec, warehouse: Warehouse, state: TableState) -> Level:
@@ -126,6 +127,17 @@ def _parts(
     taken = state.taken if spec.write.disposition == "append" else {}
     part = partial(part_of, csv=spec.csv, folder=folder, may_grow=spec.write.may_grow)
     return [part(file, taken.get(file.path), path=local[file.path]) for file in files]
+
+
+def _expect_alone(spec: IngestSpec, warehouse: Warehouse, state: TableState) -> None:
+    """Raises ConfigError where another asset loads into the table: neither would know what the other has done."""
+    if state.columns is not None and state.rival and not spec.write.adopt:
+        raise ConfigError(
+            "TableNotOurs",
+            f"The table {warehouse.relation} was last loaded by the asset {state.rival}: give the source of"
+            f" {spec.asset} another table; if both are to load into it, or that is the asset's former name, set"
+            " write.adopt.",
+        )
 
 
 def _expect_ours(spec: IngestSpec, warehouse: Warehouse, state: TableState) -> None:

@@ -46,14 +46,14 @@ def unchanged(
         **_level(spec, warehouse, level, started, rows=state.rows),
         **_nothing(found),
         **({"fingerprint": None} if state.awaited else {}),  # so that the next pod looks again
-        **_found_before(level),
+        **_found_before(state.own),
         "message": f"The input is unchanged: {warehouse.relation} holds {state.rows:,} rows{by_hand}.",
     }
 
 
-def _found_before(level: Level) -> dict[str, Any]:
+def _found_before(level: Level | None) -> dict[str, Any]:
     """What the load found in its input, once more: its pod may have been lost before it told anybody."""
-    if level.rows_in is None:
+    if level is None or level.rows_in is None:
         return {}
     samples = json.loads(level.samples) if level.samples else None
     return {"rowsIn": level.rows_in, "rowsRejected": level.rows_rejected or 0, "samples": samples}

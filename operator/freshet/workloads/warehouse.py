@@ -27,6 +27,7 @@ __all__ = [
     "doubled",
     "gone",
     "next_load_id",
+    "rival_of",
 ]
 
 
@@ -48,6 +49,8 @@ class Level:
     rows_rejected: int | None = None
     samples: str | None = None
     """Of the rows that the load read, how many were bad, and the first of them (JSON), for whoever was not told."""
+    asset: str | None = None
+    """Whose load it was."""
     files_taken: int | None = None
     """So many files of ``append`` were in the table; None where an earlier freshet, which did not count, loaded it."""
 
@@ -67,6 +70,10 @@ class TableState:
     """Its rows name the load that wrote them: the table is ours, also where no load came to be recorded."""
     untold: str = ""
     """Why nobody knows which files are in it, where the record should tell: ``append`` would take them again."""
+    own: Level | None = None
+    """What the newest load of this very asset left: ``level``, unless another loads into the table, too."""
+    rival: str = ""
+    """Another asset, whose load is the newest."""
     loaded: int = 0
     """So many rows name their load, where a warehouse has them do so."""
     unrecorded: frozenset[str] = frozenset()
@@ -154,3 +161,8 @@ def next_load_id(batch: Batch, before: TableState) -> str:
     """Derived from what is loaded onto what: whoever does the same gives it the same name."""
     onto = before.level.load_id if before.level else ""
     return hashlib.sha256(f"{batch.fingerprint}\n{onto}".encode()).hexdigest()[:24]
+
+
+def rival_of(asset: str, *, loaded_by: str | None) -> str:
+    """The other asset, if it is another. A spec without one, at a terminal, is anybody's."""
+    return loaded_by if asset and loaded_by and loaded_by != asset else ""

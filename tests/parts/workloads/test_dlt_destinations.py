@@ -269,6 +269,21 @@ def test_a_table_of_somebody_else_is_left_alone(place: Place) -> None:
     assert place.rows() == [(1, "a")]
 
 
+def test_a_table_that_another_asset_loads_is_left_alone(place: Place) -> None:
+    place.write("id,v\n1,a\nx,b\n")
+    spec: dict[str, Any] = {"csv": {"schema": {"id": "BIGINT"}}, "onBadRows": "drop"}
+    place.load(**spec)
+    place.write("id,v\n2,a\n", "other.csv")
+    other: dict[str, Any] = {"asset": "other", "csv": {"path": str(place.folder / "other.csv")}}
+    with pytest.raises(ConfigError, match="last loaded by the asset raw") as caught:
+        place.load(**other)
+    assert caught.value.reason == "TableNotOurs"
+    shared = {"disposition": "append", "adopt": True}
+    assert place.load(**other, write=shared)["rows"] == 2
+    told = place.load(**spec, write=shared)
+    assert (told["changed"], told["rows"], told["rowsIn"], told["rowsRejected"]) == (False, 2, 2, 1)
+
+
 def test_a_table_dropped_by_hand_is_loaded_anew_with_its_files(place: Place) -> None:
     place.write("id,v\n1,a\n")
     first = place.load()

@@ -13,7 +13,7 @@ from tests.parts.workloads.test_taken_up import PUBLISH, bad, cut_off, found
 
 LATER = {
     "_freshet_loads": ("samples", "files_taken"),
-    "_freshet_files": ("noted_at", "load_rows", "rows_in", "rows_rejected", "samples"),
+    "_freshet_files": ("noted_at", "load_rows", "asset", "rows_in", "rows_rejected", "samples"),
 }
 """Columns that came after the first release of the record, by its tables."""
 OF_CONTENT = ("content_bytes", "content_sha256")

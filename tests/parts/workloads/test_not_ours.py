@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.parts.workloads.conftest import World
 from tests.parts.workloads.lake import Lake
+from tests.parts.workloads.test_taken_up import PUBLISH, bad, cut_off, found
 
 from freshet.workloads.errors import WorkloadError
 
@@ -139,3 +140,73 @@ def test_nothing_is_appended_where_the_record_of_loads_is_gone(world: World) -> 
 def test_a_source_that_becomes_append_has_no_such_record_yet(place: World | Lake, first: dict[str, Any]) -> None:
     several(place, write=first)
     assert place.load(csv={"path": str(place.folder / "b.csv")}, write=APPEND)["rows"] == 2
+
+
+def of(place: World | Lake, asset: str, *, adopt: bool = False, **more: Any) -> dict[str, Any]:
+    """The spec of an asset whose file has its name, into the table of all."""
+    csv = {"path": str(place.folder / f"{asset}.csv"), "schema": {"id": "BIGINT"}}
+    return {"asset": asset, "csv": csv, "write": {**APPEND, "adopt": adopt}, "onBadRows": "drop", **more}
+
+
+@pytest.mark.parametrize("write", [APPEND, {"disposition": "merge", "primaryKey": ["id"]}, {"disposition": "replace"}])
+def test_a_table_that_another_asset_loads_is_left_alone(place: World | Lake, write: dict[str, Any]) -> None:
+    for asset in ("a", "b"):
+        place.write("id,v\n1,x\n", f"{asset}.csv")
+    first = place.load(**of(place, "a"))
+    refused(
+        place, match="last loaded by the asset a: give the source of b another table", **of(place, "b", write=write)
+    )
+    again = place.load(**of(place, "a"))
+    assert (again["changed"], again["version"], held(place)) == (False, first["version"], [(1, "x")])
+
+
+def test_one_written_in_another_case_is_the_same_in_databricks(lake: Lake) -> None:
+    replace = {"disposition": "replace"}
+    for asset in ("a", "b"):
+        lake.write(f"id,v\n1,{asset}\n", f"{asset}.csv")
+    lake.load(**of(lake, "a", write=replace))
+    refused(lake, match="last loaded by the asset a", **of(lake, "b", write=replace, table="RAW"))
+    assert lake.rows() == [(1, "a")]
+
+
+def test_assets_that_share_a_table_tell_each_their_own(place: World | Lake) -> None:
+    place.write("id,v\n1,a\n", "a.csv")
+    place.write("id,v\n2,b\nx,c\n", "b.csv")
+    place.load(**of(place, "a", adopt=True))
+    shared = place.load(**of(place, "b", adopt=True))
+    assert (shared["rows"], shared["rowsRejected"]) == (2, 1)
+    told = place.load(**of(place, "a", adopt=True))
+    assert (told["changed"], told["version"], told["rows"]) == (False, shared["version"], 2), "the table moved"
+    assert (told["rowsIn"], told["rowsRejected"], told["samples"]) == (1, 0, None)
+    assert place.load(**of(place, "b", adopt=True))["rowsRejected"] == 1
+    place.write("id,v\n3,d\n", "a2.csv")
+    more = place.load(**of(place, "a", adopt=True, csv={"path": str(place.folder / "a*.csv")}))
+    assert (more["rows"], more["rowsIn"], more["rowsRejected"]) == (3, 1, 0)
+    assert held(place) == [(1, "a"), (2, "b"), (3, "d")]
+
+
+def test_an_asset_that_was_renamed_adopts_its_table(place: World | Lake) -> None:
+    place.write("id,v\n1,a\n", "a.csv")
+    place.load(**of(place, "a"))
+    renamed = of(place, "a") | {"asset": "b", "csv": {"path": str(place.folder / "*.csv")}}
+    refused(place, match="that is the asset's former name", **renamed)
+    place.write("id,v\n2,b\n", "b.csv")
+    assert place.load(**{**renamed, "write": {**APPEND, "adopt": True}})["rows"] == 2
+    place.write("id,v\n3,c\n", "c.csv")
+    assert place.load(**renamed)["rows"] == 3, "the newest load is its own by now"
+    assert place.load(**{**renamed, "asset": ""})["rows"] == 3, "a spec at a terminal may name none"
+
+
+@pytest.mark.parametrize("adopt", [True, False])
+def test_what_was_cut_off_is_told_by_the_asset_that_it_was_of(lake: Lake, adopt: bool) -> None:
+    """Whoever looks first; and its rows are not taken out by another's look."""
+    lake.write("id,v\n1,a\nx,c\n", "a.csv")
+    lake.write("id,v\n2,b\n", "b.csv")
+    cut_off(lake, PUBLISH, of(lake, "a", adopt=adopt))
+    if adopt:
+        assert lake.load(**of(lake, "b", adopt=True))["rowsIn"] == 1
+    else:
+        refused(lake, match="last loaded by the asset a", **of(lake, "b"))
+    told = lake.load(**of(lake, "a", adopt=adopt))
+    assert (told["rows"], *found(told)) == (1 + adopt, 2, 1, bad(3))
+    assert lake.rows() == [(1, "a"), (2, "b")][: 1 + adopt]
