@@ -5,6 +5,7 @@ is no promise beyond that: two loads at once, or one that is cut off and whose i
 twice (docs/loads.md, "Other destinations").
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from freshet.workloads.errors import AnswerLost, ConfigError, TableMoved, Unavai
 from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.log import LOG
 from freshet.workloads.published import publishing
+from freshet.workloads.rejected import COLUMNS, not_ours
 from freshet.workloads.shortened import short_name
 from freshet.workloads.spec import Dlt, IngestSpec
 from freshet.workloads.warehouse import Batch, Outcome, TableState, next_load_id, rival_of
@@ -72,6 +74,7 @@ class DltWarehouse:
             raise TableMoved
         self._expect_types(batch, before)
         self._expect_time(batch, before)
+        self._expect_ours(place, batch)
         load_id = next_load_id(batch, before)
         self._clear(place, load_id, before)
         resources = dlt_rows.resources(place, self._spec, batch, table=self._table, load_id=load_id)
@@ -132,11 +135,17 @@ class DltWarehouse:
             columns |= {column.name: column for column in kept}
             expect_time(name, columns=[*columns.values()], where=self.relation)
 
+    def _expect_ours(self, place: Place, batch: Batch) -> None:
+        """By names alone: a destination has types of its own."""
+        held = place.columns(self._rejected) if batch.refused else {}
+        if held and not _is_ours(held):
+            raise not_ours(f"{place.schema}.{place.table(self._rejected)}")
+
     def _clear(self, place: Place, load_id: str, before: TableState) -> None:
         """Rows of this very load, which was cut off before it was recorded."""
         if before.marked and self._spec.write.disposition == "append":
             _take_out(place, self._table, mark=LOAD_ID, load_id=load_id)
-        if place.columns(self._rejected):
+        if _is_ours(place.columns(self._rejected)):
             _take_out(place, self._rejected, mark="load_id", load_id=load_id)
 
     def _rows(self, place: Place, load_id: str) -> tuple[int, int]:
@@ -190,6 +199,11 @@ class DltWarehouse:
         own = place.quoted(place.column(snake(column)))
         _, found = ask_newest(place, of=place.named(self._table), column=own)
         return moment(found, column=column)
+
+
+def _is_ours(held: Iterable[str]) -> bool:
+    """A table for bad rows has those columns."""
+    return {column.name for column in COLUMNS}.issubset(held)
 
 
 def _take_out(place: Place, table: str, *, mark: str, load_id: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from freshet.workloads.columns import Column
 from freshet.workloads.errors import ConfigError
 
-__all__ = ["COLUMNS", "SUFFIX", "expect_ours"]
+__all__ = ["COLUMNS", "SUFFIX", "expect_ours", "not_ours"]
 
 SUFFIX = "__rejected"
 COLUMNS = (
@@ -21,8 +21,12 @@ COLUMNS = (
 def expect_ours(held: Sequence[Column] | None, *, relation: str) -> None:
     """``held``: the columns of the table that is there, which may have more than ours. Raises ConfigError."""
     if held is not None and not set(COLUMNS).issubset(held):
-        raise ConfigError(
-            "TableNotOurs",
-            f"The table {relation} exists, but freshet did not make it, and bad rows are to go there (their columns are"
-            f" {', '.join(column.name for column in COLUMNS)}): rename it, or give the source another table.",
-        )
+        raise not_ours(relation)
+
+
+def not_ours(relation: str) -> ConfigError:
+    return ConfigError(
+        "TableNotOurs",
+        f"The table {relation} exists, but freshet did not make it, and bad rows are to go there (their columns are"
+        f" {', '.join(column.name for column in COLUMNS)}): rename it, or give the source another table.",
+    )

@@ -269,6 +269,22 @@ def test_a_table_of_somebody_else_is_left_alone(place: Place) -> None:
     assert place.rows() == [(1, "a")]
 
 
+def test_a_table_of_somebody_else_where_bad_rows_go_is_left_alone(place: Place) -> None:
+    """Where no row is bad it is in nobody's way."""
+    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.raw_rejected (id bigint)")
+    spec: dict[str, Any] = {"csv": {"schema": {"id": "BIGINT"}}, "onBadRows": "quarantine"}
+    place.write("id,v\n1,a\n")
+    place.load(**spec)
+    place.write("id,v\nx,b\n2,b\n", "in-2.csv")
+    more = {**spec, "csv": {**spec["csv"], "path": str(place.folder / "in*.csv")}}
+    with pytest.raises(ConfigError, match="raw_rejected exists, but freshet did not make it") as caught:
+        place.load(**more)
+    assert (caught.value.reason, place.rows()) == ("TableNotOurs", [(1, "a")])
+    place.server.query(f"ALTER TABLE {place.schema}.raw_rejected RENAME TO mine")
+    assert place.load(**more)["rowsRejected"] == 1
+    assert len(place.rows("raw", "raw_rejected")) == 1
+
+
 def test_a_table_that_another_asset_loads_is_left_alone(place: Place) -> None:
     place.write("id,v\n1,a\nx,b\n")
     spec: dict[str, Any] = {"csv": {"schema": {"id": "BIGINT"}}, "onBadRows": "drop"}
