@@ -72,7 +72,7 @@ class DuckDbWarehouse:
 
         with connect(self._where, read_only=True) as con:
             try:
-                if _token(state_of(con, *self._target)) != _token(expected):
+                if _token(state_of(con, *self._target, asset=self._spec.asset)) != _token(expected):
                     raise TableMoved
                 return self._data_time(con, ())
             except duckdb.Error as error:
