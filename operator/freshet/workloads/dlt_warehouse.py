@@ -16,6 +16,7 @@ from freshet.workloads.dlt_types import expect_known, from_dlt, moment, stored
 from freshet.workloads.errors import AnswerLost, ConfigError, TableMoved, Unavailable
 from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.log import LOG
+from freshet.workloads.names import meant
 from freshet.workloads.published import publishing
 from freshet.workloads.spec import Dlt, IngestSpec
 from freshet.workloads.warehouse import Batch, Outcome, TableState, next_load_id
@@ -101,10 +102,10 @@ class DltWarehouse:
         """dlt adds columns and changes none."""
         held = {column.name: column.type for column in before.columns or ()}
         for column in batch.columns:
-            if held.get(column.name, stored(column.type)) != stored(column.type):
+            if held.get(column.known_as, stored(column.type)) != stored(column.type):
                 raise ConfigError(
                     "SchemaConflict",
-                    f"Column {column.name} is {held[column.name]} in {self.relation}, but csv.schema says"
+                    f"Column {column.name} is {held[column.known_as]} in {self.relation}, but csv.schema says"
                     f" {column.type}: mend csv.schema, or drop the table to load it anew.",
                 )
 
@@ -163,13 +164,14 @@ class DltWarehouse:
         column = self._spec.data_time_column
         if column is None:
             return None
-        names = list(place.columns(self._table))
-        if snake(column) not in names:
+        columns = [Column(name=name, type="") for name in place.columns(self._table)]
+        held = meant(column, columns=columns)
+        if held is None:
+            names = ", ".join(one.name for one in columns)
             raise ConfigError(
-                "DataTimeColumnMissing",
-                f"dataTimeColumn {column} is not in {self.relation}, which has {', '.join(names)}.",
+                "DataTimeColumnMissing", f"dataTimeColumn {column} is not in {self.relation}, which has {names}."
             )
-        found = place.ask(f"SELECT max({place.quoted(snake(column))}) FROM {place.named(self._table)}")[0][0]
+        found = place.ask(f"SELECT max({place.quoted(held.name)}) FROM {place.named(self._table)}")[0][0]
         return moment(found, column=column)
 
 
