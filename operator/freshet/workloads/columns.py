@@ -13,6 +13,7 @@ from freshet.workloads.errors import ConfigError, InputError
 __all__ = [
     "Column",
     "column_types",
+    "expect_same_columns",
     "merge_types",
     "plain",
     "snake",
@@ -100,8 +101,6 @@ def column_types(
                 f"Column {name} is {held[name]} in the table, but csv.schema says {kind}: mend csv.schema, or "
                 "drop the table to load it anew.",
             )
-    if strict and table is not None:
-        _same_columns(names, list(held), where=where)
     written = {column.name: column.written for column in table or ()}
     return tuple(
         Column(name=name, type=declared.get(name) or held[name], written=written.get(name, ""))
@@ -120,7 +119,9 @@ def _declared_present(names: Sequence[str], declared: Mapping[str, str], *, wher
         )
 
 
-def _same_columns(names: Sequence[str], held: Sequence[str], *, where: str) -> None:
+def expect_same_columns(names: Sequence[str], *, table: Sequence[Column], where: str) -> None:
+    """Raises InputError where a file (``where``) has other columns than the table, which may not change."""
+    held = [column.name for column in table]
     new = [name for name in names if name not in held]
     gone = [name for name in held if name not in names]
     if new or gone:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from freshet.workloads.changed_types import expect_same_types
-from freshet.workloads.columns import Column, column_types
+from freshet.workloads.columns import Column, column_types, expect_same_columns
 from freshet.workloads.csvsql import TYPES
 from freshet.workloads.engine import canonical_types, engine, expect_formats, forget_rejects
 from freshet.workloads.errors import ConfigError, DataRefused, InputError
@@ -56,6 +56,9 @@ def prepare(
         files, table = _named(spec, state, parts)
         columns = _columns(files, table or ())
         key = _key(spec, state, columns, table)
+        if spec.on_schema_change == "fail" and table is not None:
+            for path, names in files.items():
+                expect_same_columns(names, table=table, where=path)
         types = canonical_types(con, spec.csv.schema)
         declared = declared_types(spec.csv.schema, canonical=types, columns=(*columns, *(table or ())))
         declares_all = all(column.name in declared for column in columns)
