@@ -146,12 +146,16 @@ _OF_DAYS = frozenset("aAbBdjmuUVwWxyYG%")
 
 
 def _formatted(text: str, value: str, pattern: str, *, kind: str) -> str:
-    """Of what strptime reads only nanoseconds (``%n``) can be lost, and the time of day of a DATE."""
+    """Of what strptime reads only nanoseconds (``%n``) can be lost, and the time of day of a DATE.
+
+    It takes ``infinity`` and ``epoch`` in any format, for a day of the year 1900.
+    """
     read = f"try_strptime({text}, {literal(pattern)})"
     exact = f" AND epoch_ns({read}) % 1000 = 0" if "%n" in pattern else ""
     if kind == "DATE" and not _OF_DAYS.issuperset(re.findall("%-?(.)", pattern)):
         exact = f" AND {read} = {value}::TIMESTAMP"
-    return f"{value} IS NOT NULL{exact}"
+    day = f"CASE WHEN {value} = DATE '1900-01-01' THEN regexp_matches({text}, '[0-9]') ELSE true END"
+    return f"{value} IS NOT NULL{exact} AND {day}"
 
 
 def may_be(value: str, kind: str, csv: Csv) -> bool:

@@ -325,6 +325,8 @@ def test_a_time_of_day_behind_the_first_rows_makes_a_column_of_dates_text(world:
         ("%d.%m.%Y %-I %p", "01.02.2024 12 AM", True),
         ("%d.%m.%Y %-I %p", "01.02.2024 1 AM", False),
         ("%Y-%m-%d %z", "2024-02-01 +0200", False),
+        ("%d.%m.%Y", "infinity", False),
+        ("%d.%m.%Y", " Epoch", False),
     ],
 )
 def test_what_a_format_says_beside_the_day_is_nothing_or_a_bad_row(
@@ -333,6 +335,15 @@ def test_what_a_format_says_beside_the_day_is_nothing_or_a_bad_row(
     world.write(f"id,d\n1,{value}\n2,\n")
     world.load(csv={"dateFormat": pattern, "schema": {"d": "DATE"}}, onBadRows="drop")
     assert world.rows() == ([(1, date(2024, 2, 1))] if fits else []) + [(2, None)]
+
+
+def test_a_word_is_no_time_in_any_format(world: World) -> None:
+    world.write("id,t\n1,infinity\n2,01.01.1900 00:00\n")
+    csv = {"timestampFormat": "%d.%m.%Y %H:%M"}
+    world.load(csv={**csv, "schema": {"t": "TIMESTAMP"}}, onBadRows="drop")
+    assert world.rows() == [(2, datetime(1900, 1, 1))]
+    world.load(csv={**csv, "dateFormat": "%d.%m.%Y %H:%M"}, table="text")
+    assert world.rows("SELECT t FROM kw.text ORDER BY id") == [("infinity",), ("01.01.1900 00:00",)]
 
 
 def test_files_of_a_glob_are_one_load_whatever_the_order_of_their_columns(world: World) -> None:
