@@ -81,8 +81,20 @@ def table_names(header: Sequence[str], *, where: str) -> tuple[str, ...]:
 def declared_types(
     schema: Mapping[str, str] | None, *, canonical: Mapping[str, str], columns: Sequence[Column]
 ) -> dict[str, str]:
-    """``csv.schema`` with the load's names and canonical types (``canonical`` maps each type that was given)."""
-    return {_own(name, columns): canonical[kind] for name, kind in (schema or {}).items()}
+    """``csv.schema`` with the load's names and canonical types (``canonical`` maps each type that was given).
+
+    Raises ConfigError where two of its names mean one column.
+    """
+    given: dict[str, str] = {}
+    for raw in schema or {}:
+        name = _own(raw, columns)
+        if name in given:
+            raise ConfigError(
+                "ColumnDoubled",
+                f"csv.schema names the column {name} twice ({given[name]!r} and {raw!r}): leave out one.",
+            )
+        given[name] = raw
+    return {name: canonical[(schema or {})[raw]] for name, raw in given.items()}
 
 
 def _own(name: str, columns: Sequence[Column]) -> str:

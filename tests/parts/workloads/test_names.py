@@ -1,5 +1,6 @@
 """Which column of a table a name of the file, or of the spec, means: the one that is there, however it is written."""
 
+import re
 from typing import Any
 
 import pytest
@@ -128,3 +129,13 @@ def test_an_empty_table_may_get_its_key(place: Place) -> None:
     for _ in range(2):
         place.load(write=WRITES["merge"])
         assert held(place, "event_id, v") == [(1, "a")]
+
+
+@pytest.mark.parametrize("twice", [("eventId", "event_id"), ("eventId", "EVENTID")], ids="-".join)
+def test_a_column_that_is_declared_twice_is_refused(world: World, twice: tuple[str, str]) -> None:
+    made(world)
+    world.write("eventId,V\n1,a\n")
+    what = f"csv.schema names the column event_id twice ({twice[0]!r} and {twice[1]!r})"
+    with pytest.raises(WorkloadError, match=re.escape(what)) as caught:
+        world.load(write=WRITES["append"], csv={"schema": {twice[0]: "BIGINT", twice[1]: "VARCHAR"}})
+    assert (caught.value.reason, caught.value.exit_code) == ("ColumnDoubled", 2)
