@@ -5,6 +5,7 @@ is no promise beyond that: two loads at once, or one that is cut off and whose i
 twice (docs/loads.md, "Other destinations").
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -89,9 +90,7 @@ class DltWarehouse:
             return TableState(columns=None, level=level, rows=0)
         taken = ledger.taken_by(place, self._table) if self._spec.write.disposition == "append" else {}
         return TableState(
-            columns=tuple(
-                Column(name=name, type=from_dlt(found)) for name, found in columns.items() if name != LOAD_ID
-            ),
+            columns=tuple(Column(name=name, type=from_dlt(columns[name])) for name in _ours(columns)),
             level=level,
             rows=int(place.ask(f"SELECT count(*) FROM {place.named(self._table)}")[0][0]),
             taken=taken,
@@ -164,7 +163,7 @@ class DltWarehouse:
         column = self._spec.data_time_column
         if column is None:
             return None
-        columns = [Column(name=name, type="") for name in place.columns(self._table)]
+        columns = [Column(name=name, type="") for name in _ours(place.columns(self._table))]
         held = meant(column, columns=columns)
         if held is None:
             names = ", ".join(one.name for one in columns)
@@ -173,6 +172,11 @@ class DltWarehouse:
             )
         found = place.ask(f"SELECT max({place.quoted(held.name)}) FROM {place.named(self._table)}")[0][0]
         return moment(found, column=column)
+
+
+def _ours(columns: Iterable[str]) -> list[str]:
+    """What dlt can write of a table's columns, but for the one that is ours."""
+    return [name for name in columns if name == name.lower() and name != LOAD_ID]
 
 
 def _take_out(place: Place, table: str, *, mark: str, load_id: str) -> None:
