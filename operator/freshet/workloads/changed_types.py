@@ -8,7 +8,7 @@ one of them fits it, the column itself has changed: its rows may not be left out
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from freshet.workloads.columns import Column, snake
+from freshet.workloads.columns import Column
 from freshet.workloads.csvsql import BAD, checked_select
 from freshet.workloads.engine import forget_rejects
 from freshet.workloads.errors import InputError
@@ -21,14 +21,20 @@ __all__ = ["expect_same_types"]
 
 
 def expect_same_types(
-    con: Any, *, spec: IngestSpec, table: Sequence[Column], files: Files, parsed: Parsed, grown: Collection[str]
+    con: Any,
+    *,
+    spec: IngestSpec,
+    table: Sequence[Column],
+    declared: Collection[str],
+    files: Files,
+    parsed: Parsed,
+    grown: Collection[str],
 ) -> None:
     """Raises InputError where a column for which rows were refused has changed.
 
-    ``grown``: files of which only the end is parsed: values that fit lie before it.
+    ``declared``: by ``csv.schema``. ``grown``: files of which only the end is parsed: values that fit lie before it.
     """
-    declared = {snake(name) for name in spec.csv.schema or {}}
-    blamed = [column for column in table if column.name in parsed.blamed - declared]
+    blamed = [column for column in table if column.name in parsed.blamed - set(declared)]
     if not blamed:
         return
     kinds = infer_all(con, files=files, csv=spec.csv, wanted=[column.name for column in blamed], whole=True)

@@ -13,32 +13,35 @@ from freshet.workloads.errors import ConfigError, InputError
 __all__ = [
     "Column",
     "column_types",
-    "declared_types",
-    "expect_time",
-    "holds_time",
+    "expect_same_columns",
     "merge_types",
     "plain",
-    "resolve_key",
     "snake",
-    "table_names",
+    "table_column",
 ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
     """``type`` is a DuckDB type in its canonical spelling; ``inferred``: nobody declared it, this load's values
-    must prove it.
+    must prove it. ``written``: the name as the table has it, where that is another.
     """
 
     name: str
     type: str
     inferred: bool = False
+    written: str = ""
+
+    @property
+    def in_table(self) -> str:
+        return self.written or self.name
+
+    @property
+    def known_as(self) -> str:
+        """As columns of a table are compared."""
+        return plain(self.in_table)
 
 
-_TIMES = (
-    *("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"),
-    *("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"),  # in tables that others have made
-)
 _WORD = re.compile(r"[^0-9a-zA-Z]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -55,62 +58,9 @@ def plain(name: str) -> str:
     return name.lower() if name.isascii() else name
 
 
-def table_names(header: Sequence[str], *, where: str) -> tuple[str, ...]:
-    """The table's column names for a file's ``header``. Raises InputError for an empty or doubled one."""
-    found: dict[str, str] = {}
-    for position, raw in enumerate(header, start=1):
-        name = snake(raw)
-        if not name:
-            raise InputError(
-                "ColumnUnnamed", f"Column {position} of {where} has no usable name in its header: name it."
-            )
-        if name in found:
-            raise InputError(
-                "ColumnDoubled",
-                f"The header of {where} names the column {name} twice ({found[name]!r} and {raw!r}): rename one.",
-            )
-        found[name] = raw
-    return tuple(found)
-
-
-def declared_types(schema: Mapping[str, str] | None, *, canonical: Mapping[str, str]) -> dict[str, str]:
-    """``csv.schema`` with table names and canonical types (``canonical`` maps each type that was given)."""
-    return {snake(name): canonical[kind] for name, kind in (schema or {}).items()}
-
-
-def resolve_key(key: Sequence[str], *, names: Sequence[str], where: str) -> tuple[str, ...]:
-    """The primary key as table names. Raises InputError where a column is missing."""
-    found = tuple(snake(name) for name in key)
-    missing = [name for name, column in zip(key, found, strict=True) if column not in names]
-    if missing:
-        raise InputError(
-            "PrimaryKeyMissing",
-            f"The primary key column {', '.join(missing)} is not in {where}, which has {', '.join(names)}: mend "
-            "write.primaryKey or the file.",
-        )
-    return found
-
-
-def holds_time(name: str, *, columns: Sequence[Column]) -> bool:
-    """Whether ``name`` (dataTimeColumn) is one of ``columns`` and of a type that says when."""
-    return any(column.name == snake(name) and column.type in _TIMES for column in columns)
-
-
-def expect_time(name: str, *, columns: Sequence[Column], where: str, spelt: Callable[[str], str] = snake) -> None:
-    """Raises ConfigError unless ``name`` (dataTimeColumn) is one of ``columns``, as they are ``spelt``, and holds
-    times.
-    """
-    types = {column.name: column.type for column in columns}
-    kind = types.get(spelt(name))
-    if kind is None:
-        raise ConfigError(
-            "DataTimeColumnMissing", f"dataTimeColumn {name} is not in {where}, which has {', '.join(types)}."
-        )
-    if kind not in _TIMES:
-        raise ConfigError(
-            "DataTimeColumnType",
-            f"dataTimeColumn {name} of {where} is {kind}: name a column of type DATE or TIMESTAMP.",
-        )
+def table_column(name: str, kind: str) -> Column:
+    """A column that a warehouse tells of."""
+    return Column(name=plain(name), type=kind, written=name if name != plain(name) else "")
 
 
 def merge_types(kinds: Sequence[str]) -> str:
@@ -151,13 +101,10 @@ def column_types(
                 f"Column {name} is {held[name]} in the table, but csv.schema says {kind}: mend csv.schema, or "
                 "drop the table to load it anew.",
             )
-    if strict and table is not None:
-        _same_columns(names, list(held), where=where)
+    written = {column.name: column.written for column in table or ()}
     return tuple(
-        Column(name=name, type=declared[name])
-        if name in declared
-        else Column(name=name, type=held[name])
-        if name in held
+        Column(name=name, type=declared.get(name) or held[name], written=written.get(name, ""))
+        if name in declared or name in held
         else Column(name=name, type=inferred[name], inferred=True)
         for name in names
     )
@@ -172,7 +119,9 @@ def _declared_present(names: Sequence[str], declared: Mapping[str, str], *, wher
         )
 
 
-def _same_columns(names: Sequence[str], held: Sequence[str], *, where: str) -> None:
+def expect_same_columns(names: Sequence[str], *, table: Sequence[Column], where: str) -> None:
+    """Raises InputError where a file (``where``) has other columns than the table, which may not change."""
+    held = [column.name for column in table]
     new = [name for name in names if name not in held]
     gone = [name for name in held if name not in names]
     if new or gone:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from freshet.workloads.columns import Column, expect_time
+from freshet.workloads.columns import Column
 from freshet.workloads.duckdb_file import connect, warehouse_error
 from freshet.workloads.errors import InputError, broken, unfit
+from freshet.workloads.names import expect_time
 from freshet.workloads.spec import DuckDb
 from freshet.workloads.sql import identifier, in_calendar, qualified
 
@@ -24,8 +25,8 @@ def ask_duckdb(where: DuckDb, *, parts: Sequence[str], column: str | None) -> tu
     with connect(where, read_only=True) as con:
         try:
             parts = _in_full(con, where, parts)
-            _expect(con, parts, column)
-            newest = f", max({in_calendar(identifier(column))})" if column else ", NULL"
+            held = _expect(con, parts, column)
+            newest = f", max({in_calendar(identifier(held))})" if held else ", NULL"
             rows, found = con.execute(f"SELECT count(*){newest} FROM {qualified(parts)}").fetchone()
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise broken(".".join(parts)) from error
@@ -44,7 +45,8 @@ def _in_full(con: Any, where: DuckDb, parts: Sequence[str]) -> Sequence[str]:
     return (own, *parts[-2:])
 
 
-def _expect(con: Any, parts: Sequence[str], column: str | None) -> None:
+def _expect(con: Any, parts: Sequence[str], column: str | None) -> str | None:
+    """The column as the relation has it. Raises InputError or ConfigError where it is not there."""
     columns = _columns(con, parts)
     relation = ".".join(parts[-2:])
     if not columns:
@@ -53,8 +55,7 @@ def _expect(con: Any, parts: Sequence[str], column: str | None) -> None:
             f"There is no table or view {relation} in the warehouse: build it first, or mend "
             "materialize.count.relation.",
         )
-    if column is not None:
-        expect_time(column, columns=columns, where=relation, spelt=str.lower)
+    return expect_time(column, columns=columns, where=relation).name if column is not None else None
 
 
 def _columns(con: Any, parts: Sequence[str]) -> list[Column]:

@@ -126,7 +126,7 @@ def inference_test(column: str, kind: str, csv: Csv, *, value: str | None = None
     pattern = _format(Column(name="", type=kind), csv)
     value = value or _cast(column, kind, pattern)
     if pattern is not None:
-        fits = _formatted(column, value, kind, pattern)
+        fits = _formatted(column, value, pattern, kind=kind)
     else:
         fits = f"regexp_full_match({column}, {literal(_SHAPES[kind])}) AND {value} IS NOT NULL"
         fits += f" AND {_keeps_digits(column, value, kind)}" if kind == "DOUBLE" else ""
@@ -142,10 +142,21 @@ def _keeps_digits(text: str, value: str, kind: str) -> str:
     return f"CASE WHEN isfinite({value}) THEN {digits} ELSE NOT regexp_matches({text}, '[0-9]') END"
 
 
-def _formatted(text: str, value: str, kind: str, pattern: str) -> str:
-    """Of what strptime reads only nanoseconds (``%n``) can be lost."""
-    exact = f" AND epoch_ns(try_strptime({text}, {literal(pattern)})) % 1000 = 0" if "%n" in pattern else ""
-    return f"{value} IS NOT NULL AND {_in_calendar(value, kind)}{exact}"
+_OF_DAYS = frozenset("aAbBdjmuUVwWxyYG%")
+"""The letters of a format that say nothing of a time of day."""
+
+
+def _formatted(text: str, value: str, pattern: str, *, kind: str) -> str:
+    """Of what strptime reads only nanoseconds (``%n``) can be lost, and the time of day of a DATE.
+
+    It takes ``infinity`` and ``epoch`` in any format, for a day of the year 1900.
+    """
+    read = f"try_strptime({text}, {literal(pattern)})"
+    exact = f" AND epoch_ns({read}) % 1000 = 0" if "%n" in pattern else ""
+    if kind == "DATE" and not _OF_DAYS.issuperset(re.findall("%-?(.)", pattern)):
+        exact = f" AND {read} = {value}::TIMESTAMP"
+    day = f"CASE WHEN {value} = DATE '1900-01-01' THEN regexp_matches({text}, '[0-9]') ELSE true END"
+    return f"{value} IS NOT NULL AND {_in_calendar(value, kind)}{exact} AND {day}"
 
 
 def _in_calendar(value: str, kind: str) -> str:
@@ -200,7 +211,7 @@ def _fits(column: Column, csv: Csv) -> str:
         test = inference_test(text, column.type, csv, value=value)
         return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {test} END" if column.type == "BIGINT" else test
     if pattern is not None:
-        return _formatted(text, value, column.type, pattern)
+        return _formatted(text, value, pattern, kind=column.type)
     if column.type in _INTEGERS:
         exact = f"regexp_full_match(trim({text}), {literal(_WHOLE)})"
         return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {value} IS NOT NULL AND {exact} END"

@@ -6,7 +6,7 @@ Without one (``hive_metastore`` has none) nothing could be known of a table, so 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from freshet.workloads.columns import Column, plain
+from freshet.workloads.columns import Column, table_column
 from freshet.workloads.databricks_sql import Sql, error_class
 from freshet.workloads.databricks_types import from_databricks
 from freshet.workloads.errors import ConfigError, InputError
@@ -37,7 +37,7 @@ def columns_of(sql: Sql, target: Sequence[str], *, relation: str) -> tuple[Colum
         raise InputError("NotATable", f"{relation} is a view, not a table: give the source another table, or drop it.")
     query = f"SELECT column_name, full_data_type FROM {{}}.columns {where} ORDER BY ordinal_position"
     found = _ask(sql, catalog, query, place=place, name=table)
-    return tuple(Column(name=plain(name), type=from_databricks(kind)) for name, kind in found)
+    return tuple(table_column(name, from_databricks(kind)) for name, kind in found)
 
 
 def add_columns(sql: Sql, target: Sequence[str], new: Sequence[tuple[str, str]]) -> None:

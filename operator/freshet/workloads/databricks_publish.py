@@ -8,10 +8,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from freshet.workloads.columns import Column, holds_time, snake
+from freshet.workloads.columns import Column
 from freshet.workloads.databricks_sql import Sql, error_class
 from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.moments import as_time
+from freshet.workloads.names import holds_time, meant
 from freshet.workloads.sql import identifier, in_calendar, literal, qualified
 
 __all__ = [
@@ -40,6 +41,11 @@ def _list(names: Sequence[str], *, of: str = "") -> str:
     return ", ".join(of + _name(name) for name in names)
 
 
+def _renamed(column: Column) -> str:
+    found = _name(column.name)
+    return found if column.in_table == column.name else f"{found} AS {_name(column.in_table)}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Publishing:
     """Rows that came to ``incoming``, as many as ``expected``, on their way into ``target``.
@@ -50,16 +56,29 @@ class Publishing:
 
     incoming: Sequence[str]
     target: Sequence[str]
-    names: Sequence[str]
+    columns: Sequence[Column]
     load_id: str
     expected: int
     unless: Collection[str] = ()
 
+    @property
+    def names(self) -> list[str]:
+        """The columns as the target writes them."""
+        return [column.in_table for column in self.columns]
+
+    @property
+    def came(self) -> str:
+        """The rows as they came, to be read from, under those names."""
+        source = _table(self.incoming)
+        if all(column.in_table == column.name for column in self.columns):
+            return source
+        return f"(SELECT {', '.join(map(_renamed, self.columns))} FROM {source})"
+
     def rows(self, *, empty: Sequence[tuple[str, str]] = ()) -> str:
         """A query for them, with their load's id. ``empty``: further columns, which nothing fills."""
         nulls = "".join(f", CAST(NULL AS {kind}) AS {_name(name)}" for name, kind in empty)
-        source = _table(self.incoming)
-        return f"SELECT {_list(self.names)}{nulls}, {literal(self.load_id)} AS {LOAD_ID} FROM {source}"
+        named = ", ".join(map(_renamed, self.columns))
+        return f"SELECT {named}{nulls}, {literal(self.load_id)} AS {LOAD_ID} FROM {_table(self.incoming)}"
 
     @property
     def may(self) -> str:
@@ -121,7 +140,7 @@ def merge(sql: Sql, it: Publishing, *, key: Sequence[str]) -> None:
         differs = " OR ".join(f"NOT (t.{_name(name)} <=> s.{_name(name)})" for name in others)
         sets = ", ".join(f"{_name(name)} = s.{_name(name)}" for name in others)
         update = f" WHEN MATCHED AND ({differs}) THEN UPDATE SET {sets}, {LOAD_ID} = {literal(it.load_id)}"
-    source = f"(SELECT * FROM {_table(it.incoming)} WHERE {it.may})"
+    source = f"(SELECT * FROM {it.came} WHERE {it.may})"
     sql.ask(
         f"MERGE INTO {_table(it.target)} AS t USING {source} AS s ON {_same(key)}{update}"
         f" WHEN NOT MATCHED THEN INSERT ({_list([*it.names, LOAD_ID])})"
@@ -131,7 +150,7 @@ def merge(sql: Sql, it: Publishing, *, key: Sequence[str]) -> None:
 
 def held_twice(sql: Sql, it: Publishing, *, key: Sequence[str]) -> int:
     """How many incoming keys the table has in more than one row."""
-    incoming = f"SELECT 1 FROM {_table(it.incoming)} AS s WHERE {_same(key)}"  # not joined: a copy may have come twice
+    incoming = f"SELECT 1 FROM {it.came} AS s WHERE {_same(key)}"  # not joined: a copy may have come twice
     found = sql.ask(
         f"SELECT count(*) FROM (SELECT 1 FROM {_table(it.target)} AS t WHERE EXISTS ({incoming})"
         f" GROUP BY {_list(key, of='t.')} HAVING count(*) > 1) AS d"
@@ -161,7 +180,7 @@ def missing(sql: Sql, it: Publishing, *, key: Sequence[str]) -> int:
     others = [name for name in it.names if name not in key]
     same = "".join(f" AND t.{_name(name)} <=> s.{_name(name)}" for name in others)
     found = sql.ask(
-        f"SELECT count(*) FROM {_table(it.incoming)} AS s WHERE NOT EXISTS"
+        f"SELECT count(*) FROM {it.came} AS s WHERE NOT EXISTS"
         f" (SELECT 1 FROM {_table(it.target)} AS t WHERE {_same(key)}{same})"
     )
     return int(found[0][0])
@@ -172,9 +191,10 @@ def newest(sql: Sql, target: Sequence[str], column: str | None, *, columns: Sequ
 
     None where the table has no such column: it may come with the load that is being made ready.
     """
-    if column is None or not holds_time(column, columns=columns):
+    held = meant(column, columns=columns) if column is not None else None
+    if column is None or held is None or not holds_time(column, columns=columns):
         return None
-    [(found,)] = sql.ask(f"SELECT max({in_calendar(_name(snake(column)))}) FROM {_table(target)}")
+    [(found,)] = sql.ask(f"SELECT max({in_calendar(_name(held.in_table))}) FROM {_table(target)}")
     return as_time(found, column=column)
 
 

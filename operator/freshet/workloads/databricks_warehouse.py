@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from freshet.workloads import databricks_ledger as ledger
 from freshet.workloads import databricks_publish as publish
-from freshet.workloads.columns import Column, expect_time, snake
+from freshet.workloads.columns import Column, snake
 from freshet.workloads.databricks_aside import Aside
 from freshet.workloads.databricks_catalog import add_columns, make_schema
 from freshet.workloads.databricks_errors import incomplete, sorted_out
@@ -27,9 +27,10 @@ from freshet.workloads.databricks_sql import Sql, connection_options, open_sql
 from freshet.workloads.databricks_types import expect_known, stored, to_databricks
 from freshet.workloads.errors import AnswerLost, TableMoved, WorkloadError
 from freshet.workloads.ledger import LOAD_ID, files_taken
+from freshet.workloads.names import expect_time
 from freshet.workloads.published import publishing
 from freshet.workloads.spec import Databricks, IngestSpec
-from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, doubled, gone, next_load_id
+from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, doubled, gone, new, next_load_id
 
 __all__ = ["DatabricksWarehouse"]
 
@@ -126,7 +127,7 @@ class DatabricksWarehouse:
 
     def _columns_after(self, before: TableState, batch: Batch) -> list[Column]:
         kept = () if self._spec.write.disposition == "replace" else before.columns or ()
-        return [*{column.name: column for column in (*batch.columns, *kept)}.values()]
+        return [*{column.known_as: column for column in (*batch.columns, *kept)}.values()]
 
     def _bring(self, sql: Sql, incoming: Incoming, batch: Batch, folder: Path) -> None:
         arrived = incoming.bring(
@@ -144,7 +145,7 @@ class DatabricksWarehouse:
         it = Publishing(
             incoming=incoming.table,
             target=target,
-            names=[column.name for column in batch.columns],
+            columns=batch.columns,
             load_id=load_id,
             expected=batch.rows,
             unless=others.keys() - came - {load_id} if before.marked else (),
@@ -172,8 +173,9 @@ class DatabricksWarehouse:
 
     def _expect_keys(self, sql: Sql, it: Publishing, batch: Batch, before: TableState) -> None:
         """Raises InputError where a row would be written over several."""
-        has_key = {column.name for column in before.columns or ()}.issuperset(batch.key)
-        if batch.key and has_key and publish.held_twice(sql, it, key=batch.key):
+        key = batch.table_key
+        has_key = {column.in_table for column in before.columns or ()}.issuperset(key)
+        if key and has_key and publish.held_twice(sql, it, key=key):
             raise doubled(self.relation, key=batch.key)
 
     def _change(self, sql: Sql, it: Publishing, batch: Batch, before: TableState) -> None:
@@ -182,14 +184,14 @@ class DatabricksWarehouse:
         if before.columns is None:
             publish.create(sql, it)
         elif disposition == "replace":
-            empty = [(column.name, to_databricks(column.type)) for column in gone(before, batch)]
+            empty = [(column.in_table, to_databricks(column.type)) for column in gone(before, batch)]
             publish.overwrite(sql, it, empty=empty, same=_same_columns(before, batch.columns))
         else:
-            add_columns(sql, it.target, _new(before, batch.columns))
+            add_columns(sql, it.target, _new(before, batch))
             if disposition == "append":
                 publish.append(sql, it, loaded=before.loaded)
             else:
-                publish.merge(sql, it, key=batch.key)
+                publish.merge(sql, it, key=batch.table_key)
 
     def _never_came(self, sql: Sql, place: tuple[str, str], aside: Aside, load_id: str) -> NoReturn:
         """Another load has made the table meanwhile: this one, which would have, can come no more."""
@@ -232,7 +234,7 @@ class DatabricksWarehouse:
     def _prove(self, sql: Sql, it: Publishing, batch: Batch, *, written: int, rows: int) -> None:
         """Raises AnswerLost where the table does not hold what was published."""
         if self._spec.write.disposition == "merge":
-            lost = publish.missing(sql, it, key=batch.key)
+            lost = publish.missing(sql, it, key=batch.table_key)
             if lost:
                 raise AnswerLost(incomplete(f"{self.relation} lacks {lost:,} of {batch.rows:,} rows"))
             if written > batch.rows:
@@ -284,15 +286,14 @@ class DatabricksWarehouse:
         return level
 
 
-def _new(before: TableState, columns: tuple[Column, ...]) -> list[tuple[str, str]]:
-    known = {column.name for column in before.columns or ()}
-    new = [(column.name, to_databricks(column.type)) for column in columns if column.name not in known]
-    return new if before.marked else [*new, (LOAD_ID, "STRING")]
+def _new(before: TableState, batch: Batch) -> list[tuple[str, str]]:
+    found = [(column.in_table, to_databricks(column.type)) for column in new(before, batch)]
+    return found if before.marked else [*found, (LOAD_ID, "STRING")]
 
 
 def _same_columns(before: TableState, columns: tuple[Column, ...]) -> bool:
-    held = {column.name: column.type for column in before.columns or ()}
-    return before.marked and all(held.get(column.name) == stored(column.type) for column in columns)
+    held = {column.known_as: column.type for column in before.columns or ()}
+    return before.marked and all(held.get(column.known_as) == stored(column.type) for column in columns)
 
 
 def _token(state: TableState) -> tuple[object, ...]:

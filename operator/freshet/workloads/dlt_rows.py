@@ -30,9 +30,9 @@ def resources(place: Place, spec: IngestSpec, batch: Batch, *, table: str, load_
         lambda: batches(batch, load_id),
         name=table,
         write_disposition=_disposition(place, spec),
-        primary_key=list(batch.key) or None,
+        primary_key=list(batch.table_key) or None,
     )
-    names = [*(column.name for column in batch.columns), LOAD_ID]
+    names = [*(column.in_table for column in batch.columns), LOAD_ID]
     yield place.afresh(rows, table=table, names=names, mark=load_id)
     if batch.refused:
         refused = [{"load_id": load_id, **asdict(one)} for one in batch.refused]
@@ -68,8 +68,9 @@ def batches(batch: Batch, load_id: str) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([(column.name, arrow_type(column.type)) for column in batch.columns])
+    schema = pa.schema([(column.in_table, arrow_type(column.type)) for column in batch.columns])
+    own = [column.name for column in batch.columns]
     with pq.ParquetFile(batch.path) as source:
-        for found in parquet.batches(source, columns=schema.names):
-            rows = found.cast(schema)
+        for found in parquet.batches(source, columns=own):
+            rows = found.select(own).rename_columns(schema.names).cast(schema)
             yield rows.append_column(LOAD_ID, pa.repeat(pa.scalar(load_id), rows.num_rows))

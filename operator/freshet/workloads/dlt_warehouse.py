@@ -6,18 +6,20 @@ twice (docs/loads.md, "Other destinations").
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from freshet.workloads import dlt_ledger as ledger
 from freshet.workloads import dlt_rows
-from freshet.workloads.columns import Column, expect_time, snake
+from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_destination import Place, normalized, opened
 from freshet.workloads.dlt_newest import ask_newest
 from freshet.workloads.dlt_types import expect_known, from_dlt, moment, stored
 from freshet.workloads.errors import AnswerLost, ConfigError, TableMoved, Unavailable
 from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.log import LOG
+from freshet.workloads.names import expect_time
 from freshet.workloads.published import publishing
 from freshet.workloads.rejected import COLUMNS, not_ours
 from freshet.workloads.shortened import short_name
@@ -103,9 +105,7 @@ class DltWarehouse:
             return TableState(columns=None, level=level, rows=0, own=own, named=place.column)
         taken = ledger.taken_by(place, self._table) if self._spec.write.disposition == "append" else {}
         return TableState(
-            columns=tuple(
-                Column(name=name, type=from_dlt(found)) for name, found in columns.items() if name != LOAD_ID
-            ),
+            columns=tuple(Column(name=name, type=from_dlt(columns[name])) for name in _ours(columns)),
             level=level,
             rows=int(place.ask(f"SELECT count(*) FROM {place.named(self._table)}")[0][0]),
             taken=taken,
@@ -119,10 +119,10 @@ class DltWarehouse:
         """dlt adds columns and changes none."""
         held = {column.name: column.type for column in before.columns or ()}
         for column in batch.columns:
-            if held.get(column.name, stored(column.type)) != stored(column.type):
+            if held.get(column.known_as, stored(column.type)) != stored(column.type):
                 raise ConfigError(
                     "SchemaConflict",
-                    f"Column {column.name} is {held[column.name]} in {self.relation}, but csv.schema says"
+                    f"Column {column.name} is {held[column.known_as]} in {self.relation}, but csv.schema says"
                     f" {column.type}: mend csv.schema, or drop the table to load it anew.",
                 )
 
@@ -131,8 +131,8 @@ class DltWarehouse:
         if self._spec.data_time_column is not None:
             name = short_name(self._spec.data_time_column, named=before.named)
             kept = () if self._spec.write.disposition == "replace" else before.columns or ()
-            columns = {column.name: Column(name=column.name, type=stored(column.type)) for column in batch.columns}
-            columns |= {column.name: column for column in kept}
+            columns = {column.known_as: replace(column, type=stored(column.type)) for column in batch.columns}
+            columns |= {column.known_as: column for column in kept}
             expect_time(name, columns=[*columns.values()], where=self.relation)
 
     def _expect_ours(self, place: Place, batch: Batch) -> None:
@@ -196,14 +196,21 @@ class DltWarehouse:
         column = self._spec.data_time_column
         if column is None:
             return None
-        own = place.quoted(place.column(snake(column)))
-        _, found = ask_newest(place, of=place.named(self._table), column=own)
+        held = place.columns(self._table)
+        columns = [Column(name=name, type=from_dlt(held[name])) for name in _ours(held)]
+        own = expect_time(short_name(column, named=place.column), columns=columns, where=self.relation)
+        _, found = ask_newest(place, of=place.named(self._table), column=place.quoted(own.name))
         return moment(found, column=column)
 
 
 def _is_ours(held: Iterable[str]) -> bool:
     """A table for bad rows has those columns."""
     return {column.name for column in COLUMNS}.issubset(held)
+
+
+def _ours(columns: Iterable[str]) -> list[str]:
+    """What dlt can write of a table's columns, but for the one that is ours."""
+    return [name for name in columns if name == name.lower() and name != LOAD_ID]
 
 
 def _take_out(place: Place, table: str, *, mark: str, load_id: str) -> None:

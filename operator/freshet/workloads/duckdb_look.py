@@ -3,7 +3,7 @@
 from typing import Any
 
 from freshet.workloads import ledger, publish
-from freshet.workloads.columns import Column, plain
+from freshet.workloads.columns import Column, table_column
 from freshet.workloads.errors import InputError
 from freshet.workloads.sql import qualified
 from freshet.workloads.warehouse import TableState, rival_of
@@ -57,7 +57,7 @@ def columns_of(con: Any, schema: str, table: str) -> tuple[Column, ...] | None:
         " AND lower(table_schema) = lower(?) AND lower(table_name) = lower(?) ORDER BY ordinal_position",
         [schema, table],
     ).fetchall()
-    return tuple(Column(name=plain(name), type=kind) for name, kind in rows)
+    return tuple(table_column(name, kind) for name, kind in rows)
 
 
 def _kind(con: Any, schema: str, table: str) -> str | None:

@@ -15,15 +15,16 @@ from msgspec import structs
 
 from freshet.workloads import ledger, publish, rejected
 from freshet.workloads.bad_rows import Refused
-from freshet.workloads.columns import Column, expect_time, snake
+from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_load import duckdb_destination, load_parquet
 from freshet.workloads.duckdb_file import connect, lock_timeout, warehouse_error
 from freshet.workloads.duckdb_look import INCOMING, columns_of, left_behind, state_of, sweep
 from freshet.workloads.errors import TableMoved, Unavailable, WorkloadError
+from freshet.workloads.names import expect_time
 from freshet.workloads.published import publishing
 from freshet.workloads.spec import DuckDb, IngestSpec
 from freshet.workloads.sql import identifier, in_calendar, qualified
-from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, breaks_rule, doubled, gone
+from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, breaks_rule, doubled, gone, new
 
 __all__ = ["DuckDbWarehouse"]
 
@@ -133,6 +134,7 @@ class DuckDbWarehouse:
                 f"{arrived:,} of {batch.rows:,} rows arrived in {self.relation}: nothing was published; it is "
                 "tried again.",
             )
+        publish.rename_columns(con, self._incoming, batch.columns)
         return load_id
 
     def _make_incoming(self, con: Any, batch: Batch) -> None:
@@ -146,13 +148,12 @@ class DuckDbWarehouse:
             written = publish.rename_into(con, self._incoming, self._target)
             publish.add_columns(con, self._target, gone(before, batch))
             return written
-        held = {column.name for column in before.columns}
-        publish.add_columns(con, self._target, [column for column in batch.columns if column.name not in held])
+        publish.add_columns(con, self._target, new(before, batch))
         if disposition == "append":
             return publish.append(con, self._incoming, self._target)
-        names = [column.name for column in batch.columns]
-        written = publish.merge(con, self._incoming, self._target, columns=names, key=batch.key)
-        if publish.matches(con, self._incoming, self._target, key=batch.key) != batch.rows:
+        names = [column.in_table for column in batch.columns]
+        written = publish.merge(con, self._incoming, self._target, columns=names, key=batch.table_key)
+        if publish.matches(con, self._incoming, self._target, key=batch.table_key) != batch.rows:
             raise doubled(self.relation, key=batch.key)
         con.execute(f"DROP TABLE {qualified(self._incoming)}")
         return written
@@ -192,8 +193,8 @@ class DuckDbWarehouse:
         if column is None:
             return None
         columns = [found for found in columns_of(con, *self._target) or () if found not in gone]
-        expect_time(column, columns=columns, where=self.relation)
-        return _max_time(con, self._target, snake(column))
+        found = expect_time(column, columns=columns, where=self.relation)
+        return _max_time(con, self._target, found.in_table)
 
     def _quarantine(self, con: Any, refused: Sequence[Refused], load_id: str) -> None:
         if not refused:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from freshet.workloads.changed_types import expect_same_types
-from freshet.workloads.columns import Column, column_types, declared_types, resolve_key, snake, table_names
+from freshet.workloads.columns import Column, column_types, expect_same_columns
 from freshet.workloads.csvsql import TYPES
 from freshet.workloads.engine import canonical_types, engine, expect_formats, forget_rejects
 from freshet.workloads.errors import ConfigError, DataRefused, InputError
@@ -15,6 +15,7 @@ from freshet.workloads.header import read_header
 from freshet.workloads.infer import Files, infer_all
 from freshet.workloads.keys import check_keys, keep_last, set_aside
 from freshet.workloads.log import LOG
+from freshet.workloads.names import aligned, declared_types, expect_key_held, resolve_key, table_names
 from freshet.workloads.overflow import within_memory
 from freshet.workloads.parse import DETAILS, NotAsInferred, Parsed, parse
 from freshet.workloads.shortened import short_name, shortened
@@ -51,44 +52,77 @@ def prepare(
     ``stored``: as what the warehouse holds a declared type.
     """
     con = engine(folder)
-    names: tuple[str, ...] = ()
+    declares_all = True
     spec = shortened(spec, named=state.named)
     try:
-        files = {part.path: table_names(_header(spec, state, part.header), where=part.header) for part in parts}
-        names = tuple(dict.fromkeys(name for own in files.values() for name in own))
-        key = resolve_key(spec.write.primary_key, names=names, where=spec.csv.path)
+        files, table = _named(spec, state, parts)
+        columns = _columns(files, table or ())
+        key = _key(spec, state, columns, table)
+        if spec.on_schema_change == "fail" and table is not None:
+            for path, names in files.items():
+                expect_same_columns(names, table=table, where=path)
+        types = canonical_types(con, spec.csv.schema)
+        declared = declared_types(spec.csv.schema, canonical=types, columns=(*columns, *(table or ())))
+        declares_all = all(column.name in declared for column in columns)
         ahead = {part.path: part.ahead for part in parts}
         with within_memory(con, files=files, csv=spec.csv, folder=folder):
-            parsed = _parse(con, spec, state, files, names, folder, stored, ahead)
+            parsed = _parse(con, spec, table, declared, files, folder, stored, ahead)
         grown = {part.path for part in parts if part.grown}
-        expect_same_types(con, spec=spec, table=state.columns or (), files=files, parsed=parsed, grown=grown)
+        expect_same_types(con, spec=spec, table=table or (), declared=declared, files=files, parsed=parsed, grown=grown)
         _judge(spec, parsed, grown=bool(grown))
         return _keyed(con, spec, parsed, key, folder)
     except DataRefused as error:
-        error.of_table = _typed_by_table(spec, state, names)
+        error.of_table = _typed_by_table(spec, state, declares_all=declares_all)
         raise
     finally:
         con.close()
 
 
-def _typed_by_table(spec: IngestSpec, state: TableState, names: Sequence[str]) -> bool:
+def _typed_by_table(spec: IngestSpec, state: TableState, *, declares_all: bool) -> bool:
     """Whether rows are bad that another table, or none, might take; ``append`` to none would take all files."""
     if state.columns is not None and spec.write.disposition == "append":
         return True
-    declared = {snake(name) for name in spec.csv.schema or {}}
-    return (state.columns is not None or spec.write.adopt) and not declared.issuperset(names)
+    return (state.columns is not None or spec.write.adopt) and not declares_all
+
+
+def _named(
+    spec: IngestSpec, state: TableState, parts: Sequence[Part]
+) -> tuple[dict[str, tuple[str, ...]], tuple[Column, ...] | None]:
+    """The names in each file (by its path), and the table's columns under these."""
+    headers = {part.path: _header(spec, state, part.header) for part in parts}
+    files = {part.path: table_names(headers[part.path], where=part.header) for part in parts}
+    if state.columns is None:
+        return files, None
+    return files, aligned(state.columns, names=dict.fromkeys(name for header in headers.values() for name in header))
 
 
 def _header(spec: IngestSpec, state: TableState, path: str) -> list[str]:
     return [short_name(name, named=state.named) for name in read_header(path, spec.csv)]
 
 
+def _columns(files: Files, table: Sequence[Column]) -> tuple[Column, ...]:
+    """Those of all files; of what is not in the table the type is not known yet."""
+    held = {column.name: column for column in table}
+    names = dict.fromkeys(name for own in files.values() for name in own)
+    return tuple(held.get(name, Column(name=name, type="")) for name in names)
+
+
+def _key(
+    spec: IngestSpec, state: TableState, columns: Sequence[Column], table: Sequence[Column] | None
+) -> tuple[str, ...]:
+    given = spec.write.primary_key
+    key = resolve_key(given, columns=columns, where=spec.csv.path)
+    if spec.write.disposition == "merge" and table is not None and state.rows:
+        expect_key_held(key, given=given, table=table, where=spec.csv.path)
+    return key
+
+
 def _parse(
     con: Any,
     spec: IngestSpec,
-    state: TableState,
+    table: Sequence[Column] | None,
+    declared: Mapping[str, str],
     files: Files,
-    names: Sequence[str],
     folder: Path,
     stored: Callable[[str], str],
     ahead: Mapping[str, int],
@@ -96,15 +130,15 @@ def _parse(
     all_told = "quarantine" in (spec.on_bad_rows, spec.write.on_duplicate_key)
     details = DETAILS if all_told else FEW
     expect_formats(con, spec.csv)
-    declared = declared_types(spec.csv.schema, canonical=canonical_types(con, spec.csv.schema))
-    held = {column.name for column in state.columns or ()}
+    names = [column.name for column in _columns(files, table or ())]
+    held = {column.name for column in table or ()}
     unknown = [name for name in names if name not in declared and name not in held]
     inferred = infer_all(con, files=files, csv=spec.csv, wanted=unknown)
     while True:
         columns = column_types(
             names=names,
             declared=declared,
-            table=state.columns,
+            table=table,
             inferred=inferred,
             replaces=spec.write.disposition == "replace",
             strict=spec.on_schema_change == "fail",

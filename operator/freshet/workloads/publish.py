@@ -11,7 +11,7 @@ from typing import Any
 from freshet.workloads.columns import Column
 from freshet.workloads.sql import identifier, qualified
 
-__all__ = ["add_columns", "append", "count_rows", "matches", "merge", "rename_into"]
+__all__ = ["add_columns", "append", "count_rows", "matches", "merge", "rename_columns", "rename_into"]
 
 
 def count_rows(con: Any, target: Sequence[str]) -> int:
@@ -20,7 +20,17 @@ def count_rows(con: Any, target: Sequence[str]) -> int:
 
 def add_columns(con: Any, target: Sequence[str], new: Sequence[Column]) -> None:
     for column in new:
-        con.execute(f"ALTER TABLE {qualified(target)} ADD COLUMN IF NOT EXISTS {identifier(column.name)} {column.type}")
+        con.execute(
+            f"ALTER TABLE {qualified(target)} ADD COLUMN IF NOT EXISTS {identifier(column.in_table)} {column.type}"
+        )
+
+
+def rename_columns(con: Any, table: Sequence[str], columns: Sequence[Column]) -> None:
+    """As the table that they are for writes them."""
+    for column in columns:
+        if column.in_table != column.name:
+            names = f"{identifier(column.name)} TO {identifier(column.in_table)}"
+            con.execute(f"ALTER TABLE {qualified(table)} RENAME COLUMN {names}")
 
 
 def rename_into(con: Any, incoming: Sequence[str], target: Sequence[str]) -> int:

@@ -26,6 +26,7 @@ __all__ = [
     "breaks_rule",
     "doubled",
     "gone",
+    "new",
     "next_load_id",
     "rival_of",
 ]
@@ -86,7 +87,7 @@ class TableState:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Parsed rows on their way. ``names`` are the parquet columns; ``key`` is empty unless merging."""
+    """Parsed rows on their way. ``columns`` are the parquet file's; ``key``, names of theirs, may be empty."""
 
     path: Path
     rows: int
@@ -99,6 +100,12 @@ class Batch:
     rejected: int
     samples: str | None
     started_at: datetime
+
+    @property
+    def table_key(self) -> tuple[str, ...]:
+        """The key as the table writes it."""
+        written = {column.name: column.in_table for column in self.columns}
+        return tuple(written[name] for name in self.key)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,8 +160,14 @@ def doubled(relation: str, *, key: Sequence[str], done: str = "nothing was publi
 
 def gone(before: TableState, batch: Batch) -> list[Column]:
     """Columns of the table that the files lack: they stay, empty, since the table is the schema."""
-    names = {column.name for column in batch.columns}
-    return [column for column in before.columns or () if column.name.lower() not in names]
+    names = {column.known_as for column in batch.columns}
+    return [column for column in before.columns or () if column.known_as not in names]
+
+
+def new(before: TableState, batch: Batch) -> list[Column]:
+    """Columns of the files that the table lacks."""
+    names = {column.known_as for column in before.columns or ()}
+    return [column for column in batch.columns if column.known_as not in names]
 
 
 def next_load_id(batch: Batch, before: TableState) -> str:

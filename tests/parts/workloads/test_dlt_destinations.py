@@ -300,6 +300,21 @@ def test_a_table_that_another_asset_loads_is_left_alone(place: Place) -> None:
     assert (told["changed"], told["rows"], told["rowsIn"], told["rowsRejected"]) == (False, 2, 2, 1)
 
 
+def test_a_merge_by_a_column_that_dlt_cannot_name_is_refused(place: Place) -> None:
+    """PostgreSQL tells upper case from lower, and dlt writes all names in the latter."""
+    place.server.query(
+        f'CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.raw ("eventId" bigint, "V" text);'
+        f" INSERT INTO {place.schema}.raw VALUES (1, 'a')"
+    )
+    place.write("eventId,v\n1,a\n")
+    with pytest.raises(ConfigError, match="freshet did not make it"):
+        place.load(write={"disposition": "append"})
+    with pytest.raises(ConfigError, match=r"has no column eventId of write\.primaryKey") as caught:
+        place.load(write={"disposition": "merge", "primaryKey": ["eventId"], "adopt": True})
+    assert caught.value.reason == "SchemaConflict"
+    assert place.rows('"V"') == [("a",)]
+
+
 def test_a_table_dropped_by_hand_is_loaded_anew_with_its_files(place: Place) -> None:
     place.write("id,v\n1,a\n")
     first = place.load()

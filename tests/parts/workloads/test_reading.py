@@ -333,6 +333,60 @@ def test_a_declared_format_serves_inference_too(world: World) -> None:
     assert world.rows() == [(date(2026, 12, 24),)]
 
 
+def test_a_date_in_a_declared_format_loses_no_time_of_day(world: World) -> None:
+    world.write("id,d\n1,01.02.2024 13:45\n2,02.02.2024 00:00\n")
+    csv = {"dateFormat": "%d.%m.%Y %H:%M"}
+    world.load(csv=csv, table="text")
+    assert world.rows("SELECT d FROM kw.text ORDER BY id") == [("01.02.2024 13:45",), ("02.02.2024 00:00",)]
+    world.load(csv={**csv, "timestampFormat": csv["dateFormat"]}, table="times")
+    assert world.rows("SELECT d FROM kw.times ORDER BY id")[0] == (datetime(2024, 2, 1, 13, 45),)
+    told = world.load(csv={**csv, "schema": {"d": "DATE"}}, onBadRows="drop")
+    assert (told["rowsRejected"], told["samples"][0]["line"]) == (1, 2)
+    assert world.rows() == [(2, date(2024, 2, 2))]
+    world.write("id,d\n1,01.02.2024 13:45\n")
+    with pytest.raises(WorkloadError, match="Column d is DATE in the table") as caught:
+        world.load(csv=csv, onBadRows="drop")
+    assert caught.value.reason == "SchemaConflict"
+
+
+def test_a_time_of_day_behind_the_first_rows_makes_a_column_of_dates_text(world: World) -> None:
+    world.write("d\n" + "01.02.2024 00:00\n" * 3_000 + "01.02.2024 13:45\n")
+    world.load(csv={"dateFormat": "%d.%m.%Y %H:%M"})
+    assert world.rows("SELECT max(d), count(*) FROM kw.raw") == [("01.02.2024 13:45", 3_001)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "fits"),
+    [
+        ("%d.%m.%Y %n", "01.02.2024 000000000", True),
+        ("%d.%m.%Y %n", "01.02.2024 000000001", False),
+        ("%c", "2024-02-01 00:00:00", True),
+        ("%c", "2024-02-01 00:00:01", False),
+        ("%%H%d.%m.%Y", "%H01.02.2024", True),
+        ("%d.%m.%Y %-I %p", "01.02.2024 12 AM", True),
+        ("%d.%m.%Y %-I %p", "01.02.2024 1 AM", False),
+        ("%Y-%m-%d %z", "2024-02-01 +0200", False),
+        ("%d.%m.%Y", "infinity", False),
+        ("%d.%m.%Y", " Epoch", False),
+    ],
+)
+def test_what_a_format_says_beside_the_day_is_nothing_or_a_bad_row(
+    world: World, pattern: str, value: str, fits: bool
+) -> None:
+    world.write(f"id,d\n1,{value}\n2,\n")
+    world.load(csv={"dateFormat": pattern, "schema": {"d": "DATE"}}, onBadRows="drop")
+    assert world.rows() == ([(1, date(2024, 2, 1))] if fits else []) + [(2, None)]
+
+
+def test_a_word_is_no_time_in_any_format(world: World) -> None:
+    world.write("id,t\n1,infinity\n2,01.01.1900 00:00\n")
+    csv = {"timestampFormat": "%d.%m.%Y %H:%M"}
+    world.load(csv={**csv, "schema": {"t": "TIMESTAMP"}}, onBadRows="drop")
+    assert world.rows() == [(2, datetime(1900, 1, 1))]
+    world.load(csv={**csv, "dateFormat": "%d.%m.%Y %H:%M"}, table="text")
+    assert world.rows("SELECT t FROM kw.text ORDER BY id") == [("infinity",), ("01.01.1900 00:00",)]
+
+
 def test_files_of_a_glob_are_one_load_whatever_the_order_of_their_columns(world: World) -> None:
     world.write("id,name\n1,a\n", "day-1.csv")
     world.write("level,id\n9,2\n", "day-2.csv")

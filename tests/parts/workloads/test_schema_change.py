@@ -1,5 +1,6 @@
 """The table is the schema, whatever the disposition and the warehouse: columns stay, types stay, nothing is lost."""
 
+import re
 from typing import Any
 
 import pytest
@@ -178,3 +179,22 @@ def test_replacing_with_a_declared_type_makes_the_column_anew_and_keeps_the_othe
     place.load(csv={"schema": {"v": "DOUBLE"}})
     assert held(place, "id, v, w") == [(1, 2.5, None)]
     assert types(place) == {"id": "BIGINT", "v": "DOUBLE", "w": "BIGINT"}
+
+
+@pytest.mark.parametrize("names", [("b.csv",), ("b.csv", "c.csv")], ids=len)
+@pytest.mark.parametrize("name", ["append", "replace"])
+def test_where_changes_are_refused_each_file_of_a_glob_has_the_table_s_columns(
+    place: Place, name: str, names: tuple[str, ...]
+) -> None:
+    glob = {"path": str(place.folder / "*.csv")}
+    place.write("id,v\n1,a\n", "a.csv")
+    place.load(csv=glob, write=WRITES[name], onSchemaChange="fail")
+    for path, rows in zip(names, ("id\n2\n", "id,v\n3,c\n"), strict=False):
+        place.write(rows, path)
+    what = rf"columns of {re.escape(str(place.folder / 'b.csv'))} differ from the table's \(gone: v\)"
+    with pytest.raises(InputError, match=what) as caught:
+        place.load(csv=glob, write=WRITES[name], onSchemaChange="fail")
+    assert caught.value.reason == "SchemaChanged"
+    assert held(place, "id, v") == [(1, "a")]
+    place.load(csv=glob, write=WRITES[name])
+    assert held(place, "id, v")[1] == (2, None)

@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freshet.workloads.checks import evaluate
-from freshet.workloads.columns import merge_types, snake
+from freshet.workloads.columns import merge_types, snake, table_column
 from freshet.workloads.command import run
 from freshet.workloads.duckdb_file import connect, warehouse_error
 from freshet.workloads.errors import DataRefused, Sample, Unavailable
 from freshet.workloads.log import LOG, Progress
 from freshet.workloads.moments import as_time
+from freshet.workloads.names import aligned
 from freshet.workloads.result import LIMIT, last_result, parse_time, render, rfc3339
 from freshet.workloads.spec import Checks, DuckDb, RowChecks
 from freshet.workloads.sql import identifier, literal, qualified, split_relation
@@ -254,3 +255,23 @@ def test_duckdb_holds_no_more_while_writing_than_it_did_while_parsing(
     monkeypatch.delenv("FRESHET_LOAD_MEMORY", raising=False)
     with connect(DuckDb(path=str(tmp_path / "w.duckdb")), read_only=False) as con:
         assert con.execute("SELECT current_setting('memory_limit')").fetchone() == ("122.0 MiB",)
+
+
+TABLE = [table_column(name, "BIGINT") for name in ("eventId", "Event ID", "V", "Größe")]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["eventId", "v"], ["event_id", "event id", "v", "Größe"]),
+        (["EVENT ID", "Größe"], ["eventid", "event_id", "v", "gr_e"]),
+        (["event_id"], ["event_id", "event id", "v", "Größe"]),
+        (["EVENTID", "eventId"], ["eventid", "event_id", "v", "Größe"]),
+        (["other", "_v"], ["eventid", "event id", "v", "Größe"]),
+    ],
+)
+def test_a_column_of_the_table_is_called_as_the_input_does(names: list[str], expected: list[str]) -> None:
+    found = aligned(TABLE, names=names)
+    assert [column.name for column in found] == expected
+    assert [column.in_table for column in found] == ["eventId", "Event ID", "V", "Größe"]
+    assert aligned(TABLE, names=names[::-1]) == found
