@@ -94,7 +94,7 @@ def test_a_quota_is_no_room_either(number: int) -> None:
 def test_other_troubles_of_a_file_are_not_about_room() -> None:
     with pytest.raises(WorkloadError) as caught, readable("/d/in.csv"):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
-    assert caught.value.reason == "FileUnreadable"
+    assert caught.value.reason == "SourceUnavailable"
 
 
 def test_it_is_said_wherever_it_is_met() -> None:
