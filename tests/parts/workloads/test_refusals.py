@@ -186,8 +186,12 @@ def test_a_volume_that_fails_to_read_is_not_remembered_and_a_broken_archive_is(
     def failing(*_: Any) -> Any:
         raise OSError(5, "Input/output error")
 
+    monkeypatch.setattr("freshet.workloads.plain.open_bytes", failing)
+    error = refused(lake, **spec)
+    assert (error.reason, error.exit_code, told(error)) == ("SourceUnavailable", 4, {"refused": None})
+    lake.write("id,v\n1,a\n")
     monkeypatch.setattr("freshet.workloads.header.open_text", failing)
-    assert told(refused(lake, **spec)) == {"refused": None}
+    assert told(refused(lake)) == {"refused": None}
 
 
 def test_a_volume_that_fails_while_duckdb_reads_is_not_remembered_and_a_file_that_is_cut_is(
