@@ -1,14 +1,21 @@
-"""Addresses as people may see them."""
+"""Addresses, of which people may not see all."""
 
 import re
 
-__all__ = ["shown"]
+__all__ = ["has_user", "shown"]
 
 _USER = re.compile(r"(?<=://)[^/?#]*@")
 
 
+def has_user(address: str) -> bool:
+    """Whether a user, perhaps with a password, stands before the host."""
+    return _USER.search(address) is not None
+
+
 def shown(address: str) -> str:
-    """Without a user or password, and of a web address without its query, which may hold a key. Paths stay."""
+    """What a file is known by, and people see: without a user or password, and of a web address without its query,
+    which may hold a key and a signature that changes. Paths stay.
+    """
     if "://" not in address:
         return address
     whole = _USER.sub("", address, count=1)

@@ -4,9 +4,10 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
-from freshet.workloads.databricks_sql import Connect, Sql, connection_options, error_class, open_sql, sentence
+from freshet.workloads.databricks_newest import ask_newest
+from freshet.workloads.databricks_sql import Connect, connection_options, error_class, open_sql, sentence
 from freshet.workloads.errors import WorkloadError, broken, unfit
-from freshet.workloads.sql import identifier, in_calendar, qualified
+from freshet.workloads.sql import identifier, qualified
 
 __all__ = ["ask_databricks"]
 
@@ -33,7 +34,8 @@ def ask_databricks(
     relation = ".".join(parts)
     try:
         with open_sql(connection_options(environ, timeout=timeout), connect=connect) as sql:
-            rows, found = _counted(sql, qualified(parts, mark="`"), column and identifier(column, mark="`"))
+            quoted = column and identifier(column, mark="`")
+            return ask_newest(sql, of=qualified(parts, mark="`"), column=quoted)
     except WorkloadError:
         raise
     except Exception as error:
@@ -43,20 +45,6 @@ def ask_databricks(
             raise unfit(relation) from error
         host = environ.get("DATABRICKS_SERVER_HOSTNAME", "").rpartition("://")[2]
         raise sentence(error, what=f"the count of {relation}", relation=relation, host=host) from error
-    return rows, found
-
-
-def _counted(sql: Sql, relation: str, column: str | None) -> tuple[int, object]:
-    """Names are quoted."""
-    try:
-        found = sql.ask(f"SELECT count(*), {f'max({column})' if column else 'NULL'} FROM {relation}")
-    except ValueError:
-        # The connector makes no datetime of a year such as 20262. To leave those out at once would cost each count a
-        # scan, of what Delta's statistics tell, and a column of another type would fail otherwise.
-        if column is None:
-            raise
-        found = sql.ask(f"SELECT count(*), max({in_calendar(column)}) FROM {relation}")
-    return int(found[0][0]), found[0][1]
 
 
 def _is_broken(error: Exception, parts: Sequence[str], column: str | None) -> bool:

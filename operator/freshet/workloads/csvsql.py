@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from freshet.workloads.columns import Column
 from freshet.workloads.encodings import NATIVE, codec_of
-from freshet.workloads.header import leading_blanks, packing
+from freshet.workloads.header import leading_blanks
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier, literal, struct
 
@@ -46,7 +46,7 @@ def read_csv(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
         f"quote={literal(csv.quote)}",
         f"escape={literal(csv.escape if csv.escape is not None else csv.quote)}",
         f"encoding={literal(NATIVE[codec_of(csv.encoding)])}",
-        f"compression={literal(packing(path, csv.compression) or 'none')}",
+        "compression='none'",
         f"nullstr=[{nulls}]",
         "auto_detect=false, store_rejects=true, rejects_limit=0, null_padding=false, strict_mode=true",
     ]

@@ -30,7 +30,8 @@ class Aside:
         """Raises WorkloadError where another table stands in their place; asks nothing where no row is bad."""
         if batch.refused:
             relation = f"{self._relation}{SUFFIX}"
-            expect_ours(columns_of(self._sql, self._rejected, relation=relation), relation=relation)
+            held = columns_of(self._sql, self._rejected, relation=relation) or ()
+            expect_ours([column.name for column in held], relation=relation)
 
     def put(self, batch: Batch, load_id: str, folder: Path) -> None:
         """Once per load: they may be written again by whoever finishes it. Raises AnswerLost."""

@@ -1,7 +1,8 @@
 """What a Databricks table holds, and what freshet's record says of it, once what was cut off is taken in."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from freshet.workloads import databricks_ledger as ledger
 from freshet.workloads.columns import Column
@@ -13,7 +14,7 @@ from freshet.workloads.ledger import LOAD_ID, untold
 from freshet.workloads.log import LOG
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.sql import qualified
-from freshet.workloads.warehouse import Level, TableState, rival_of
+from freshet.workloads.warehouse import Level, TableState, owned, rival_of
 
 __all__ = ["Look"]
 
@@ -84,19 +85,13 @@ class Look:
         noted = ledger.pending(*where)
         unrecorded = ledger.came(*where, among=noted)
         known = replace(known, unrecorded=unrecorded, awaited=len(noted) > len(unrecorded))
-        rival = known.rival or self._rival(noted[load_id].asset for load_id in sorted(unrecorded))
+        others = (rival_of(self._spec.asset, loaded_by=noted[load_id].asset) for load_id in sorted(unrecorded))
+        rival = known.rival or next(filter(None, others), "")
         if self._spec.write.disposition != "append" or (rival and not self._spec.write.adopt):
             return replace(known, rival=rival)
         level = self.finish(known.level, unrecorded, columns=columns)
         return replace(self._owned(replace(known, level=level)), unrecorded=frozenset(), taken=ledger.taken_by(*where))
 
     def _owned(self, state: TableState) -> TableState:
-        """With what is this asset's own, which is asked for only where it shares the table."""
-        rival = self._rival([state.level.asset] if state.level else [])
-        if not rival or not self._spec.write.adopt:
-            return replace(state, rival=rival, own=None if rival else state.level)
-        own = ledger.level_of(self._sql, self._place, self._table, asset=self._spec.asset)
-        return replace(state, rival=rival, own=own)
-
-    def _rival(self, assets: Iterable[str | None]) -> str:
-        return next(filter(None, (rival_of(self._spec.asset, loaded_by=one) for one in assets)), "")
+        level_of = partial(ledger.level_of, self._sql, self._place, self._table)
+        return owned(state, asset=self._spec.asset, level_of=lambda asset: level_of(asset=asset))

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from freshet.workloads.columns import Column
+from freshet.workloads.databricks_newest import ask_newest
 from freshet.workloads.databricks_sql import Sql, error_class
 from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.moments import as_time
-from freshet.workloads.names import holds_time, meant
-from freshet.workloads.sql import identifier, in_calendar, literal, qualified
+from freshet.workloads.names import time_column
+from freshet.workloads.sql import identifier, literal, qualified
 
 __all__ = [
     "Publishing",
@@ -187,14 +188,11 @@ def missing(sql: Sql, it: Publishing, *, key: Sequence[str]) -> int:
 
 
 def newest(sql: Sql, target: Sequence[str], column: str | None, *, columns: Sequence[Column]) -> datetime | None:
-    """The data time, of those that Python has: a table may hold others, and the connector would stumble over them.
-
-    None where the table has no such column: it may come with the load that is being made ready.
-    """
-    held = meant(column, columns=columns) if column is not None else None
-    if column is None or held is None or not holds_time(column, columns=columns):
+    """The data time. None where the table has no such column: it may come with the load that is being made ready."""
+    held = time_column(column, columns=columns) if column is not None else None
+    if column is None or held is None:
         return None
-    [(found,)] = sql.ask(f"SELECT max({in_calendar(_name(held.in_table))}) FROM {_table(target)}")
+    _, found = ask_newest(sql, of=_table(target), column=_name(held.in_table))
     return as_time(found, column=column)
 
 

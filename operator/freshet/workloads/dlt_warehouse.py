@@ -8,6 +8,7 @@ twice (docs/loads.md, "Other destinations").
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from freshet.workloads import dlt_ledger as ledger
@@ -21,10 +22,10 @@ from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.log import LOG
 from freshet.workloads.names import expect_time
 from freshet.workloads.published import publishing
-from freshet.workloads.rejected import COLUMNS, not_ours
+from freshet.workloads.rejected import expect_ours, is_ours
 from freshet.workloads.shortened import short_name
 from freshet.workloads.spec import Dlt, IngestSpec
-from freshet.workloads.warehouse import Batch, Outcome, TableState, next_load_id, rival_of
+from freshet.workloads.warehouse import Batch, Outcome, TableState, next_load_id, owned
 
 __all__ = ["DltWarehouse"]
 
@@ -76,7 +77,8 @@ class DltWarehouse:
             raise TableMoved
         self._expect_types(batch, before)
         self._expect_time(batch, before)
-        self._expect_ours(place, batch)
+        if batch.refused:
+            expect_ours(place.columns(self._rejected), relation=f"{place.schema}.{place.table(self._rejected)}")
         load_id = next_load_id(batch, before)
         self._clear(place, load_id, before)
         resources = dlt_rows.resources(place, self._spec, batch, table=self._table, load_id=load_id)
@@ -98,21 +100,20 @@ class DltWarehouse:
 
     def _state(self, place: Place) -> TableState:
         self._seen = f"{place.schema}.{place.table(self._table)}"
-        columns, level = place.columns(self._table), ledger.level_of(place, self._table)
-        rival = rival_of(self._spec.asset, loaded_by=level.asset if level else None)
-        own = ledger.level_of(place, self._table, asset=self._spec.asset) if rival else level
+        columns, level_of = place.columns(self._table), partial(ledger.level_of, place, self._table)
+        state = owned(
+            TableState(columns=None, level=level_of(), rows=0, named=place.column),
+            asset=self._spec.asset,
+            level_of=lambda asset: level_of(asset=asset),
+        )
         if not columns:
-            return TableState(columns=None, level=level, rows=0, own=own, named=place.column)
-        taken = ledger.taken_by(place, self._table) if self._spec.write.disposition == "append" else {}
-        return TableState(
+            return state
+        return replace(
+            state,
             columns=tuple(Column(name=name, type=from_dlt(columns[name])) for name in _ours(columns)),
-            level=level,
             rows=int(place.ask(f"SELECT count(*) FROM {place.named(self._table)}")[0][0]),
-            taken=taken,
-            own=own,
-            rival=rival,
+            taken=ledger.taken_by(place, self._table) if self._spec.write.disposition == "append" else {},
             marked=LOAD_ID in columns,
-            named=place.column,
         )
 
     def _expect_types(self, batch: Batch, before: TableState) -> None:
@@ -135,17 +136,11 @@ class DltWarehouse:
             columns |= {column.known_as: column for column in kept}
             expect_time(name, columns=[*columns.values()], where=self.relation)
 
-    def _expect_ours(self, place: Place, batch: Batch) -> None:
-        """By names alone: a destination has types of its own."""
-        held = place.columns(self._rejected) if batch.refused else {}
-        if held and not _is_ours(held):
-            raise not_ours(f"{place.schema}.{place.table(self._rejected)}")
-
     def _clear(self, place: Place, load_id: str, before: TableState) -> None:
         """Rows of this very load, which was cut off before it was recorded."""
         if before.marked and self._spec.write.disposition == "append":
             _take_out(place, self._table, mark=LOAD_ID, load_id=load_id)
-        if _is_ours(place.columns(self._rejected)):
+        if is_ours(place.columns(self._rejected)):
             _take_out(place, self._rejected, mark="load_id", load_id=load_id)
 
     def _rows(self, place: Place, load_id: str) -> tuple[int, int]:
@@ -201,11 +196,6 @@ class DltWarehouse:
         own = expect_time(short_name(column, named=place.column), columns=columns, where=self.relation)
         _, found = ask_newest(place, of=place.named(self._table), column=place.quoted(own.name))
         return moment(found, column=column)
-
-
-def _is_ours(held: Iterable[str]) -> bool:
-    """A table for bad rows has those columns."""
-    return {column.name for column in COLUMNS}.issubset(held)
 
 
 def _ours(columns: Iterable[str]) -> list[str]:

@@ -1,12 +1,13 @@
 """What lies in a DuckDB file: a table and what is recorded of it, and what loads that were killed have left."""
 
+from dataclasses import replace
 from typing import Any
 
 from freshet.workloads import ledger, publish
 from freshet.workloads.columns import Column, table_column
 from freshet.workloads.errors import InputError
 from freshet.workloads.sql import qualified
-from freshet.workloads.warehouse import TableState, rival_of
+from freshet.workloads.warehouse import TableState, owned
 
 __all__ = ["INCOMING", "columns_of", "left_behind", "state_of", "sweep"]
 
@@ -17,14 +18,16 @@ def state_of(con: Any, schema: str, table: str, *, asset: str) -> TableState:
     """``asset``: who looks."""
     columns = columns_of(con, schema, table)
     level = ledger.level_of(con, schema, table) if _kind(con, schema, ledger.LOADS) else None
-    rival = rival_of(asset, loaded_by=level.asset if level else None)
-    own = ledger.level_of(con, schema, table, asset=asset) if rival else level
+    state = owned(
+        TableState(columns=columns, level=level, rows=0),
+        asset=asset,
+        level_of=lambda own: ledger.level_of(con, schema, table, asset=own),
+    )
     if columns is None:
-        return TableState(columns=None, level=level, rows=0, own=own)
+        return state
     taken = ledger.taken_by(con, schema, table) if _kind(con, schema, ledger.FILES) else {}
     rows = publish.count_rows(con, (schema, table))
-    untold = ledger.untold(level, taken, rows=rows)
-    return TableState(columns=columns, level=level, rows=rows, taken=taken, own=own, rival=rival, untold=untold)
+    return replace(state, rows=rows, taken=taken, untold=ledger.untold(level, taken, rows=rows))
 
 
 def left_behind(con: Any, schema: str) -> list[str]:

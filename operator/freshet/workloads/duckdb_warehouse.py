@@ -200,7 +200,8 @@ class DuckDbWarehouse:
         if not refused:
             return
         target = (self._schema, f"{self._spec.table}{rejected.SUFFIX}")
-        rejected.expect_ours(columns_of(con, *target), relation=".".join(target))
+        held = columns_of(con, *target) or ()
+        rejected.expect_ours([column.name for column in held], relation=".".join(target))
         table, names = qualified(target), [identifier(column.name) for column in rejected.COLUMNS]
         described = ", ".join(f"{name} {column.type}" for name, column in zip(names, rejected.COLUMNS, strict=True))
         con.execute(f"CREATE TABLE IF NOT EXISTS {table} ({described})")

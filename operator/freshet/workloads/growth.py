@@ -6,21 +6,19 @@ parses it needs to know no more than how many lines lie ahead.
 """
 
 import hashlib
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from freshet.workloads.beyond import changed, content_of, copy_beyond
 from freshet.workloads.errors import InputError
-from freshet.workloads.header import create_bytes, open_bytes, packing
 from freshet.workloads.inputs import Content, InputFile
+from freshet.workloads.packed import packing
 from freshet.workloads.remote import is_remote
 from freshet.workloads.spec import Csv
-from freshet.workloads.unreadable import failing
+from freshet.workloads.unreadable import readable
 
-__all__ = ["Part", "part_of", "readable", "wanted", "with_content"]
+__all__ = ["Part", "part_of", "wanted", "with_content"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,16 +41,16 @@ def wanted(
     """Those that were not taken as they are. Raises InputError for a change that may not be, or is no growth."""
     differ = [file for file in files if file.path in taken and taken[file.path].sha256 != file.sha256]
     for file in differ:
-        if not (may_grow or _may_be_same(file, csv)):
+        if not may_grow and _is_its_content(file, csv):
             raise _once(file)
         if taken[file.path].content is None:
             raise changed(file.path, "has changed, and ended within open quotes when it was appended before")
     return tuple(file for file in files if file.path not in taken or file in differ)
 
 
-def _may_be_same(file: InputFile, csv: Csv) -> bool:
-    """A file may be written anew at its address, or packed anew, and hold what it held: its content tells."""
-    return is_remote(file.path) or packing(file.path, csv.compression) is not None
+def _is_its_content(file: InputFile, csv: Csv) -> bool:
+    """Whether its hash is that of what it holds: at an address, or packed, it may be written anew and hold the same."""
+    return not is_remote(file.path) and packing(file.path, csv.compression) is None
 
 
 def _once(file: InputFile) -> InputError:
@@ -64,15 +62,11 @@ def _once(file: InputFile) -> InputError:
 
 
 def part_of(file: InputFile, taken: InputFile | None, *, path: str, csv: Csv, folder: Path, may_grow: bool) -> Part:
-    """The whole file, which lies at ``path``; or, of one that was taken, what lies beyond. Raises InputError."""
+    """The whole file, which lies unpacked at ``path``; of one that was taken, what lies beyond. Raises InputError."""
     if taken is None or taken.content is None:
         return Part(path=path, header=path, file=file)
     target = folder / f"beyond-{hashlib.sha256(path.encode()).hexdigest()[:16]}-{Path(path).name}"
-    with (
-        readable(file.path),
-        open_bytes(path, csv.compression) as source,
-        create_bytes(str(target), csv.compression) as out,
-    ):
+    with readable(file.path), open(path, "rb") as source, target.open("wb") as out:
         ahead, content = copy_beyond(source, out, known=taken.content, name=file.path, csv=csv)
     if content != taken.content and not may_grow:
         raise _once(file)
@@ -86,24 +80,7 @@ def with_content(part: Part, *, csv: Csv, is_open: bool) -> InputFile:
         return replace(file, content=None)
     if part.grown:
         return file
-    if not is_remote(file.path) and packing(part.path, csv.compression) is None:
+    if _is_its_content(file, csv):
         return replace(file, content=Content(size=file.size, sha256=file.sha256))
-    with readable(file.path), open_bytes(part.path, csv.compression) as source:
+    with readable(file.path), open(part.path, "rb") as source:
         return replace(file, content=content_of(source, csv))
-
-
-@contextmanager
-def readable(name: str) -> Iterator[None]:
-    """Raises InputError, with the name for people, where a file within cannot be read or is broken, or its copy not be
-    written; Unavailable where its volume fails.
-    """
-    try:
-        yield
-    except (OSError, EOFError, zlib.error) as error:
-        if isinstance(error, OSError) and error.errno is not None and not isinstance(error, PermissionError):
-            raise failing(name, error) from error
-        raise InputError(
-            "FileUnreadable",
-            f"The file {name} cannot be read or unpacked: see csv.compression, its permissions and "
-            "whether it is whole.",
-        ) from error

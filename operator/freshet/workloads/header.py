@@ -5,19 +5,16 @@ import csv as csvlib
 import io
 import re
 import zlib
-from typing import Any, Literal
+from typing import Any
 
 from freshet.workloads.encodings import UTF_8, codec_of
 from freshet.workloads.errors import InputError
 from freshet.workloads.spec import Csv
 
 __all__ = [
-    "create_bytes",
     "first_record",
     "leading_blanks",
-    "open_bytes",
     "open_text",
-    "packing",
     "read_header",
     "text_codec",
 ]
@@ -28,49 +25,10 @@ csvlib.field_size_limit(1 << 31)
 
 
 def open_text(path: str, csv: Csv) -> io.TextIOWrapper:
-    """The file as text, decompressed by its options or its suffix.
-
-    Raises InputError for an encoding that is not read here.
-    """
+    """The unpacked file as text. Raises InputError for an encoding that is not read here."""
     codec = codec_of(csv.encoding)
     named = "utf-8-sig" if codec == UTF_8 else codec
-    return io.TextIOWrapper(open_bytes(path, csv.compression), encoding=named, errors="replace", newline="")
-
-
-def open_bytes(path: str, compression: str) -> Any:
-    """The file as unpacked bytes."""
-    packed = packing(path, compression)
-    if packed == "gzip":
-        import gzip
-
-        return gzip.open(path, "rb")
-    if packed == "zstd":
-        import pyarrow
-
-        return pyarrow.input_stream(path, compression="zstd")
-    return open(path, "rb")
-
-
-def create_bytes(path: str, compression: str) -> Any:
-    """A new file to write bytes to, which ``open_bytes`` and DuckDB unpack under the same option."""
-    packed = packing(path, compression)
-    if packed == "gzip":
-        import gzip
-
-        return gzip.open(path, "wb", compresslevel=1)
-    if packed == "zstd":
-        import pyarrow
-
-        return pyarrow.output_stream(path, compression="zstd")
-    return open(path, "wb")
-
-
-def packing(path: str, compression: str) -> Literal["gzip", "zstd"] | None:
-    """How the file is packed, by the option or its suffix."""
-    name = path.lower()
-    if compression == "gzip" or (compression == "auto" and name.endswith(".gz")):
-        return "gzip"
-    return "zstd" if compression == "zstd" or (compression == "auto" and name.endswith((".zst", ".zstd"))) else None
+    return io.TextIOWrapper(open(path, "rb"), encoding=named, errors="replace", newline="")
 
 
 def dialect(csv: Csv) -> dict[str, Any]:

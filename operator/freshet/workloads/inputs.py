@@ -15,8 +15,9 @@ from pathlib import Path
 
 import msgspec
 
+from freshet.workloads.addresses import shown
 from freshet.workloads.errors import InputError
-from freshet.workloads.remote import find_remote, is_remote, name_of
+from freshet.workloads.remote import find_remote, is_remote
 from freshet.workloads.spec import IngestSpec
 
 __all__ = ["Content", "InputFile", "Stamp", "find", "find_again", "fingerprint", "hash_files", "stamps"]
@@ -64,7 +65,7 @@ def find_again(path: str, *, names: Sequence[str]) -> tuple[Stamp, ...]:
     found = {stamp[0]: stamp for stamp in find(path)}
     gone = next((name for name in names if name not in found), None)
     if gone is not None:
-        raise _went_away(name_of(gone))
+        raise _went_away(shown(gone))
     return tuple(found[name] for name in names)
 
 
@@ -108,8 +109,8 @@ def hash_files(found: Sequence[Stamp]) -> tuple[InputFile, ...]:
 def _marked(stamp: Stamp) -> InputFile:
     url, mark, size, _ = stamp
     if size == 0:
-        raise InputError("EmptyFile", f"The file {name_of(url)} is empty (0 bytes): see whether its export failed.")
-    return InputFile(path=name_of(url), sha256=hashlib.sha256(str(mark).encode()).hexdigest(), size=max(size, 0))
+        raise InputError("EmptyFile", f"The file {shown(url)} is empty (0 bytes): see whether its export failed.")
+    return InputFile(path=shown(url), sha256=hashlib.sha256(str(mark).encode()).hexdigest(), size=max(size, 0))
 
 
 def _hash(path: str) -> InputFile:

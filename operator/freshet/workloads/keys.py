@@ -15,7 +15,7 @@ __all__ = ["check_keys", "keep_last", "set_aside"]
 
 _SHOWN = 3
 _ROW, _ROWS = "_freshet_row", "_freshet_rows"
-"""What counts the rows of a load from 0, and those of a key: no column of a CSV begins with an underscore."""
+"""What counts the rows of a load from 0, and those of a key: no column of a CSV is called so (``snake``)."""
 
 
 def check_keys(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, keep: bool) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from freshet.workloads.encodings import UTF_8, codec_of
-from freshet.workloads.header import open_bytes, open_text, read_header, text_codec
+from freshet.workloads.header import open_text, read_header, text_codec
 from freshet.workloads.records import records
 from freshet.workloads.spec import Csv
 
@@ -57,7 +57,7 @@ def _chunks(path: str, csv: Csv) -> Iterator[bytes]:
             while chunk := raw.read(_CHUNK):
                 yield chunk
         return
-    with open_bytes(path, csv.compression) as source:
+    with open(path, "rb") as source:
         _, mark = text_codec(source.read(2), csv)
     if mark:
         yield codecs.BOM_UTF8  # which DuckDB counts, and Python does not show

@@ -14,12 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec import structs
-
-from freshet.workloads import refusal
+from freshet.workloads import ownership, refusal
 from freshet.workloads.addresses import shown
-from freshet.workloads.errors import AnswerLost, ConfigError, InputError, TableMoved, Unavailable, WorkloadError
-from freshet.workloads.growth import Part, part_of, wanted, with_content
+from freshet.workloads.errors import AnswerLost, InputError, TableMoved, Unavailable, WorkloadError
+from freshet.workloads.growth import Part, wanted
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.log import LOG
 from freshet.workloads.look import Input, InputMoved, beside, expect_still, fetched, look, weighed
@@ -92,12 +90,12 @@ def _into(
     warehouse: Warehouse, spec: IngestSpec, last: Mapping[str, Any], started: datetime, found: Input
 ) -> dict[str, Any]:
     state = warehouse.inspect()
-    _expect_alone(spec, warehouse, state)
+    ownership.expect_alone(spec, state, relation=warehouse.relation)
     if _holds(state, found.fingerprint):
         warehouse.tidy()
         assert state.level is not None
         return unchanged(spec, warehouse, state, state.level, started, found)
-    _expect_ours(spec, warehouse, state)
+    ownership.expect_ours(spec, state, relation=warehouse.relation)
     files = _new_files(spec, state, found.files)
     if not files:
         warehouse.tidy()
@@ -121,55 +119,6 @@ def _holds(state: TableState, fingerprint: str) -> bool:
     return is_known and not state.unrecorded
 
 
-def _parts(
-    spec: IngestSpec, state: TableState, files: Sequence[InputFile], local: Mapping[str, str], folder: Path
-) -> list[Part]:
-    taken = state.taken if spec.write.disposition == "append" else {}
-    part = partial(part_of, csv=spec.csv, folder=folder, may_grow=spec.write.may_grow)
-    return [part(file, taken.get(file.path), path=local[file.path]) for file in files]
-
-
-def _expect_alone(spec: IngestSpec, warehouse: Warehouse, state: TableState) -> None:
-    """Raises ConfigError where another asset loads into the table: neither would know what the other has done."""
-    if state.columns is not None and state.rival and not spec.write.adopt:
-        raise ConfigError(
-            "TableNotOurs",
-            f"The table {warehouse.relation} was last loaded by the asset {state.rival}: give the source of"
-            f" {spec.asset} another table; if both are to load into it, or that is the asset's former name, set"
-            " write.adopt.",
-        )
-
-
-def _expect_ours(spec: IngestSpec, warehouse: Warehouse, state: TableState) -> None:
-    """Raises ConfigError where the load would write what nobody asked it to."""
-    if state.columns is None or spec.write.adopt:
-        return
-    if state.level is None and not state.marked:
-        raise ConfigError(
-            "TableNotOurs",
-            f"The table {warehouse.relation} exists, but freshet did not make it: give the source another "
-            "table, or set write.adopt to load into this one.",
-        )
-    if spec.write.disposition == "append":
-        _expect_told(warehouse, state)
-
-
-def _expect_told(warehouse: Warehouse, state: TableState) -> None:
-    """The record tells which files are in the table."""
-    if state.untold:
-        raise ConfigError(
-            "TableNotOurs",
-            f"The table {warehouse.relation} {state.untold}; files that are in it would come again: drop it to load"
-            " them anew, give the source another table, or set write.adopt to append them all.",
-        )
-    if state.level is None and state.loaded:
-        raise ConfigError(
-            "TableNotOurs",
-            f"The table {warehouse.relation} holds {state.loaded:,} rows of loads that freshet has no record of: files"
-            " that are in it might come again; give the source another table, or set write.adopt to append them all.",
-        )
-
-
 def _new_files(spec: IngestSpec, state: TableState, files: Sequence[InputFile]) -> tuple[InputFile, ...]:
     """All files, or for ``append`` those not taken as they are. Raises InputError for one that changed otherwise."""
     if spec.write.disposition != "append":
@@ -187,34 +136,20 @@ def _write(
     folder: Path,
 ) -> dict[str, Any]:
     from freshet.workloads import dlt_load
-    from freshet.workloads.plain import in_plain
-    from freshet.workloads.prepare import prepare
+    from freshet.workloads.reading import read
 
     dlt_load.prepare(folder)
     local = fetched(found, files, folder)
     files = [weighed(file, local[file.path]) for file in files]
-    parts: list[Part] = []
-    plain: list[Part] = []
     warm_up = partial(dlt_load.warm_up, databricks=spec.warehouse.databricks is not None)
     with beside(warm_up, size=sum(file.size for file in files)):
         try:
-            parts += _parts(spec, state, files, local, folder)
-            plain, csv = in_plain(parts, csv=spec.csv, folder=folder)
-            ready = prepare(
-                spec=structs.replace(spec, csv=csv), state=state, parts=plain, folder=folder, stored=warehouse.stored
-            )
-            if spec.write.disposition == "append":
-                left_open = ready.parsed.left_open
-                files = [
-                    with_content(part, csv=spec.csv, is_open=read.path in left_open)
-                    for part, read in zip(parts, plain, strict=True)
-                ]
-        except WorkloadError as error:
+            ready, parts = read(spec, state, files=files, local=local, folder=folder, stored=warehouse.stored)
+        except WorkloadError:
             expect_still(found)
-            error.renamed({part.path: part.file.path for part in (*plain, *parts)})
             raise
     expect_still(found)
-    batch, samples = _batch(spec, ready, found, started, files, plain)
+    batch, samples = _batch(spec, ready, found, started, parts)
     LOG.info("Loading %s rows into %s.", f"{batch.rows:,}", warehouse.relation)
     outcome = warehouse.load(batch=batch, expected=state, folder=folder)
     return loaded(spec, warehouse, outcome, started, batch, samples)
@@ -225,7 +160,6 @@ def _batch(
     ready: "Ready",
     found: Input,
     started: datetime,
-    files: Sequence[InputFile],
     parts: Sequence[Part],
 ) -> tuple[Batch, list[dict[str, Any]]]:
     """What goes to the warehouse, and the first of the bad rows."""
@@ -243,7 +177,7 @@ def _batch(
         columns=parsed.columns,
         key=ready.key,
         fingerprint=found.fingerprint,
-        files=files,
+        files=[part.file for part in parts],
         refused=[replace(one, path=names[one.path]) for one in quarantined],
         rejected=rejected,
         samples=json.dumps(samples) if samples else None,

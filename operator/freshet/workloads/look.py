@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from freshet.workloads.addresses import shown
 from freshet.workloads.inputs import InputFile, Stamp, find, find_again, fingerprint, hash_files
-from freshet.workloads.remote import RemoteFile, fetch, is_remote, is_web, name_of
+from freshet.workloads.remote import RemoteFile, fetch, is_remote, is_web
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.web import hashed, is_content
 
@@ -76,9 +77,9 @@ def fetched(found: Input, files: Sequence[InputFile], folder: Path) -> dict[str,
     names = {file.path for file in files}
     if not any(map(is_remote, names)):
         return {name: name for name in names}
-    wanted = [one for one in found.stamps if name_of(one[0]) in names]
+    wanted = [one for one in found.stamps if shown(one[0]) in names]
     remote = [RemoteFile(url=url, size=size, mark=str(mark)) for url, mark, size, _ in wanted]
-    return {name_of(url): path for path, url in fetch(remote, folder).items()}
+    return {shown(url): path for path, url in fetch(remote, folder).items()}
 
 
 def weighed(file: InputFile, path: str) -> InputFile:

@@ -15,10 +15,10 @@ __all__ = [
     "declared_types",
     "expect_key_held",
     "expect_time",
-    "holds_time",
     "meant",
     "resolve_key",
     "table_names",
+    "time_column",
 ]
 
 _TIMES = (
@@ -135,10 +135,10 @@ def expect_key_held(key: Sequence[str], *, given: Sequence[str], table: Sequence
         )
 
 
-def holds_time(name: str, *, columns: Sequence[Column]) -> bool:
-    """Whether ``name`` (dataTimeColumn) is one of ``columns`` and of a type that says when."""
+def time_column(name: str, *, columns: Sequence[Column]) -> Column | None:
+    """The one of ``columns`` that ``name`` (dataTimeColumn) means, where its type says when."""
     found = meant(name, columns=columns)
-    return found is not None and found.type in _TIMES
+    return found if found is not None and found.type in _TIMES else None
 
 
 def expect_time(name: str, *, columns: Sequence[Column], where: str) -> Column:

@@ -93,7 +93,7 @@ def _first_bad(con: Any, path: str, names: Sequence[str], csv: Csv, folder: Path
         text = stream.read(_HEAD)
     head = folder / "head.csv"
     head.write_text(text[: max(text.rfind("\n"), text.rfind("\r")) + 1], newline="")
-    plain = structs.replace(csv, encoding="utf-8", compression="none")
+    plain = structs.replace(csv, encoding="utf-8")
     forget_rejects(con)
     source = read_csv(path=str(head), csv=plain, columns=[Column(name=name, type="VARCHAR") for name in names])
     con.execute(f"SELECT {', '.join(f'count({identifier(name)})' for name in names)} FROM {source}").fetchall()

@@ -9,10 +9,11 @@ from freshet.workloads.changed_types import expect_same_types
 from freshet.workloads.columns import Column, column_types, expect_same_columns
 from freshet.workloads.csvsql import TYPES
 from freshet.workloads.engine import canonical_types, engine, expect_formats, forget_rejects
-from freshet.workloads.errors import ConfigError, DataRefused, InputError
+from freshet.workloads.errors import ConfigError, DataRefused
 from freshet.workloads.growth import Part
 from freshet.workloads.header import read_header
 from freshet.workloads.infer import Files, infer_all
+from freshet.workloads.judged import FEW, judge, judge_doubled
 from freshet.workloads.keys import check_keys, keep_last, set_aside
 from freshet.workloads.log import LOG
 from freshet.workloads.names import aligned, declared_types, expect_key_held, resolve_key, table_names
@@ -23,10 +24,6 @@ from freshet.workloads.spec import IngestSpec
 from freshet.workloads.warehouse import TableState
 
 __all__ = ["Ready", "prepare"]
-
-
-FEW = 100
-"""So many bad rows are described where none is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +66,7 @@ def prepare(
             parsed = _parse(con, spec, table, declared, files, folder, stored, ahead)
         grown = {part.path for part in parts if part.grown}
         expect_same_types(con, spec=spec, table=table or (), declared=declared, files=files, parsed=parsed, grown=grown)
-        _judge(spec, parsed, grown=bool(grown))
+        judge(spec, parsed, grown=bool(grown))
         return _keyed(con, spec, parsed, key, folder)
     except DataRefused as error:
         error.of_table = _typed_by_table(spec, state, declares_all=declares_all)
@@ -171,94 +168,13 @@ def _corrected(con: Any, spec: IngestSpec, files: Files, inferred: Mapping[str, 
     return {**inferred, name: again[name] if again[name] != inferred[name] else "VARCHAR"}
 
 
-def _judge(spec: IngestSpec, parsed: Parsed, *, grown: bool) -> None:
-    """Raises DataRefused for bad rows that are not tolerated, InputError where no row is left.
-
-    ``grown``: more rows of these files were good before, so that none need be good now.
-    """
-    total = parsed.rows + parsed.rejected
-    if total == 0 and not grown:
-        raise InputError("NoRows", f"{spec.csv.path} holds a header and no rows: see whether its export failed.")
-    if not parsed.rejected:
-        return
-    samples = [one.sample() for one in parsed.refused[:3]]
-    _expect_described(spec, parsed)
-    if spec.on_bad_rows == "fail":
-        raise DataRefused(
-            "BadRows",
-            f"{parsed.rejected:,} of {total:,} rows of {spec.csv.path} are bad, {_first(parsed)}: nothing was loaded;"
-            " mend the export, or set onBadRows to quarantine or drop.",
-            samples=samples,
-            rows_in=total,
-            rows_rejected=parsed.rejected,
-        )
-    why = _intolerable(spec, parsed.rejected, is_all=parsed.rows == 0 and not grown)
-    if why:
-        raise DataRefused(
-            "TooManyBadRows",
-            f"{parsed.rejected:,} of {total:,} rows of {spec.csv.path} are bad, {_first(parsed)}:"
-            f" {why}, so nothing was loaded.",
-            samples=samples,
-            rows_in=total,
-            rows_rejected=parsed.rejected,
-        )
-
-
-def _expect_described(spec: IngestSpec, parsed: Parsed) -> None:
-    """Raises DataRefused where rows would be left out of which freshet cannot say where they stand."""
-    limit = DETAILS if spec.on_bad_rows == "quarantine" else FEW
-    if spec.on_bad_rows != "fail" and len(parsed.refused) < min(parsed.rejected, limit):
-        raise DataRefused(
-            "BadCsv",
-            f"{parsed.rejected:,} rows of {spec.csv.path} are bad, and only {len(parsed.refused):,} of them can be"
-            " found again in the file: nothing was loaded, so that none is lost; mend its quotes and line ends.",
-            rows_in=parsed.rows + parsed.rejected,
-            rows_rejected=parsed.rejected,
-        )
-
-
-def _judge_doubled(spec: IngestSpec, parsed: Parsed) -> None:
-    """Rows that share a key count as bad ones."""
-    bad = parsed.rejected + len(parsed.doubled)
-    why = _intolerable(spec, bad, is_all=parsed.rows == 0)
-    if why:
-        raise DataRefused(
-            "TooManyBadRows",
-            f"{bad:,} of {parsed.rows + bad:,} rows of {spec.csv.path} are bad or share their primary key: {why},"
-            " so nothing was loaded.",
-            samples=[one.sample() for one in (*parsed.refused, *parsed.doubled)[:3]],
-            rows_in=parsed.rows + bad,
-            rows_rejected=bad,
-        )
-
-
-def _intolerable(spec: IngestSpec, bad: int, *, is_all: bool) -> str | None:
-    """Why so many bad rows are too many: what is quarantined is written row by row, which has an end."""
-    if is_all:
-        return "none is left to load"
-    if spec.maximum_bad_rows is not None and bad > spec.maximum_bad_rows:
-        return f"more than maximumBadRows ({spec.maximum_bad_rows:,}) tolerates"
-    if spec.on_bad_rows == "quarantine" and bad > DETAILS:
-        return f"more than the {DETAILS:,} that can be quarantined, whatever maximumBadRows says"
-    return None
-
-
-def _first(parsed: Parsed) -> str:
-    if not parsed.refused:
-        return "the first of them unknown"
-    one = parsed.refused[0]
-    file = f" of {one.path}" if len(parsed.counts) > 1 else ""
-    column = f", column {one.column}" if one.column else ""
-    return f"first in line {one.line}{file}{column}: {one.reason}"
-
-
 def _keyed(con: Any, spec: IngestSpec, parsed: Parsed, key: tuple[str, ...], folder: Path) -> Ready:
     if not key:
         return Ready(path=parsed.path, rows=parsed.rows, key=(), parsed=parsed)
     extra = check_keys(con, parsed=parsed, key=key, csv=spec.csv, keep=spec.write.on_duplicate_key != "fail")
     if extra and spec.write.on_duplicate_key == "quarantine":
         path = set_aside(con, parsed=parsed, key=key, csv=spec.csv, folder=folder)
-        _judge_doubled(spec, parsed)
+        judge_doubled(spec, parsed)
         return Ready(path=path, rows=parsed.rows, key=key, parsed=parsed)
     path = keep_last(con, parsed=parsed, key=key, folder=folder) if extra else parsed.path
     return Ready(path=path, rows=parsed.rows - extra, key=key, parsed=parsed)

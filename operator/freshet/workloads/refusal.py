@@ -58,7 +58,6 @@ def remembered(last: Mapping[str, Any], *, spec: IngestSpec, fingerprint: str, n
     try:
         yield
     except WorkloadError as error:
-        error.renamed({spec.csv.path: spec.csv.path})  # without the signature of an address
         error.refused = _record(error, last, mark=_mark(spec, fingerprint), now=now)
         raise
 

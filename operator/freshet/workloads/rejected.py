@@ -1,11 +1,11 @@
 """The table beside a loaded one, for the bad rows that a load sets aside: what it has, and whether it is ours."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 
 from freshet.workloads.columns import Column
 from freshet.workloads.errors import ConfigError
 
-__all__ = ["COLUMNS", "SUFFIX", "expect_ours", "not_ours"]
+__all__ = ["COLUMNS", "SUFFIX", "expect_ours", "is_ours"]
 
 SUFFIX = "__rejected"
 COLUMNS = (
@@ -18,15 +18,16 @@ COLUMNS = (
 )
 
 
-def expect_ours(held: Sequence[Column] | None, *, relation: str) -> None:
-    """``held``: the columns of the table that is there, which may have more than ours. Raises ConfigError."""
-    if held is not None and not set(COLUMNS).issubset(held):
-        raise not_ours(relation)
+def is_ours(names: Iterable[str]) -> bool:
+    """Whether a table with columns of those names, in lower case, may be one for bad rows: it may have more."""
+    return {column.name for column in COLUMNS}.issubset(names)
 
 
-def not_ours(relation: str) -> ConfigError:
-    return ConfigError(
-        "TableNotOurs",
-        f"The table {relation} exists, but freshet did not make it, and bad rows are to go there (their columns are"
-        f" {', '.join(column.name for column in COLUMNS)}): rename it, or give the source another table.",
-    )
+def expect_ours(names: Collection[str], *, relation: str) -> None:
+    """Raises ConfigError for a table with columns of those ``names``, where there is one, if it is not for bad rows."""
+    if names and not is_ours(names):
+        raise ConfigError(
+            "TableNotOurs",
+            f"The table {relation} exists, but freshet did not make it, and bad rows are to go there (their columns are"
+            f" {', '.join(column.name for column in COLUMNS)}): rename it, or give the source another table.",
+        )

@@ -19,7 +19,7 @@ from freshet.workloads.globs import folder_of, is_deep, is_glob, matches, may_be
 from freshet.workloads.log import Progress
 from freshet.workloads.remote_file import RemoteFile, told
 
-__all__ = ["RemoteFile", "fetch", "find_remote", "is_remote", "is_web", "name_of"]
+__all__ = ["RemoteFile", "fetch", "find_remote", "is_remote", "is_web"]
 
 _PIECE = 1 << 20
 _BUCKETS = ("s3", "gs", "az")
@@ -39,11 +39,6 @@ def is_remote(path: str) -> bool:
 
 def is_web(path: str) -> bool:
     return path.startswith("https://") or _LOOPBACK.match(path) is not None
-
-
-def name_of(url: str) -> str:
-    """What a file is known by: a web address without its query, which may hold a signature that changes."""
-    return shown(url)
 
 
 def find_remote(path: str) -> tuple[RemoteFile, ...]:

@@ -4,12 +4,12 @@ Unknown keys are ignored, so that an operator may be newer than the image of a r
 """
 
 import os
-import re
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from freshet.workloads.addresses import has_user
 from freshet.workloads.errors import ConfigError
 
 __all__ = [
@@ -25,10 +25,6 @@ __all__ = [
     "Write",
     "read_spec",
 ]
-
-
-_CREDENTIALS = re.compile(r"[a-z0-9]+://[^/?#]*@")
-"""What an address has before its host."""
 
 
 class _Struct(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -90,7 +86,7 @@ class Csv(_Struct, frozen=True, kw_only=True):
     timestamp_format: str | None = None
 
     def __post_init__(self) -> None:
-        if _CREDENTIALS.match(self.path):
+        if has_user(self.path):
             raise ValueError("csv.path holds a user or password: put it into the Secret that csv.secretRef names")
         if not self.header and self.schema and not self.columns:
             raise ValueError("csv.header false needs csv.columns, the names in order: csv.schema has no order")

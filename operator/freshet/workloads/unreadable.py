@@ -1,15 +1,35 @@
-"""What DuckDB says of a file that it gives up on, as a sentence."""
+"""What goes wrong with a file that is read, as a sentence."""
 
 import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from freshet.workloads.errors import DataRefused, Unavailable
+from freshet.workloads.errors import DataRefused, InputError, Unavailable
 from freshet.workloads.space import SAYS_FULL, is_full, too_little
 from freshet.workloads.spec import Csv
 
-__all__ = ["failing", "unreadable"]
+__all__ = ["readable", "unreadable"]
 
 
-def failing(path: str, error: Exception, *, where: str = "") -> Exception:
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Raises InputError, with the name for people, where a file within cannot be read or is broken, or its copy not be
+    written; Unavailable where its volume fails.
+    """
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None and not isinstance(error, PermissionError):
+            raise _failing(name, error) from error
+        raise InputError(
+            "FileUnreadable",
+            f"The file {name} cannot be read or unpacked: see csv.compression, its permissions and "
+            "whether it is whole.",
+        ) from error
+
+
+def _failing(path: str, error: Exception, *, where: str = "") -> Exception:
     """A volume that does not read, or has no room for a copy: none of the file's doing."""
     if is_full(error):
         return too_little(path)
@@ -20,7 +40,7 @@ def failing(path: str, error: Exception, *, where: str = "") -> Exception:
 
 
 def unreadable(path: str, csv: Csv, error: Exception, *, ahead: int = 0) -> Exception:
-    """DuckDB's message may quote values: only the number of the line is taken from it."""
+    """What DuckDB says as it gives up on one: that may quote values, and only the number of the line is taken."""
     import duckdb
 
     text = str(error).replace(path, "")
@@ -37,7 +57,7 @@ def unreadable(path: str, csv: Csv, error: Exception, *, ahead: int = 0) -> Exce
             "BadCsv", f"The file {path} is not valid CSV{where} (mixed line ends or broken quotes): mend the export."
         )
     if isinstance(error, duckdb.IOException | OSError):
-        return failing(path, error, where=where)
+        return _failing(path, error, where=where)
     return DataRefused(
         "FileUnreadable",
         f"The file {path} cannot be read as CSV{where} ({type(error).__name__}): see csv.compression, csv.delimiter"

@@ -7,7 +7,7 @@ nobody waiting: ``load`` finds out whether the table is still as it was seen.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +28,7 @@ __all__ = [
     "gone",
     "new",
     "next_load_id",
+    "owned",
     "rival_of",
 ]
 
@@ -179,3 +180,9 @@ def next_load_id(batch: Batch, before: TableState) -> str:
 def rival_of(asset: str, *, loaded_by: str | None) -> str:
     """The other asset, if it is another. A spec without one, at a terminal, is anybody's."""
     return loaded_by if asset and loaded_by and loaded_by != asset else ""
+
+
+def owned(state: TableState, *, asset: str, level_of: Callable[[str], Level | None]) -> TableState:
+    """With what is this ``asset``'s own, which is asked for (``level_of``) only where another loads the table, too."""
+    rival = rival_of(asset, loaded_by=state.level.asset if state.level else None)
+    return replace(state, rival=rival, own=level_of(asset) if rival else state.level)

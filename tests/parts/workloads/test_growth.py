@@ -18,8 +18,9 @@ from tests.parts.workloads.lake import Lake
 
 from freshet.workloads.errors import InputError, WorkloadError
 from freshet.workloads.growth import part_of, wanted, with_content
+from freshet.workloads.in_utf8 import in_utf8
 from freshet.workloads.inputs import InputFile, hash_files, stamps
-from freshet.workloads.plain import in_plain
+from freshet.workloads.packed import unpacked
 from freshet.workloads.prepare import prepare
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.warehouse import TableState
@@ -48,8 +49,10 @@ class Reader:
         files = wanted(hash_files(stamps([str(self.path)])), taken=self.taken, may_grow=True, csv=self.spec.csv)
         csv = self.spec.csv
         for file in files:
-            part = part_of(file, self.taken.get(file.path), path=file.path, csv=csv, folder=self.folder, may_grow=True)
-            [plain], utf8 = in_plain([part], csv=csv, folder=self.folder)
+            local = unpacked({file.path: file.path}, compression=csv.compression, folder=self.folder)
+            path, taken = local[file.path], self.taken.get(file.path)
+            part = part_of(file, taken, path=path, csv=csv, folder=self.folder, may_grow=True)
+            [plain], utf8 = in_utf8([part], csv=csv, folder=self.folder)
             spec = structs.replace(self.spec, csv=utf8)
             ready = prepare(spec=spec, state=EMPTY, parts=[plain], folder=self.folder)
             columns = pq.read_table(ready.path).columns

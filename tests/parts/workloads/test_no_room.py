@@ -16,8 +16,8 @@ from tests.parts.workloads.conftest import World
 from freshet.workloads.command import failure, sentence_of
 from freshet.workloads.databricks_errors import sorted_out
 from freshet.workloads.errors import WorkloadError
-from freshet.workloads.growth import readable
 from freshet.workloads.remote_file import told
+from freshet.workloads.unreadable import readable
 
 ROOM = "1m"
 GROWS = {"disposition": "append", "onFileChange": "append"}

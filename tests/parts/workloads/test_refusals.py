@@ -186,7 +186,7 @@ def test_a_volume_that_fails_to_read_is_not_remembered_and_a_broken_archive_is(
     def failing(*_: Any) -> Any:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("freshet.workloads.plain.open_bytes", failing)
+    monkeypatch.setattr("freshet.workloads.packed._opened", failing)
     error = refused(lake, **spec)
     assert (error.reason, error.exit_code, told(error)) == ("SourceUnavailable", 4, {"refused": None})
     lake.write("id,v\n1,a\n")
