@@ -173,8 +173,13 @@ def _built(asset: Asset, status: AssetStatus, run: Ended, upstreams: Mapping[str
 
 
 def _confirmed(status: AssetStatus, run: Ended) -> dict[str, Any]:
-    """The input was looked at and the table left as it was: its data time moves, its version does not."""
-    moves = run.data_time is not None and (run.stated or status.data_time is None or run.data_time > status.data_time)
+    """The input was looked at and the table left as it was: its data time moves, its version does not.
+
+    Not backwards, but where the level is of another input: its spec may name another ``dataTimeColumn``.
+    """
+    moves = run.data_time is not None and (
+        run.stated or status.data_time is None or run.data_time > status.data_time or _is_of_another(status, run)
+    )
     return {
         **_met(run),
         "data_time": run.data_time if moves else status.data_time,
@@ -185,9 +190,14 @@ def _confirmed(status: AssetStatus, run: Ended) -> dict[str, Any]:
 
 def _level(status: AssetStatus, run: Ended) -> dict[str, Any] | None:
     """The level is handed to the next pods: it is written anew only for another input, not for each check of it."""
+    if run.stated or _is_of_another(status, run):
+        return run.level or status.level
+    return status.level or run.level
+
+
+def _is_of_another(status: AssetStatus, run: Ended) -> bool:
     known, found = status.level, run.level
-    same = known and found and found.get("fingerprint") == known.get("fingerprint") and not run.stated
-    return known if same else found or known
+    return bool(known and found and found.get("fingerprint") != known.get("fingerprint"))
 
 
 def _met(run: Ended) -> dict[str, Any]:

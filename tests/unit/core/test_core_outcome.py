@@ -70,6 +70,16 @@ def test_a_load_that_finds_nothing_new_moves_the_data_time_and_not_the_version()
     assert late.data_time == NOW
 
 
+def test_a_load_by_another_spec_may_move_the_data_time_back() -> None:
+    """Another ``dataTimeColumn`` of the same rows."""
+    status = after(ran(version="v1", data_time=NOW, level={"fingerprint": "a"}), it=source())
+    same = ran("Unchanged", id="r2", version="v1", data_time=NOW - HOUR, level={"fingerprint": "a"})
+    assert after(same, status=status, it=source()).data_time == NOW
+    other = ran("Unchanged", id="r3", version="v1", data_time=NOW - HOUR, level={"fingerprint": "b"})
+    it = after(other, status=status, it=source())
+    assert (it.version, it.data_time, it.level) == ("v1", NOW - HOUR, {"fingerprint": "b"})
+
+
 def test_a_load_reports_a_level_so_that_a_lost_one_is_made_up_for() -> None:
     it = after(ran("Unchanged", version="v7", data_time=NOW, rows=5, updated_at=NOW - MINUTE), it=source())
     assert (it.version, it.rows, it.last_updated_at, it.history[0].version) == ("v7", 5, NOW - MINUTE, "v7")
