@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import msgspec
 import pytest
 from tests.parts.workloads.lake import Lake
 from tests.support.secrecy import DATABRICKS_CLIENT_SECRET
+from tests.support.serving import Quiet, serving
 
 from freshet.workloads.count import count_rows
 from freshet.workloads.databricks_sql import LONGEST, connection_options
@@ -80,7 +79,7 @@ def elsewhere(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a web server that answers any question alike: ``request.param`` is status and type."""
     status, kind = request.param
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             self.send_response(status)
             self.send_header("Content-Type", kind)
@@ -88,15 +87,8 @@ def elsewhere(request: pytest.FixtureRequest) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(b"{}")
 
-        def log_message(self, *_: Any) -> None: ...
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=http.serve_forever, args=(0.05,))
-    thread.start()
-    yield f"http://127.0.0.1:{http.server_address[1]}"
-    http.shutdown()
-    http.server_close()
-    thread.join()
+    with serving(Handler) as address:
+        yield address
 
 
 @pytest.mark.parametrize(
