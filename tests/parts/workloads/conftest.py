@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from tests.parts.workloads.lake import Lake, environ_of
 from tests.parts.workloads.telling import telling
+from tests.parts.workloads.web_server import Server, web_server
 from tests.support.postgres import PostgresServer, postgres
 from tests.support.secrecy import DATABRICKS_TOKEN
 
@@ -86,6 +87,12 @@ def lake(databricks: DatabricksServer, tmp_path: Path) -> Iterator[Lake]:
     databricks.faults.clear()
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with web_server() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
