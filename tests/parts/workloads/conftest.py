@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import msgspec
 import pytest
+from tests.parts.workloads.dlt_place import VARIABLE, Place
 from tests.parts.workloads.lake import Lake, environ_of
 from tests.parts.workloads.telling import telling
 from tests.parts.workloads.web_server import Server, web_server
@@ -99,3 +100,12 @@ def server() -> Iterator[Server]:
 def postgres_server() -> Iterator[PostgresServer]:
     with postgres() as server:
         yield server
+
+
+@pytest.fixture
+def place(postgres_server: PostgresServer, tmp_path: Path) -> Iterator[Place]:
+    before = dict(os.environ)
+    os.environ.update({VARIABLE: postgres_server.url, "TMPDIR": str(tmp_path)})
+    yield Place(postgres_server, folder=tmp_path)
+    os.environ.clear()
+    os.environ.update(before)
