@@ -3,11 +3,9 @@
 import base64
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http.server import BaseHTTPRequestHandler
 
 import httpx
 from cryptography.exceptions import InvalidSignature
@@ -15,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from gcp_storage_emulator.server import create_server
 from tests.support.secrecy import remember
+from tests.support.serving import Quiet, serving
 
 __all__ = ["Gcs", "running_gcs", "service_account"]
 
@@ -30,8 +29,7 @@ class Gcs:
         self._emulator = httpx.Client(base_url=emulator, trust_env=False)
         self.key = service_account(self._private)
         self.asked: list[str] = []
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.address = f"http://127.0.0.1:{self.http.server_address[1]}"
+        self.address = ""
 
     def reads(self) -> list[str]:
         return [one for one in self.asked if one.startswith("GET") and ("alt=media" in one or "/o/" not in one)]
@@ -68,19 +66,15 @@ def running_gcs() -> Iterator[Gcs]:
     emulator = create_server("127.0.0.1", port, in_memory=True, default_bucket=BUCKET)
     emulator.start()
     found = Gcs(emulator=f"http://127.0.0.1:{port}")
-    thread = threading.Thread(target=found.http.serve_forever, args=(0.05,))
-    thread.start()
     try:
-        yield found
+        with serving(_handler(found)) as found.address:
+            yield found
     finally:
-        found.http.shutdown()
-        found.http.server_close()
-        thread.join()
         emulator.stop()
 
 
 def _handler(gcs: Gcs) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
@@ -103,7 +97,5 @@ def _handler(gcs: Gcs) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
-
-        def log_message(self, *_: Any) -> None: ...
 
     return Handler

@@ -10,8 +10,10 @@ from typing import Any
 import duckdb
 import msgspec
 import pytest
+from tests.parts.workloads.dlt_place import VARIABLE, Place
 from tests.parts.workloads.lake import Lake, environ_of
 from tests.parts.workloads.telling import telling
+from tests.parts.workloads.web_server import Server, web_server
 from tests.support.postgres import PostgresServer, postgres
 from tests.support.secrecy import DATABRICKS_TOKEN
 
@@ -88,7 +90,22 @@ def lake(databricks: DatabricksServer, tmp_path: Path) -> Iterator[Lake]:
     os.environ.update(before)
 
 
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with web_server() as found:
+        yield found
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     with postgres() as server:
         yield server
+
+
+@pytest.fixture
+def place(postgres_server: PostgresServer, tmp_path: Path) -> Iterator[Place]:
+    before = dict(os.environ)
+    os.environ.update({VARIABLE: postgres_server.url, "TMPDIR": str(tmp_path)})
+    yield Place(postgres_server, folder=tmp_path)
+    os.environ.clear()
+    os.environ.update(before)

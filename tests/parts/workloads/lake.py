@@ -1,4 +1,4 @@
-"""Loads into Databricks' stand-in, in this process: a schema of its own for each test."""
+"""Loads into Databricks' stand-in and counts there, in this process: a schema of its own for each test."""
 
 import json
 import os
@@ -12,10 +12,11 @@ from tests.support.secrecy import DATABRICKS_TOKEN
 from freshet.local.databricks.names import quoted
 from freshet.local.databricks.server import HTTP_PATH, DatabricksServer
 from freshet.workloads.command import now
+from freshet.workloads.count import count_rows
 from freshet.workloads.load import load
-from freshet.workloads.spec import IngestSpec
+from freshet.workloads.spec import CountSpec, IngestSpec
 
-__all__ = ["Lake", "environ_of"]
+__all__ = ["Lake", "count", "environ_of"]
 
 
 def environ_of(server: DatabricksServer) -> dict[str, str]:
@@ -82,6 +83,13 @@ class Lake:
 
     def environ(self) -> dict[str, str]:
         return {**os.environ, **environ_of(self.server)}
+
+
+def count(lake: Lake, relation: str = "raw", **more: Any) -> dict[str, Any]:
+    warehouse = {"databricks": {"schema": lake.schema, "catalog": "main"}}
+    with telling() as told:
+        spec = msgspec.convert({"warehouse": warehouse, "relation": relation, **more}, CountSpec)
+        return told(dict(count_rows(spec)))
 
 
 class _Names(dict[str, str]):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.parts.workloads.conftest import World
 
-from freshet.workloads.errors import WorkloadError
+from freshet.workloads.errors import DataRefused, WorkloadError
 
 SECRET = "s3cr3t-value"
 
@@ -133,3 +133,26 @@ def test_a_ragged_last_row_is_a_bad_row_whatever_its_fields_hold(world: World, l
     with pytest.raises(WorkloadError) as caught:
         world.load()
     assert caught.value.reason in ("BadRows", "BadCsv")
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "more", "says"),
+    [
+        (2, 1, {"onBadRows": "drop", "maximumBadRows": 1}, r"more than maximumBadRows \(1\) tolerates"),
+        (2, 0, {"onBadRows": "drop"}, "none is left to load"),
+        (
+            10_001,
+            1,
+            {"onBadRows": "quarantine", "maximumBadRows": 50_000},
+            "more than the 10,000 that can be quarantined",
+        ),
+        (10_001, 1, {"onBadRows": "quarantine"}, "more than the 10,000 that can be quarantined"),
+    ],
+)
+def test_too_many_bad_rows_are_told_with_the_limit_that_they_pass(
+    world: World, bad: int, good: int, more: dict[str, object], says: str
+) -> None:
+    world.write("id,name\n" + "x,b\n" * bad + "1,a\n" * good)
+    with pytest.raises(DataRefused, match=says) as caught:
+        world.load(csv={"schema": {"id": "BIGINT"}}, **more)
+    assert caught.value.reason == "TooManyBadRows"

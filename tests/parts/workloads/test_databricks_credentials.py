@@ -2,24 +2,15 @@
 
 import os
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
-import msgspec
 import pytest
-from tests.parts.workloads.lake import Lake
+from tests.parts.workloads.lake import Lake, count
 from tests.support.secrecy import DATABRICKS_CLIENT_SECRET
+from tests.support.serving import Quiet, serving
 
-from freshet.workloads.count import count_rows
 from freshet.workloads.databricks_sql import LONGEST, connection_options
 from freshet.workloads.errors import WorkloadError
-from freshet.workloads.spec import CountSpec
-
-
-def count(lake: Lake, **more: Any) -> dict[str, Any]:
-    warehouse = {"databricks": {"schema": lake.schema, "catalog": "main"}}
-    return dict(count_rows(msgspec.convert({"warehouse": warehouse, "relation": "raw", **more}, CountSpec)))
 
 
 @pytest.mark.parametrize(("seconds", "set_"), [(60, 60), (LONGEST, LONGEST), (3 * 86_400, LONGEST)])
@@ -80,7 +71,7 @@ def elsewhere(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a web server that answers any question alike: ``request.param`` is status and type."""
     status, kind = request.param
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             self.send_response(status)
             self.send_header("Content-Type", kind)
@@ -88,15 +79,8 @@ def elsewhere(request: pytest.FixtureRequest) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(b"{}")
 
-        def log_message(self, *_: Any) -> None: ...
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=http.serve_forever, args=(0.05,))
-    thread.start()
-    yield f"http://127.0.0.1:{http.server_address[1]}"
-    http.shutdown()
-    http.server_close()
-    thread.join()
+    with serving(Handler) as address:
+        yield address
 
 
 @pytest.mark.parametrize(
@@ -135,3 +119,32 @@ def test_a_character_that_cannot_be_is_said_before_anybody_is_asked(name: str, v
     assert value not in caught.value.message
     called = {"TOKEN": "token", "CLIENT_SECRET": "clientSecret", "HTTP_PATH": "httpPath"}
     assert f"Secret {called[name]} must" in caught.value.message
+
+
+def test_wrong_credentials_are_one_sentence(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABRICKS_TOKEN", "wrong")
+    lake.write("id,v\n1,a\n")
+    for work in (lake.load, lambda: count(lake, "raw")):
+        with pytest.raises(WorkloadError) as caught:
+            work()
+        assert (caught.value.reason, caught.value.exit_code) == ("AuthenticationFailed", 2)
+        assert "wrong" not in caught.value.message
+
+
+def test_oauth_from_machine_to_machine(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABRICKS_TOKEN")
+    monkeypatch.setenv("DATABRICKS_CLIENT_ID", DATABRICKS_CLIENT_SECRET)
+    monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", DATABRICKS_CLIENT_SECRET)
+    lake.write("id,v\n1,a\n")
+    assert lake.load()["rows"] == 1
+    assert count(lake, "raw")["rows"] == 1
+    monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", "wrong")
+    with pytest.raises(WorkloadError) as caught:
+        count(lake, "raw")
+    assert caught.value.reason == "AuthenticationFailed"
+
+
+def test_a_token_is_not_sent_in_the_clear(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABRICKS_SERVER_HOSTNAME", "http://dbc.example.com")
+    with pytest.raises(WorkloadError, match="in the clear"):
+        count(lake, "raw")

@@ -4,14 +4,14 @@ import errno
 import os
 import subprocess
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import duckdb
 import pytest
 from tests.parts.workloads.conftest import World
+from tests.support.serving import Quiet, serving
 
 from freshet.workloads.command import failure, sentence_of
 from freshet.workloads.databricks_errors import sorted_out
@@ -40,19 +40,12 @@ def narrow(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 @pytest.fixture
 def site(narrow: World) -> Iterator[str]:
-    class Handler(SimpleHTTPRequestHandler):
+    class Handler(Quiet, SimpleHTTPRequestHandler):
         def __init__(self, *given: Any) -> None:
             super().__init__(*given, directory=str(narrow.folder))
 
-        def log_message(self, *_: Any) -> None: ...
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=http.serve_forever, args=(0.05,))
-    thread.start()
-    yield f"http://127.0.0.1:{http.server_address[1]}"
-    http.shutdown()
-    http.server_close()
-    thread.join()
+    with serving(Handler) as address:
+        yield address
 
 
 def refused(world: World, **spec: Any) -> WorkloadError:

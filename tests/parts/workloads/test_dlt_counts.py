@@ -1,0 +1,47 @@
+"""Counts at one of dlt's destinations: tables, views, and what cannot be counted."""
+
+from typing import Any
+
+import pytest
+from tests.parts.workloads.dlt_place import Place
+
+from freshet.workloads.errors import ConfigError, WorkloadError
+
+
+def test_tables_and_views_are_counted(place: Place) -> None:
+    place.server.query(
+        f'CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}."Odd ""Name" AS SELECT DATE \'2026-01-02\' AS d'
+    )
+    place.server.query(f'CREATE VIEW {place.schema}.v AS SELECT * FROM {place.schema}."Odd ""Name"')
+    for relation in ("v", "V", f"{place.schema}.V", f'postgres.{place.schema}."Odd ""Name"'):
+        found = place.count(relation, dataTimeColumn="D", checks={"rows": {"minimum": 2}})
+        assert (found["rows"], found["dataTime"]) == (1, "2026-01-02T00:00:00.000000Z")
+        assert not found["checks"][0]["passed"]
+
+
+@pytest.mark.parametrize("made", ["1 / a", "CAST(w AS INT)"])
+def test_a_view_that_fails_on_a_row_is_broken(place: Place, made: str) -> None:
+    """It was told as rows of a load that do not fit."""
+    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.t AS SELECT 0 AS a, 'secret' AS w")
+    place.server.query(f"CREATE VIEW {place.schema}.v AS SELECT {made} AS b FROM {place.schema}.t")
+    with pytest.raises(ConfigError) as caught:
+        place.count("v", dataTimeColumn="b")
+    assert caught.value.reason == "RelationBroken"
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("relation", "more", "reason"),
+    [
+        ("nothing", {}, "RelationMissing"),
+        ("v; DROP TABLE v", {}, "RelationMissing"),
+        ("v", {"dataTimeColumn": "nope"}, "DataTimeColumnMissing"),
+        ("v", {"dataTimeColumn": "id"}, "DataTimeColumnType"),
+    ],
+)
+def test_what_cannot_be_counted_is_a_sentence(place: Place, relation: str, more: dict[str, Any], reason: str) -> None:
+    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.v AS SELECT 1 AS id")
+    with pytest.raises(WorkloadError) as caught:
+        place.count(relation, **more)
+    assert caught.value.reason == reason
+    assert place.rows("id", "v") == [(1,)]

@@ -1,0 +1,62 @@
+"""Tables of somebody else's at one of dlt's destinations: left alone, or adopted with their rules."""
+
+from typing import Any
+
+import pytest
+from tests.parts.workloads.dlt_place import Place
+
+from freshet.workloads.errors import ConfigError, InputError
+
+
+@pytest.mark.parametrize(
+    "columns",
+    ["id bigint, v text NOT NULL", "id bigint, v varchar(2)", "id bigint PRIMARY KEY, v text", "id smallint, v text"],
+)
+def test_rows_that_an_adopted_table_does_not_take_are_a_sentence(place: Place, columns: str) -> None:
+    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.raw ({columns})")
+    place.write("id,v\n1,abc\n1,\n99999,d\n")
+    with pytest.raises(InputError) as caught:
+        place.load(write={"disposition": "append", "adopt": True})
+    assert caught.value.reason == "ConstraintViolated"
+    assert place.rows("id") == []
+
+
+def test_a_table_of_somebody_else_is_left_alone(place: Place) -> None:
+    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.raw (id bigint, v text)")
+    place.write("id,v\n1,a\n")
+    with pytest.raises(ConfigError) as caught:
+        place.load()
+    assert caught.value.reason == "TableNotOurs"
+    place.load(write={"disposition": "append", "adopt": True})
+    assert place.rows() == [(1, "a")]
+
+
+def test_a_table_of_somebody_else_where_bad_rows_go_is_left_alone(place: Place) -> None:
+    """Where no row is bad it is in nobody's way."""
+    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.raw_rejected (id bigint)")
+    spec: dict[str, Any] = {"csv": {"schema": {"id": "BIGINT"}}, "onBadRows": "quarantine"}
+    place.write("id,v\n1,a\n")
+    place.load(**spec)
+    place.write("id,v\nx,b\n2,b\n", "in-2.csv")
+    more = {**spec, "csv": {**spec["csv"], "path": str(place.folder / "in*.csv")}}
+    with pytest.raises(ConfigError, match="raw_rejected exists, but freshet did not make it") as caught:
+        place.load(**more)
+    assert (caught.value.reason, place.rows()) == ("TableNotOurs", [(1, "a")])
+    place.server.query(f"ALTER TABLE {place.schema}.raw_rejected RENAME TO mine")
+    assert place.load(**more)["rowsRejected"] == 1
+    assert len(place.rows("raw", "raw_rejected")) == 1
+
+
+def test_a_table_that_another_asset_loads_is_left_alone(place: Place) -> None:
+    place.write("id,v\n1,a\nx,b\n")
+    spec: dict[str, Any] = {"csv": {"schema": {"id": "BIGINT"}}, "onBadRows": "drop"}
+    place.load(**spec)
+    place.write("id,v\n2,a\n", "other.csv")
+    other: dict[str, Any] = {"asset": "other", "csv": {"path": str(place.folder / "other.csv")}}
+    with pytest.raises(ConfigError, match="last loaded by the asset raw") as caught:
+        place.load(**other)
+    assert caught.value.reason == "TableNotOurs"
+    shared = {"disposition": "append", "adopt": True}
+    assert place.load(**other, write=shared)["rows"] == 2
+    told = place.load(**spec, write=shared)
+    assert (told["changed"], told["rows"], told["rowsIn"], told["rowsRejected"]) == (False, 2, 2, 1)

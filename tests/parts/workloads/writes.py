@@ -1,0 +1,8 @@
+"""How a spec says that its rows are written, where a test adds nothing to it."""
+
+from typing import Any
+
+__all__ = ["APPEND", "MERGE"]
+
+APPEND: dict[str, Any] = {"disposition": "append"}
+MERGE: dict[str, Any] = {"disposition": "merge", "primaryKey": ["id"]}
