@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.parts.workloads.conftest import World
+from tests.parts.workloads.writes import MERGE
 
 from freshet.workloads.errors import DataRefused, WorkloadError
 
@@ -28,7 +29,6 @@ class Bad:
     before: str | None = None
 
 
-MERGE = {"disposition": "merge", "primaryKey": ["id"]}
 CASES = [
     Bad(id="missing file", content=None, reason="FileMissing", code=2, says=("in.csv does not exist", "csv.path")),
     Bad(id="empty file", content="", reason="EmptyFile", code=2, says=("is empty (0 bytes)",)),

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.parts.workloads.conftest import World
+from tests.parts.workloads.writes import MERGE
 from tests.support.azurite import ACCOUNT, connection_string, running_azurite, sas_token
 from tests.support.gcs import Gcs, running_gcs, service_account
 from tests.support.secrecy import AZURE_KEY
@@ -17,8 +18,6 @@ from tests.support.secrecy import AZURE_KEY
 from freshet.workloads import remote
 from freshet.workloads.clouds import azure_options, bucket
 from freshet.workloads.errors import WorkloadError
-
-MERGE = {"disposition": "merge", "primaryKey": ["id"]}
 
 
 @pytest.fixture(scope="module")

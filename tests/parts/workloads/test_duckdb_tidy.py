@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 from tests.parts.workloads.conftest import World
+from tests.parts.workloads.writes import APPEND
 
 LIMIT_SECONDS = 120
 KILLED = """
@@ -20,7 +21,6 @@ DuckDbWarehouse._publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 from freshet.workloads.ingest import ingest
 ingest()
 """
-APPEND = {"disposition": "append"}
 
 
 def left(world: World) -> list[str]:

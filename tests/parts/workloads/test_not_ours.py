@@ -6,10 +6,9 @@ import pytest
 from tests.parts.workloads.conftest import World
 from tests.parts.workloads.lake import Lake
 from tests.parts.workloads.test_taken_up import PUBLISH, bad, cut_off, found
+from tests.parts.workloads.writes import APPEND
 
 from freshet.workloads.errors import WorkloadError
-
-APPEND = {"disposition": "append"}
 
 
 @pytest.fixture(params=["world", "lake"])

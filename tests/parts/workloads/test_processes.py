@@ -13,11 +13,10 @@ from typing import Any
 import duckdb
 import pytest
 from tests.parts.workloads.conftest import World
+from tests.parts.workloads.writes import APPEND, MERGE
 from tests.support.secrecy import assert_hidden
 
 LIMIT_SECONDS = 120
-MERGE = {"disposition": "merge", "primaryKey": ["id"]}
-APPEND = {"disposition": "append"}
 
 
 class Workload:

@@ -8,14 +8,13 @@ from typing import Any
 import duckdb
 import pytest
 from tests.parts.workloads.lake import Lake
+from tests.parts.workloads.writes import APPEND, MERGE
 
 from freshet.workloads import refusal
 from freshet.workloads.command import failure
 from freshet.workloads.errors import WorkloadError
 
 DECLARED = {"id": "BIGINT", "v": "VARCHAR"}
-APPEND = {"disposition": "append"}
-MERGE = {"disposition": "merge", "primaryKey": ["id"]}
 
 
 @dataclass(frozen=True, kw_only=True)
