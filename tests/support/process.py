@@ -81,8 +81,11 @@ class FreshetProcess:
         return self.exit_code
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal; SIGSTOP and SIGCONT make a process that hangs."""
-        os.kill(self.pid, number)
+        """Send a signal; SIGSTOP and SIGCONT make a process that hangs. Nothing happens where it has ended: a trap and
+        a random moment may kill it at once, and the second would meet no process, or somebody else's of that number.
+        """
+        assert self._process is not None, f"{self.arguments} was never started"
+        self._process.send_signal(number)
 
     def assert_running(self) -> None:
         assert self.running, f"{' '.join(self.arguments)} ended with {self.exit_code}:\n{self.log()[-4000:]}"
