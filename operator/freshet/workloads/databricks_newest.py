@@ -10,7 +10,7 @@ def ask_newest(sql: Sql, *, of: str, column: str | None) -> tuple[int, object]:
     """(rows, newest value) of the relation ``of``; both names are quoted."""
     try:
         return _ask(sql, of, column)
-    except ValueError:
+    except (ValueError, OverflowError):  # the second of a 9999-12-31 that the zone of the session leads beyond
         # The connector makes no datetime of such a year. To leave those out at once would cost a scan each time, of
         # what Delta's statistics tell, and a column of another type would fail otherwise.
         if column is None:

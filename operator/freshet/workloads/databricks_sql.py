@@ -126,11 +126,13 @@ def _connector() -> Connect:
     return connect
 
 
-def connection_options(environ: Mapping[str, str], *, timeout: int | None = None) -> dict[str, Any]:
+def connection_options(
+    environ: Mapping[str, str], *, timeout: int | None = None, settings: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """What ``databricks.sql.connect`` takes, from the variables of docs/contract.md.
 
     ``timeout``: seconds after which the warehouse itself ends a statement, also where nobody is left to ask for it; it
-    does so after ``LONGEST`` at the latest.
+    does so after ``LONGEST`` at the latest. ``settings``: of the session, beside that.
     Raises ConfigError naming what is missing.
     """
     names = ("SERVER_HOSTNAME", "HTTP_PATH", "TOKEN", "CLIENT_ID", "CLIENT_SECRET")
@@ -151,8 +153,8 @@ def connection_options(environ: Mapping[str, str], *, timeout: int | None = None
         "_socket_timeout": _SOCKET_TIMEOUT,
         **RETRIES,
     }
-    if timeout is not None:
-        options["session_configuration"] = {"STATEMENT_TIMEOUT": str(min(timeout, LONGEST))}
+    limit = {} if timeout is None else {"STATEMENT_TIMEOUT": str(min(timeout, LONGEST))}
+    options["session_configuration"] = {**limit, **(settings or {})}
     if token:
         return options | {"access_token": token}
     return options | {"credentials_provider": machine(host, *client)}

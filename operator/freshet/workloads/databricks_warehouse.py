@@ -36,6 +36,9 @@ __all__ = ["DatabricksWarehouse"]
 
 _LIFE = timedelta(days=1)
 """So long, and twice its Job's deadline, a load may still publish, for all that is known."""
+_SETTINGS = {"TIMEZONE": "UTC"}
+"""A session of another zone would read another moment from a time without one, and from a 9999-12-31 none at all
+(https://docs.databricks.com/aws/en/sql/language-manual/parameters/timezone)."""
 
 
 class DatabricksWarehouse:
@@ -45,7 +48,7 @@ class DatabricksWarehouse:
         self._spec = spec
         self._where = where
         self._table = spec.table.lower()
-        self._options = connection_options(os.environ, timeout=spec.timeout)
+        self._options = connection_options(os.environ, timeout=spec.timeout, settings=_SETTINGS)
 
     @property
     def relation(self) -> str:

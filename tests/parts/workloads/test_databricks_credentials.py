@@ -18,6 +18,7 @@ def test_no_statement_is_given_longer_than_databricks_takes(lake: Lake, seconds:
     """A Job may take longer: Databricks would not open a session."""
     options = connection_options(os.environ, timeout=seconds)
     assert options["session_configuration"] == {"STATEMENT_TIMEOUT": str(set_)}
+    assert "STATEMENT_TIMEOUT" not in connection_options(os.environ)["session_configuration"]
     lake.write("id,v\n1,a\n")
     assert lake.load(timeout=seconds)["rows"] == count(lake, timeout=seconds)["rows"] == 1
 

@@ -60,6 +60,21 @@ def test_a_time_of_a_year_that_python_lacks_stops_no_load_and_no_count(lake: Lak
     assert (found["rows"], found["dataTime"], told["dataTime"]) == (3, *["2026-01-03T00:00:00.000000Z"] * 2)
 
 
+@pytest.mark.parametrize("disposition", ["append", "replace"])
+def test_a_never_stops_nothing_where_sessions_are_in_a_zone_that_leads_it_beyond_the_calendar(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, disposition: str
+) -> None:
+    """As an admin may have set it for the warehouse: loads set UTC, and a count passes that row over."""
+    monkeypatch.setattr(lake.server.store, "zone", "Asia/Tokyo")
+    spec: dict[str, Any] = {"csv": {"schema": {"at": "TIMESTAMPTZ"}}, "write": {"disposition": disposition}}
+    lake.write("id,at\n1,2026-01-01 00:00:00Z\n2,9999-12-31 23:59:59Z\n")
+    told = lake.load(dataTimeColumn="at", **spec)
+    assert (told["rows"], told["dataTime"]) == (2, "9999-12-31T23:59:59.000000Z")
+    assert lake.load(dataTimeColumn="at", **spec)["version"] == told["version"]
+    found = count(lake, f"{lake.schema}.raw", dataTimeColumn="at")
+    assert (found["rows"], found["dataTime"]) == (2, "2026-01-01T00:00:00.000000Z")
+
+
 def test_a_mistyped_year_is_a_bad_row_that_the_mended_file_cures(lake: Lake) -> None:
     spec: dict[str, Any] = {"dataTimeColumn": "t", "write": {"disposition": "merge", "primaryKey": ["id"]}}
     lake.write("id,t\n1,2024-01-01 00:00:00\n")

@@ -11,7 +11,7 @@ from databricks.sql.thrift_api.TCLIService import ttypes
 from freshet.local.databricks.errors import SqlError
 from freshet.local.databricks.faults import Faults
 from freshet.local.databricks.results import metadata, row_set
-from freshet.local.databricks.session import Answer, Parameter, Session, settings_refused
+from freshet.local.databricks.session import Answer, Parameter, Session, settings_refused, zone_of
 from freshet.local.databricks.statements import Statements
 from freshet.local.databricks.store import Store
 
@@ -120,6 +120,8 @@ class Service:
         session = Session(
             id=secrets.token_bytes(16), catalog=catalog, schema=(place.schemaName if place else None) or "default"
         )
+        if zone := zone_of(req.configuration or {}):
+            self._store.keep_zone(session.id, zone)
         self._sessions[session.id] = session
         handle = ttypes.TSessionHandle(
             sessionId=ttypes.THandleIdentifier(guid=session.id, secret=b"0" * 16), serverProtocolVersion=_PROTOCOL

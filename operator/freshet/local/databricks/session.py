@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from freshet.local.databricks.errors import SqlError
 
-__all__ = ["Answer", "Parameter", "Session", "rows", "settings_refused"]
+__all__ = ["Answer", "Parameter", "Session", "rows", "settings_refused", "zone_of"]
 
 _SETTINGS = {
     "ansi_mode",
@@ -58,7 +58,7 @@ def rows(names: Sequence[str], values: Sequence[Mapping[str, Any]], *, staging: 
 
 
 def settings_refused(settings: Mapping[str, str]) -> SqlError | None:
-    """What is wrong with the settings that a client opens its session with; they are not followed here."""
+    """What is wrong with the settings that a client opens its session with; but for the zone they are not followed."""
     for name, value in settings.items():
         known = name.lower()
         if known not in _SETTINGS and not known.startswith("spark.thriftserver."):
@@ -66,3 +66,9 @@ def settings_refused(settings: Mapping[str, str]) -> SqlError | None:
         if known == "statement_timeout" and not (value.isdigit() and int(value) <= _LONGEST):
             return SqlError("INVALID_CONF_VALUE", f"The value '{value}' in the config {name} is invalid.", "22022")
     return None
+
+
+def zone_of(settings: Mapping[str, str]) -> str | None:
+    """Of times, as a client opens its session with it."""
+    found = {name.lower(): value for name, value in settings.items()}
+    return found.get("timezone", found.get("spark.sql.session.timezone"))

@@ -45,7 +45,9 @@ class Begun:
 
 
 class Store:
-    """``files``: catalog → DuckDB file."""
+    """``files``: catalog → DuckDB file. ``zone``: of sessions that set none, as an admin may choose it."""
+
+    zone = "UTC"
 
     def __init__(self, *, files: Mapping[str, Path], volumes: Path) -> None:
         self.files = dict(files)
@@ -58,6 +60,7 @@ class Store:
         self._idle: list[Any] = []
         self._kept: dict[bytes, tuple[Any, threading.Lock]] = {}
         self._with_views: set[bytes] = set()
+        self._zones: dict[bytes, str] = {}
         self._used = 0.0
         self._closed = threading.Event()
         threading.Thread(target=self._let_go, daemon=True).start()
@@ -110,8 +113,19 @@ class Store:
         """A temporary view lives in the connection: it is kept open for longer."""
         self._with_views.add(session)
 
+    def keep_zone(self, session: bytes, zone: str) -> None:
+        """In which its times of day are, and those that it is answered. Raises SqlError where there is none such."""
+        with self.now() as con:
+            try:
+                _set_zone(con, zone)
+            except duckdb.Error as error:
+                text = f"The value '{zone}' in the config timezone is invalid."
+                raise SqlError("INVALID_CONF_VALUE", text, "22022") from error
+        self._zones[session] = zone
+
     def forget(self, session: bytes) -> None:
         with self._lock:
+            self._zones.pop(session, None)
             self._with_views.discard(session)
             kept = self._kept.pop(session, None)
             if kept is not None:
@@ -163,6 +177,7 @@ class Store:
                 raise
         try:
             with alone:
+                _set_zone(con, self._zones.get(session, self.zone))
                 yield con
         finally:
             with self._lock:
@@ -178,9 +193,7 @@ class Store:
             self._root = self._open()
         if self._idle:
             return self._idle.pop()
-        cursor = self._root.cursor()
-        cursor.execute("SET TimeZone = 'UTC'")
-        return cursor
+        return self._root.cursor()
 
     def _take_snapshot(self, con: Any) -> None:
         """A transaction of DuckDB's begins in a file when it first looks there."""
@@ -215,6 +228,10 @@ class Store:
         if self._root is not None:
             self._root.close()
             self._root = None
+
+
+def _set_zone(con: Any, zone: str) -> None:
+    con.execute(f"SET TimeZone = '{zone.replace(chr(39), chr(39) * 2)}'")
 
 
 def _attach(root: Any, catalog: str, path: Path) -> None:
