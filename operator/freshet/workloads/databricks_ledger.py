@@ -53,6 +53,7 @@ _FILES = {
     "noted_at": "TIMESTAMP",
     "load_rows": "BIGINT",
     "asset": _COLUMNS["asset"],
+    "disposition": "STRING",
     **{name: _COLUMNS[name] for name in _FOUND},
 }
 _MARKS = 100
@@ -72,12 +73,13 @@ _UP_TO = (
 class Noted:
     """A load that is not recorded. ``rows``: as many are to be published; None where an earlier freshet noted it.
 
-    ``asset``: whose it is. ``files``: so many it takes for good. ``found``: what it read and found bad, by the columns
-    of ``_freshet_loads``.
+    ``asset``: whose it is. ``disposition``: how it writes its rows; None where an earlier freshet noted it. ``files``: so
+    many it takes for good. ``found``: what it read and found bad, by the columns of ``_freshet_loads``.
     """
 
     rows: int | None
     asset: str | None
+    disposition: str | None
     files: int
     found: Mapping[str, Any]
 
@@ -116,11 +118,13 @@ def level_of(sql: Sql, schema: Sequence[str], table: str, *, asset: str | None =
 
 
 def taken_by(sql: Sql, schema: Sequence[str], table: str) -> dict[str, InputFile]:
-    """The files of recorded loads, by path, as they last came."""
+    """The files of recorded loads, by path, as they last came: of those after the last that left none of theirs."""
+    loads = _named(schema, LOADS)
     found = sql.ask(
         f"SELECT f.path, f.sha256, f.bytes, f.content_bytes, f.content_sha256 FROM {_named(schema, FILES)} AS f"
-        f" JOIN {_named(schema, LOADS)} AS l ON l.load_id = f.load_id AND l.table_name = f.table_name"
-        " WHERE f.table_name = :name AND f.path <> '' ORDER BY l.seq",
+        f" JOIN {loads} AS l ON l.load_id = f.load_id AND l.table_name = f.table_name"
+        " WHERE f.table_name = :name AND f.path <> '' AND l.seq >"
+        f" (SELECT coalesce(max(seq), 0) FROM {loads} WHERE table_name = :name AND files_taken = 0) ORDER BY l.seq",
         name=table,
     )
     return {values[0]: taken_file(*values) for values in found}
@@ -128,7 +132,7 @@ def taken_by(sql: Sql, schema: Sequence[str], table: str) -> dict[str, InputFile
 
 def pending(sql: Sql, schema: Sequence[str], table: str) -> dict[str, Noted]:
     """Loads that were noted and are not recorded: their rows may still come while a pod lives on."""
-    said = ", ".join(f"max(f.`{name}`)" for name in ("load_rows", "asset", *_FOUND))
+    said = ", ".join(f"max(f.`{name}`)" for name in ("load_rows", "asset", "disposition", *_FOUND))
     found = sql.ask(
         f"SELECT f.load_id, {_PATHS}, {said} FROM {_named(schema, FILES)} AS f WHERE f.table_name = :name"
         f" AND NOT EXISTS (SELECT 1 FROM {_named(schema, LOADS)} AS l"
@@ -136,8 +140,14 @@ def pending(sql: Sql, schema: Sequence[str], table: str) -> dict[str, Noted]:
         name=table,
     )
     return {
-        load_id: Noted(rows=rows, asset=asset, files=int(files), found=dict(zip(_FOUND, values, strict=True)))
-        for load_id, files, rows, asset, *values in found
+        load_id: Noted(
+            rows=rows,
+            asset=asset,
+            disposition=disposition,
+            files=int(files),
+            found=dict(zip(_FOUND, values, strict=True)),
+        )
+        for load_id, files, rows, asset, disposition, *values in found
     }
 
 
@@ -222,9 +232,9 @@ def settle(sql: Sql, schema: Sequence[str], table: str) -> None:
 
 
 def note(
-    sql: Sql, schema: Sequence[str], table: str, *, load_id: str, asset: str, files: Sequence[InputFile], batch: Batch
+    sql: Sql, schema: Sequence[str], table: str, *, load_id: str, asset: str, disposition: str, batch: Batch
 ) -> None:
-    """``files``: what ``append`` takes for good. Else one note without a path says that the load is under way.
+    """The files that ``append`` takes for good. Else one note without a path says that the load is under way.
 
     What is said of ``batch`` is for whoever records the load, if this pod does not come to it.
     """
@@ -232,11 +242,12 @@ def note(
         "noted_at": datetime.now(UTC),
         "load_rows": batch.rows,
         "asset": asset,
+        "disposition": disposition,
         "rows_in": batch.rows_in,
         "rows_rejected": batch.rejected,
         "samples": batch.samples,
     }
-    for file in files or (_NO_FILE,):
+    for file in batch.files if disposition == "append" else (_NO_FILE,):
         values = {"table_name": table, "load_id": load_id, **file_values(file), **said}
         key = ("table_name", "path", "load_id")
         _once(sql, [*schema, FILES], values, key=key, kinds=_FILES, renewed=tuple(said))

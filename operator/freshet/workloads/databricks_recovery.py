@@ -31,16 +31,19 @@ def finish(
 
     Such a record has no fingerprint: no input counts as loaded on its word. What it found of bad rows is as its note
     says. One of which not as many rows are there as it had is not recorded: what is there of it is taken out, so that
-    it is done again.
+    it is done again. Where nothing is recorded, the record was lost: others may have changed those rows since.
     """
     *place, table = target
     expected = ledger.pending(sql, place, table) if unrecorded else {}
+    is_lost = level is None
     for load_id in sorted(expected.keys() & set(unrecorded)):
         noted = expected[load_id]
+        how = _disposition(noted, spec)
         rows, written = publish.rows_of(sql, target, load_id)
-        if noted.rows is not None and not _came_whole(spec, written, noted.rows, rows=rows):
-            _take_back(sql, target, load_id, spec=spec, relation=relation, written=written, expected=noted.rows)
+        if noted.rows is not None and not is_lost and not _came_whole(how, written, noted.rows, rows=rows):
+            _take_back(sql, target, load_id, how=how, written=written, expected=noted.rows)
             continue
+        _expect_once(noted, spec, how=how, written=written, relation=relation)
         LOG.info("An earlier load wrote its rows and was cut off: it is recorded now.")
         now = datetime.now(UTC)
         values = {
@@ -55,7 +58,7 @@ def finish(
             "previous_rows": previous(level),
             **noted.found,
             "rows_loaded": written,
-            "files_taken": noted.files or _kept(spec, level),
+            "files_taken": noted.files or _kept(how, level),
             "finished_at": now,
         }
         ledger.record(sql, place, table=table, values=values)
@@ -63,9 +66,15 @@ def finish(
     return level
 
 
-def _kept(spec: IngestSpec, level: Level | None) -> int | None:
+def _disposition(noted: ledger.Noted, spec: IngestSpec) -> str:
+    """Of the load itself: the spec may be of another by now, or of another asset. Earlier freshets did not note it."""
+    guess = "merge" if spec.write.disposition == "append" else spec.write.disposition
+    return noted.disposition or ("append" if noted.files else guess)
+
+
+def _kept(how: str, level: Level | None) -> int | None:
     """Files of ``append`` that are in the table whatever a load without files did."""
-    return level.files_taken if level is not None and spec.write.disposition == "merge" else 0
+    return level.files_taken if level is not None and how == "merge" else 0
 
 
 def previous(level: Level | None) -> int | None:
@@ -75,26 +84,19 @@ def previous(level: Level | None) -> int | None:
     return level.rows if level.fingerprint else level.previous_rows
 
 
-def _came_whole(spec: IngestSpec, written: int, expected: int, *, rows: int) -> bool:
-    """``merge`` writes of its rows those that are new or differ."""
-    if spec.write.disposition == "merge":
-        return written <= expected
-    return written == expected and (spec.write.disposition == "append" or rows == expected)
+def _came_whole(how: str, written: int, expected: int, *, rows: int) -> bool:
+    """``merge`` writes of its rows those that are new or differ, and may have updated one of the table's twice."""
+    return how == "merge" or (written == expected and (how == "append" or rows == expected))
 
 
-def _take_back(
-    sql: Sql,
-    target: tuple[str, str, str],
-    load_id: str,
-    *,
-    spec: IngestSpec,
-    relation: str,
-    written: int,
-    expected: int,
-) -> None:
-    """Only where rows are added: what replaces them all is itself replaced. Raises InputError for ``merge``."""
-    if spec.write.disposition == "merge":
+def _expect_once(noted: ledger.Noted, spec: IngestSpec, *, how: str, written: int, relation: str) -> None:
+    """Raises InputError where a ``merge`` has updated several rows of a key: the next cannot be told from that."""
+    if how == spec.write.disposition == "merge" and noted.rows is not None and written > noted.rows:
         raise doubled(relation, key=spec.write.primary_key or (), done=UPDATED)
+
+
+def _take_back(sql: Sql, target: tuple[str, str, str], load_id: str, *, how: str, written: int, expected: int) -> None:
+    """Only where rows are added: what replaces them all is itself replaced."""
     LOG.warning("Of an earlier load's %s rows, %s are there: it is not recorded.", f"{expected:,}", f"{written:,}")
-    if spec.write.disposition == "append":
+    if how == "append":
         publish.take_back(sql, target, load_id, loads=(*target[:2], LOADS))

@@ -155,10 +155,10 @@ class DatabricksWarehouse:
         )
         self._expect_keys(sql, it, batch, before)
         disposition = self._spec.write.disposition
-        if before.level is not None and (before.columns is None or disposition == "replace"):
+        if before.level is not None and before.columns is None:
             ledger.forget(sql, place, self._table, last=before.level.load_id)
-        files = batch.files if disposition == "append" else ()
-        ledger.note(sql, place, self._table, load_id=load_id, asset=self._spec.asset, files=files, batch=batch)
+        asset = self._spec.asset
+        ledger.note(sql, place, self._table, load_id=load_id, asset=asset, disposition=disposition, batch=batch)
         aside.put(batch, load_id, folder)
         with publishing():
             self._change(sql, it, batch, before)
@@ -170,6 +170,8 @@ class DatabricksWarehouse:
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
         self._forget_lost(sql, place, sorted(others.keys() - {load_id}), published=written > 0)
         ledger.settle(sql, place, self._table)
+        if before.level is not None and disposition == "replace":  # not sooner: until here it may publish nothing
+            ledger.forget(sql, place, self._table, last=before.level.load_id)
         grown = [file.path for file in batch.files if file.path in before.taken]
         ledger.forget_older(sql, place, self._table, load_id=load_id, paths=grown)
         return Outcome(level=level, changed=level.version == load_id, written=written)

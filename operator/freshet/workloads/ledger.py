@@ -38,7 +38,8 @@ LEVEL = (
 """What a ``Level`` takes of a load's record."""
 LOAD_ID = "_freshet_load_id"
 """The column by which rows name the load that wrote them, where a warehouse has no transaction for both."""
-
+_TABLE = "lower(table_name) = lower(?)"
+"""``raw`` and ``Raw`` are one table to DuckDB, also where a spec was written one way before and is the other way now."""
 
 LOADS_COLUMNS = {
     "seq": "BIGINT",
@@ -86,13 +87,13 @@ def make_ledger(con: Any, schema: str) -> None:
 def level_of(con: Any, schema: str, table: str, *, asset: str | None = None) -> Level | None:
     """``asset``: of its loads alone."""
     of_asset, values = (" AND asset = ?", [table, asset]) if asset else ("", [table])
-    found = _rows(con, [schema, LOADS], f"WHERE table_name = ?{of_asset} ORDER BY seq DESC LIMIT 1", *values)
+    found = _rows(con, [schema, LOADS], f"WHERE {_TABLE}{of_asset} ORDER BY seq DESC LIMIT 1", *values)
     return Level(**{name: value for name, value in found[0].items() if name in LEVEL}) if found else None
 
 
 def taken_by(con: Any, schema: str, table: str) -> dict[str, InputFile]:
     names = ("path", "sha256", "bytes", "content_bytes", "content_sha256")
-    found = _rows(con, [schema, FILES], "WHERE table_name = ?", table)
+    found = _rows(con, [schema, FILES], f"WHERE {_TABLE}", table)
     return {row["path"]: taken_file(**{name: row[name] for name in names if name in row}) for row in found}
 
 
@@ -144,7 +145,7 @@ def file_values(file: InputFile) -> dict[str, Any]:
 
 def forget(con: Any, schema: str, table: str) -> None:
     """The table is gone or replaced: files that it took may come again."""
-    con.execute(f"DELETE FROM {qualified([schema, FILES])} WHERE table_name = ?", [table])
+    con.execute(f"DELETE FROM {qualified([schema, FILES])} WHERE {_TABLE}", [table])
 
 
 def record(con: Any, schema: str, *, table: str, values: Mapping[str, Any], files: Sequence[InputFile]) -> None:
@@ -162,6 +163,6 @@ def record(con: Any, schema: str, *, table: str, values: Mapping[str, Any], file
 def _note_file(con: Any, schema: str, values: Mapping[str, Any]) -> None:
     """In place of what was noted of the file before it grew."""
     target = qualified([schema, FILES])
-    con.execute(f"DELETE FROM {target} WHERE table_name = ? AND path = ?", [values["table_name"], values["path"]])
+    con.execute(f"DELETE FROM {target} WHERE {_TABLE} AND path = ?", [values["table_name"], values["path"]])
     marks = ", ".join("?" for _ in values)
     con.execute(f"INSERT INTO {target} ({', '.join(values)}) VALUES ({marks})", [*values.values()])

@@ -73,6 +73,15 @@ def several(place: World | Lake, *, write: dict[str, Any] = APPEND) -> dict[str,
     return spec
 
 
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_table_is_its_own_by_whichever_case_its_name_is_written(place: World | Lake, adopt: bool) -> None:
+    """To warehouses it is one table, and so it is to the record of loads and of files."""
+    spec = several(place, write={**APPEND, "adopt": adopt})
+    assert place.load(table="Raw", **spec)["rows"] == 2
+    assert not place.load(table="RAW", **spec)["changed"]
+    assert held(place) == [(1, "a"), (2, "b")]
+
+
 def test_a_table_made_anew_by_hand_takes_no_file_again_by_itself(lake: Lake) -> None:
     """Its rows do not name their loads any more, so that nobody knows which are there."""
     spec = several(lake)

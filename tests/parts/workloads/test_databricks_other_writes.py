@@ -1,0 +1,103 @@
+"""Loads into Databricks of which one writes otherwise than the one before: how each wrote is its own, also where it was
+cut off, where it came to nothing, and where the record of it is gone.
+"""
+
+from typing import Any
+
+import pytest
+from tests.parts.workloads.breaking import GONE, POINTS, break_at, broken
+from tests.parts.workloads.lake import Lake
+from tests.parts.workloads.writes import APPEND, MERGE
+
+from freshet.workloads.errors import WorkloadError
+
+NOT_DONE = {"action": "refuse", "error": "[INSUFFICIENT_PERMISSIONS] not done"}
+REPLACE = {"disposition": "replace"}
+WRITES = {"append": APPEND, "merge": MERGE, "replace": REPLACE}
+HELD = [(1, "a"), (2, "b"), (3, "c")]
+CUT = {
+    "append": ("4,d", [*HELD, (4, "d")]),
+    "merge": ("1,A\n2,b\n3,c", [(1, "A"), (2, "b"), (3, "c")]),
+    "replace": ("5,e", [(5, "e")]),
+}
+"""By how the load that is cut off writes: its rows, and what is in the table then."""
+
+
+def spec_of(lake: Lake, name: str, rows: str, *, write: str, **more: Any) -> dict[str, Any]:
+    path = lake.write(f"id,v\n{rows}\n", f"{name}.csv")
+    return {"csv": {"path": str(path)}, "write": {**WRITES[write], **more}}
+
+
+@pytest.mark.parametrize("following", WRITES)
+@pytest.mark.parametrize("cut", CUT)
+def test_a_load_that_was_cut_off_is_judged_by_how_it_wrote_itself(lake: Lake, cut: str, following: str) -> None:
+    lake.load(**spec_of(lake, "first", "1,a\n2,b\n3,c", write=cut))
+    rows, held = CUT[cut]
+    break_at(lake, POINTS["publish"], "cut")
+    assert broken(lake, spec_of(lake, "cut", rows, write=cut)) is None
+    lake.faults()
+    lake.load(**spec_of(lake, "next", "9,z", write=following))
+    assert lake.rows() == ([(9, "z")] if following == "replace" else [*held, (9, "z")])
+
+
+def test_so_it_is_where_two_assets_load_into_one_table(lake: Lake) -> None:
+    lake.load(**spec_of(lake, "first", "1,a\n2,b\n3,c", write="merge"))
+    break_at(lake, POINTS["publish"], "cut")
+    assert broken(lake, spec_of(lake, "cut", CUT["merge"][0], write="merge")) is None
+    lake.faults()
+    lake.load(asset="other", **spec_of(lake, "next", "9,z", write="append", adopt=True))
+    assert lake.rows() == [*CUT["merge"][1], (9, "z")]
+
+
+def test_a_note_of_an_earlier_freshet_tells_by_its_files_how_the_load_wrote(lake: Lake) -> None:
+    lake.load(**spec_of(lake, "first", "1,a\n2,b\n3,c", write="merge"))
+    break_at(lake, POINTS["publish"], "cut")
+    assert broken(lake, spec_of(lake, "cut", CUT["merge"][0], write="merge")) is None
+    lake.faults()
+    lake.query("ALTER TABLE {_freshet_files} DROP COLUMN disposition")
+    lake.load(**spec_of(lake, "next", "9,z", write="append"))
+    assert lake.rows() == [*CUT["merge"][1], (9, "z")]
+
+
+@pytest.mark.parametrize("change", ["merge", "by hand"])
+def test_where_the_record_of_loads_is_gone_no_row_is_taken_back(lake: Lake, change: str) -> None:
+    """All loads look cut off then, and others have changed rows of theirs since."""
+    lake.load(**spec_of(lake, "first", "1,a\n2,b\n3,c", write="append"))
+    if change == "merge":
+        lake.load(**spec_of(lake, "changed", "1,A", write="merge"))
+    else:
+        lake.query("DELETE FROM {raw} WHERE id = 1")
+    lake.query("DROP TABLE {_freshet_loads}")
+    held = lake.rows()
+    lake.load(**spec_of(lake, "next", "9,z", write="append"))
+    assert lake.rows() == [*held, (9, "z")]
+    assert not lake.load(**spec_of(lake, "first", "1,a\n2,b\n3,c", write="append"))["changed"], "its file is on record"
+
+
+@pytest.mark.parametrize("way", ["refused", "killed before"])
+def test_a_replace_that_publishes_nothing_leaves_the_record_of_what_append_took(lake: Lake, way: str) -> None:
+    first = spec_of(lake, "first", "1,a", write="append", adopt=True)
+    lake.load(**first)
+    if way == "refused":
+        lake.faults({**NOT_DONE, "statement": POINTS["publish"]})
+    else:
+        lake.faults({**NOT_DONE, "statement": POINTS["publish"]}, GONE)
+    with pytest.raises(WorkloadError):
+        lake.load(**spec_of(lake, "second", "2,b", write="replace"))
+    lake.faults()
+    told = lake.load(**first)
+    assert (told["rows"], lake.rows()) == (1, [(1, "a")])
+
+
+def test_what_append_took_before_a_replace_comes_again_also_where_that_was_cut_off_at_its_end(lake: Lake) -> None:
+    first = spec_of(lake, "first", "1,a", write="append")
+    lake.load(**first)
+    lake.faults({**NOT_DONE, "statement": r"^DELETE FROM \S+_freshet_files` .* IN \(SELECT l\."}, GONE)
+    with pytest.raises(WorkloadError):
+        lake.load(**spec_of(lake, "second", "2,b", write="replace"))
+    lake.faults()
+    assert lake.rows() == [(2, "b")]
+    lake.load(**first)
+    lake.load(**spec_of(lake, "third", "3,c", write="append"))
+    assert lake.rows() == [(1, "a"), (2, "b"), (3, "c")]
+    assert not lake.load(**first)["changed"]
