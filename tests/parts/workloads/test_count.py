@@ -75,6 +75,18 @@ def test_times_of_any_precision_are_times(world: World, kind: str) -> None:
     assert count_rows(spec(world, "kw.t", dataTimeColumn="aT"))["dataTime"] == "2026-01-02T00:00:00.000000Z"
 
 
+@pytest.mark.parametrize(
+    ("column", "day"),
+    [("Übernahme", 2), ("übernahme", 2), ("Event Time", 3), ("event_time", 4), ("eventTime", 4), ("EVENT_TIME", 4)],
+)
+def test_a_column_is_read_by_its_own_name_and_the_exact_one_wins(world: World, column: str, day: int) -> None:
+    made = {"Übernahme": 2, "Event Time": 3, "event_time": 4}
+    columns = ", ".join(f"DATE '2026-01-0{number}' AS \"{name}\"" for name, number in made.items())
+    world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.t AS SELECT {columns}")
+    found = count_rows(spec(world, "kw.t", dataTimeColumn=column))
+    assert found["dataTime"] == f"2026-01-0{day}T00:00:00.000000Z"
+
+
 @pytest.mark.parametrize("view", ["SELECT * FROM kw.u", "SELECT b FROM kw.u", "SELECT CAST(w AS DATE) AS b FROM kw.s"])
 def test_a_view_that_what_is_below_has_changed_for_is_broken(world: World, view: str) -> None:
     world.do("CREATE SCHEMA kw; CREATE TABLE kw.s AS SELECT 'x' AS w; CREATE TABLE kw.u(a INT, b DATE)")
