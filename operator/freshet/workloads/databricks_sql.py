@@ -37,6 +37,7 @@ _IDLE = 300
 """Seconds after which a session is not trusted to be there: while dlt carries a large file, nothing is asked in it."""
 _NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _NO_WAREHOUSE = "ENDPOINT_NOT_FOUND|RESOURCE_DOES_NOT_EXIST|not a valid endpoint id"
+_MAY_NOT = ("PERMISSION_DENIED", "INSUFFICIENT_PERMISSIONS", "SQLSTATE: 42501")
 _REFUSED = r"\b40[13]\b|Invalid access token|invalid_client|UNAUTHENTICATED"
 
 
@@ -206,7 +207,7 @@ def sentence(error: Exception, *, what: str, relation: str, host: str) -> Worklo
         return ConfigError("RelationMissing", f"The catalog of {relation} does not exist: mend warehouse.databricks.")
     if kind == "UNRESOLVED_COLUMN":
         return ConfigError("DataTimeColumnMissing", f"dataTimeColumn is not a column of {relation}: mend it.")
-    if "PERMISSION_DENIED" in text or "INSUFFICIENT_PERMISSIONS" in text:
+    if any(mark in text for mark in _MAY_NOT):
         return ConfigError(
             "PermissionDenied",
             f"The credentials do not allow {what}: grant what it needs (docs/loads.md), and USE on catalog and schema.",
