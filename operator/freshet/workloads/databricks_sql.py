@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 from urllib.request import getproxies
 
+from freshet.workloads.databricks_host import plain_host
 from freshet.workloads.databricks_oauth import machine, no_token, shut
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
 from freshet.workloads.waiting import waits_for
@@ -20,7 +21,6 @@ from freshet.workloads.waiting import waits_for
 __all__ = ["LONGEST", "RETRIES", "Connect", "Sql", "connection_options", "error_class", "open_sql", "sentence"]
 
 Connect = Callable[..., Any]
-_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
 RETRIES: dict[str, float] = {
     "_retry_delay_min": 0.25,
     "_retry_delay_max": 15,
@@ -144,7 +144,7 @@ def connection_options(environ: Mapping[str, str], *, timeout: int | None = None
             f"The Databricks Secret lacks {', '.join(missing)}: add it (warehouse.databricks.secretRef).",
         )
     _expect_plain({"host": host, "httpPath": path, "token": token, "clientId": client[0], "clientSecret": client[1]})
-    host = _plain(host)
+    host = plain_host(host)
     options = _address(host, path) | {
         "http_path": path,
         "enable_telemetry": False,
@@ -170,23 +170,10 @@ def _expect_plain(values: Mapping[str, str]) -> None:
         )
 
 
-def _plain(host: str) -> str:
-    """The name (and scheme) alone of what a browser's address bar shows."""
-    scheme, mark, rest = host.rpartition("://")
-    return scheme + mark + re.split("[/?#]", rest)[0]
-
-
 def _address(host: str, path: str) -> dict[str, Any]:
-    """A bare name, or https; plain HTTP would show the token, so that it is taken on loopback only."""
     if host.startswith("http://"):
-        if _LOOPBACK.fullmatch(host) is None:
-            raise ConfigError(
-                "CredentialsMissing",
-                "The host in the Databricks Secret begins with http://, which would send the token in the clear: "
-                "write the server's name alone, such as dbc-00000000-0000.cloud.databricks.com.",
-            )
         return {"server_hostname": host.removeprefix("http://"), "_connection_uri": host + path}
-    return {"server_hostname": host.removeprefix("https://")}
+    return {"server_hostname": host}
 
 
 def error_class(error: BaseException) -> str:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from tests.parts.workloads.conftest import World
 
+from freshet.doctor.outside import address
 from freshet.workloads.count import count_rows, relation_parts
 from freshet.workloads.count_databricks import ask_databricks
 from freshet.workloads.databricks_sql import connection_options
@@ -16,6 +17,16 @@ from freshet.workloads.errors import WorkloadError
 from freshet.workloads.spec import CountSpec
 
 HOST = "DATABRICKS_SERVER_HOSTNAME"
+HOSTS = (
+    *("dbc.example.com", "https://dbc.example.com/", "https://dbc.example.com/?o=12#x", "HTTPS://dbc.example.com"),
+    *("dbc.example.com:443", "https://dbc.example.com:443/sql/1.0/warehouses/x", "dbc.example.com/?next=https://x"),
+)
+NO_HOSTS = (
+    *("dbc.example.com:8443", "host:xyz", "a..b.example", ".example.com", "-a.example", "[::1", "[::1]", "a b.example"),
+    *("https:/dbc.example.com", "//dbc.example.com", "https://", "ftp://dbc.example.com", "me@dbc.example.com"),
+    *("jdbc:databricks://dbc.example.com:443/default", f"{'a' * 64}.example.com", ".".join(["a" * 60] * 5)),
+    *("http://dbc.example.com", "HTTP://dbc.example.com", "http://127.0.0.1.example.com", "https://https://a.example"),
+)
 NO_MAX = '"max(v)" due to data type mismatch: The `max` does not support ordering on type "VARIANT". SQLSTATE: 42K09'
 TOKEN = {"DATABRICKS_SERVER_HOSTNAME": "h", "DATABRICKS_HTTP_PATH": "/sql/1", "DATABRICKS_TOKEN": "t"}
 
@@ -218,16 +229,37 @@ def test_a_view_that_is_broken_is_told_from_one_that_is_not_there(text: str, col
     assert ("dataTimeColumn" in caught.value.message) == reason.startswith("DataTimeColumn")
 
 
-@pytest.mark.parametrize(
-    "host", ["dbc.example.com", " dbc.example.com\n", "https://dbc.example.com/", "https://dbc.example.com/?o=12#x"]
-)
-def test_a_host_may_be_written_as_a_browser_shows_it(host: str) -> None:
+@pytest.mark.parametrize("host", [*HOSTS, " dbc.example.com\n"])
+def test_a_host_may_be_written_as_a_browser_or_a_url_of_jdbc_shows_it(host: str) -> None:
     options = connection_options({name: f" {value}\n" for name, value in TOKEN.items()} | {HOST: host})
     assert (options["server_hostname"], options["http_path"], options["access_token"]) == (
         "dbc.example.com",
         "/sql/1",
         "t",
     )
+
+
+@pytest.mark.parametrize("host", NO_HOSTS)
+@pytest.mark.parametrize("machine", [True, False])
+def test_a_host_that_cannot_be_is_refused_before_anybody_is_asked(host: str, machine: bool) -> None:
+    credentials = dict.fromkeys(("DATABRICKS_TOKEN", "DATABRICKS_CLIENT_ID", "DATABRICKS_CLIENT_SECRET"), "x")
+    environ = {**TOKEN, **credentials, **({"DATABRICKS_TOKEN": ""} if machine else {}), HOST: host}
+    with pytest.raises(WorkloadError, match="write the server's name alone") as caught:
+        ask_databricks(parts=["s", "t"], column=None, environ=environ, connect=Connection((1, None)))
+    reason = "CredentialsMissing" if host.lower().startswith("http://") else "WarehouseMissing"
+    assert (caught.value.reason, caught.value.exit_code) == (reason, 2)
+    assert host not in caught.value.message
+
+
+@pytest.mark.parametrize("host", [*HOSTS, *NO_HOSTS, "http://localhost:8590/", "HTTP://127.0.0.1", "http://[::1]:1"])
+def test_the_doctor_reads_a_host_as_loads_do(host: str) -> None:
+    try:
+        read = str(connection_options({**TOKEN, HOST: host})["server_hostname"])
+    except WorkloadError:
+        assert address(host) is None
+    else:
+        scheme = "http" if host.lower().startswith("http://") else "https"
+        assert address(host) == f"{scheme}://{read}"
 
 
 def test_missing_credentials_are_named() -> None:
