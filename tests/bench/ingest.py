@@ -4,7 +4,8 @@
     python -m tests.bench.ingest --gigabytes 5     # one such file alone, into DuckDB and the Databricks stand-in
 
 Both sides are processes of their own, from start to exit, in turns, so that imports, dlt and a busy machine count;
-medians are compared. Each figure is printed beside its bar, and whether it is met; the last line is one JSON object.
+medians are compared. Each figure is printed beside its bar, and whether it is met; the last line is one JSON object,
+which always has what ``headline`` gives.
 """
 
 import argparse
@@ -117,18 +118,19 @@ def main() -> None:
         print(json.dumps(found))
 
 
-def judged(found: Mapping[str, float]) -> Iterator[str]:
+def judged(found: Mapping[str, float | None]) -> Iterator[str]:
     """Each figure that has a bar, beside it. A quotient is of two figures of the same run."""
     yield f"{'figure':<44}{'found':>10}{'bar':>12}"
     for bar in BARS:
-        if {bar.figure, bar.of} - {""} <= found.keys():
-            value = found[bar.figure] / (found[bar.of] if bar.of else 1)
+        figure, of = found.get(bar.figure), found.get(bar.of) if bar.of else 1
+        if figure is not None and of is not None:
+            value = figure / of
             met = value <= bar.limit if bar.most else value >= bar.limit
             limit = f"{'≤' if bar.most else '≥'} {bar.limit:g}"
             yield f"{bar.what:<44}{value:>10.2f}{limit:>12}  {'met' if met else 'MISSED'}"
 
 
-def measure(folder: Path, *, rows: int, rounds: int) -> dict[str, float]:
+def measure(folder: Path, *, rows: int, rounds: int) -> dict[str, float | None]:
     """All figures, printed as they come."""
     files = {count: generate(folder, count) for count in (SMALL, rows, rows * 4)}
     # The first process of each kind only fills the bytecode and page caches, as building an image does.
@@ -146,14 +148,8 @@ def measure(folder: Path, *, rows: int, rounds: int) -> dict[str, float]:
         show(what, 0, [run([sys.executable, "-c", code], folder) for _ in range(rounds)])
     ours, dlts = databricks(folder, files[rows], rows=rows, rounds=rounds)
     again = show("freshet ingest, unchanged", SMALL, [ingest(folder, files[SMALL], fresh=False) for _ in range(rounds)])
-    return {
-        "rows": rows,
-        "rows_per_s": round(rows / typed.seconds),
-        "floor_rows_per_s": round(rows / base.seconds),
-        "ratio": round(base.seconds / typed.seconds, 3),
-        "peak_mb": round(typed.peak),
+    return headline(rows, base=base, ours=typed, small=small) | {
         "peak_mb_4x_rows": round(large.peak),
-        "small_file_s": round(small.seconds, 2),
         "small_file_cpu_s": round(small.cpu, 2),
         "unchanged_s": round(again.seconds, 2),
         "databricks_rows_per_s": round(rows / ours.seconds),
@@ -161,21 +157,36 @@ def measure(folder: Path, *, rows: int, rounds: int) -> dict[str, float]:
     }
 
 
-def measure_large(folder: Path, *, size: int, into: Sequence[str]) -> dict[str, float]:
+def headline(rows: int, *, base: Run, ours: Run | None, small: Run) -> dict[str, float | None]:
+    """``base``, ``ours``: of ``rows`` into DuckDB, by itself and by a load; None where none went there."""
+    return {
+        "rows": rows,
+        "rows_per_s": round(rows / ours.seconds) if ours else None,
+        "floor_rows_per_s": round(rows / base.seconds),
+        "ratio": round(base.seconds / ours.seconds, 3) if ours else None,
+        "peak_mb": round(ours.peak) if ours else None,
+        "small_file_s": round(small.seconds, 2),
+    }
+
+
+def measure_large(folder: Path, *, size: int, into: Sequence[str]) -> dict[str, float | None]:
     """Loads of a file of ``size`` bytes and of one of a tenth into each warehouse: memory is what it is about."""
     source = generate(folder, LARGE_ROWS)
-    found: dict[str, float] = {}
+    found: dict[str, float | None] = {}
+    runs: dict[str, Run] = {}
     head()
     for part, mark in ((size // 10, "_tenth"), (size, "")):
         path, rows = repeated(source, size=part)
         for name in into:
             with databricks_server(folder) if name == "databricks" else nullcontext():
                 warehouse = {"databricks": {"schema": "large", "catalog": "main"}} if name == "databricks" else None
-                one = ingest(folder, path, schema=TYPES, warehouse=warehouse)
+                runs[name] = one = ingest(folder, path, schema=TYPES, warehouse=warehouse)
             show(f"→ {name}: {rows:,} rows, {path.stat().st_size / 1e9:.2f} GB", rows, [one])
             found |= {f"{name}{mark}_rows_per_s": round(rows / one.seconds), f"{name}{mark}_peak_mb": round(one.peak)}
-        found |= {"rows": rows, "bytes": path.stat().st_size}
-    return found
+        found |= {"bytes": path.stat().st_size}
+    base = show("DuckDB's own CREATE TABLE AS", rows, [floor(folder, path)])
+    small = show(f"freshet ingest, {SMALL:,} rows", SMALL, [ingest(folder, generate(folder, SMALL))])
+    return headline(rows, base=base, ours=runs.get("duckdb"), small=small) | found
 
 
 def repeated(path: Path, *, size: int) -> tuple[Path, int]:
@@ -261,9 +272,9 @@ def ingest(
     fresh: bool = True,
     warehouse: Mapping[str, object] | None = None,
 ) -> Run:
-    """One load into an empty warehouse, or with ``fresh`` False into the one that is there."""
+    """One load into an empty DuckDB file, or with ``fresh`` False into the one that is there, or into ``warehouse``."""
     target = folder / "freshet.duckdb"
-    if fresh:
+    if fresh and warehouse is None:
         target.unlink(missing_ok=True)
     spec = {
         "asset": "bench",

@@ -63,6 +63,12 @@ async def test_it_is_not_there(host: str) -> None:
     assert "does not answer" in found.message
 
 
+async def test_a_host_that_cannot_be_is_not_asked() -> None:
+    found = await databricks(PIPELINE, secret("http://dbc.example.com", token="hunter2"))
+    assert found.level == "bad"
+    assert "is no server's name" in found.message
+
+
 async def test_it_is_deleted(host: str) -> None:
     found = await databricks(PIPELINE, secret(host, token="right", httpPath="/sql/1.0/warehouses/old"))
     assert (found.level, found.message) == ("bad", f"Databricks at {host}: SQL warehouse old is DELETED")

@@ -1,6 +1,7 @@
 """Do dbt Cloud and the warehouse answer, with the Secrets as they are? Asking wakes no warehouse and runs nothing."""
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 
 import httpx
@@ -21,6 +22,10 @@ WAREHOUSE_REMEDY = "freshet runbook warehouse-unreachable"
 REFUSED = ("Warehouse", "AuthenticationFailed", "PermissionDenied", "CredentialsMissing", "DriverMissing")
 """How a message begins when the warehouse is there and does not let the run use it (docs/loads.md)."""
 NO_WAREHOUSE = "its httpPath is not that of a SQL warehouse (/sql/1.0/warehouses/…), so that it cannot be asked for"
+NO_HOST = "the host in the Secret is no server's name, such as dbc-00000000-0000.cloud.databricks.com: it is not asked"
+LABEL = r"\w([\w-]{0,61}\w)?"
+NAME = re.compile(rf"(?=.{{1,253}}$){LABEL}(\.{LABEL})*\.?", re.ASCII)
+LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 GONE = ("DELETED", "DELETING")
 
 
@@ -43,7 +48,9 @@ async def databricks(pipeline: Pipeline, secret: Mapping[str, bytes]) -> Finding
     """Asks the workspace for the SQL warehouse's state, which does not start it."""
     subject = _subject(pipeline)
     text = {key: value.decode(errors="replace").strip() for key, value in secret.items()}
-    host = text["host"] if "://" in text["host"] else f"https://{text['host']}"
+    host = address(text["host"])
+    if host is None:
+        return bad(subject, f"Databricks: {NO_HOST}", WAREHOUSE_REMEDY)
     place, _, warehouse = text["httpPath"].rstrip("/").rpartition("/")
     if not place.endswith(("/warehouses", "/endpoints")):
         return unsure(
@@ -63,6 +70,19 @@ async def databricks(pipeline: Pipeline, secret: Mapping[str, bytes]) -> Finding
     if state in GONE:
         return bad(subject, f"Databricks at {host}: SQL warehouse {warehouse} is {state}", WAREHOUSE_REMEDY)
     return good(subject, f"Databricks at {host} answers; SQL warehouse {warehouse} is {state}")
+
+
+def address(host: str) -> str | None:
+    """``https://`` and the name, as loads and counts read it (``freshet.workloads.databricks_host``), or ``http://``
+    and what is on loopback; None where they refuse it.
+    """
+    found = re.fullmatch("(https?://)?([^/?#]*).*", host, re.IGNORECASE)
+    if found is None:
+        return None
+    if (found[1] or "").lower() == "http://":
+        return f"http://{found[2]}" if LOOPBACK.fullmatch(found[2]) else None
+    name = found[2].removesuffix(":443")
+    return f"https://{name}" if NAME.fullmatch(name) else None
 
 
 async def _token(http: httpx.AsyncClient, text: Mapping[str, str]) -> str:

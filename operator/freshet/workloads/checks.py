@@ -33,4 +33,11 @@ def _drop(rows: int, previous: int | None, limit: float) -> tuple[bool, str]:
     if not previous:
         return True, f"{rows:,} rows, nothing to compare with yet"
     drop = max(0.0, (previous - rows) * 100 / previous)
-    return drop <= limit, f"{rows:,} rows after {previous:,}: {drop:.1f} % fewer, at most {limit:g} % allowed"
+    passed = drop <= limit
+    return passed, f"{rows:,} rows after {previous:,}: {_shown(drop, limit)} % fewer, at most {limit:g} % allowed"
+
+
+def _shown(drop: float, limit: float) -> str:
+    """With as many digits as the judgement needs to be seen: 20.04 is more than 20, and 20.0 is not."""
+    digits = next((n for n in range(1, 17) if (round(drop, n) <= limit) == (drop <= limit)), 17)
+    return f"{drop:.{digits}f}"

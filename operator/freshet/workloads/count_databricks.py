@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from freshet.workloads.databricks_newest import ask_newest
 from freshet.workloads.databricks_sql import Connect, connection_options, error_class, open_sql, sentence
-from freshet.workloads.errors import WorkloadError, broken, unfit
+from freshet.workloads.errors import Unavailable, WorkloadError, broken, unfit
+from freshet.workloads.moments import no_times
 from freshet.workloads.sql import identifier, qualified
 
 __all__ = ["ask_databricks"]
@@ -17,6 +18,11 @@ _UNFIT = (
     *("INVALID_ARRAY_INDEX", "USER_RAISED_EXCEPTION"),
 )
 """What a view says of a row."""
+_BROKEN = ("INCOMPATIBLE_VIEW_SCHEMA_CHANGE", "AMBIGUOUS_REFERENCE", "DELTA_TABLE_NOT_FOUND", "DATATYPE_MISMATCH")
+_STATE = re.compile(r"SQLSTATE: ([0-9A-Z]{5})\b")
+_NO_FILE = "42K03"
+"""A file of a table that was written anew meanwhile, too."""
+_NAME = re.compile("`((?:[^`]|``)+)`")
 
 
 def ask_databricks(
@@ -31,28 +37,39 @@ def ask_databricks(
 
     Raises WorkloadError.
     """
-    relation = ".".join(parts)
+    options = connection_options(environ, timeout=timeout)
     try:
-        with open_sql(connection_options(environ, timeout=timeout), connect=connect) as sql:
+        with open_sql(options, connect=connect) as sql:
             quoted = column and identifier(column, mark="`")
             return ask_newest(sql, of=qualified(parts, mark="`"), column=quoted)
     except WorkloadError:
         raise
     except Exception as error:
-        if _is_broken(error, parts, column):
-            raise broken(relation) from error
-        if error_class(error) in _UNFIT:
-            raise unfit(relation) from error
-        host = environ.get("DATABRICKS_SERVER_HOSTNAME", "").rpartition("://")[2]
-        raise sentence(error, what=f"the count of {relation}", relation=relation, host=host) from error
+        raise _told(error, parts=parts, column=column, host=str(options["server_hostname"])) from error
 
 
-def _is_broken(error: Exception, parts: Sequence[str], column: str | None) -> bool:
+def _told(error: Exception, *, parts: Sequence[str], column: str | None, host: str) -> WorkloadError:
+    relation, kind = ".".join(parts), error_class(error)
+    if column and kind == "DATATYPE_MISMATCH" and "The `max` does not support ordering" in str(error):
+        return no_times(column)
+    if kind in _BROKEN or _is_below(error, parts, column):
+        return broken(relation)
+    if kind in _UNFIT:
+        return unfit(relation)
+    found = sentence(error, what=f"the count of {relation}", relation=relation, host=host)
+    state = _STATE.search(str(error))
+    if not isinstance(found, Unavailable) or not kind or state is None or state[1] == _NO_FILE:
+        return found
+    return {"42": broken(relation), "22": unfit(relation)}.get(state[1][:2], found)
+
+
+def _is_below(error: Exception, parts: Sequence[str], column: str | None) -> bool:
     """Whether it is something else that is missing, below the view which was asked for."""
     kind = error_class(error)
-    asked = {"TABLE_OR_VIEW_NOT_FOUND": parts[-1], "SCHEMA_NOT_FOUND": parts[-2], "UNRESOLVED_COLUMN": column or ""}
-    if kind not in asked:
-        return kind == "INCOMPATIBLE_VIEW_SCHEMA_CHANGE"
-    said = re.split("cannot be (found|resolved)", str(error))[0]
-    named = {name.lower() for name in re.findall("`([^`]+)`", said)}
-    return bool(named) and asked[kind].lower() not in named
+    said = re.split("cannot be (?:found|resolved)", str(error))[0]
+    named = [name.replace("``", "`").lower() for name in _NAME.findall(said)]
+    if kind == "UNRESOLVED_COLUMN":
+        return bool(named) and named != [(column or "").lower()]
+    asked = {"TABLE_OR_VIEW_NOT_FOUND": parts, "SCHEMA_NOT_FOUND": parts[:-1]}.get(kind, ())
+    shared = min(len(named), len(asked))  # Databricks says the catalog, also where the count leaves it out
+    return shared > 0 and named[-shared:] != [part.lower() for part in asked[-shared:]]

@@ -26,7 +26,9 @@ def ask_dlt(where: Dlt, *, relation: str, column: str | None) -> tuple[int, obje
 
 
 def _own(column: str, names: list[str], relation: str) -> str:
-    """The column as the relation spells it."""
+    """The column as the relation spells it; PostgreSQL may have "At" beside at."""
+    if column in names:
+        return column
     found = next((name for name in names if name.lower() == column.lower()), None)
     if found is None:
         raise ConfigError(

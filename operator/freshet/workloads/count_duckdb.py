@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from freshet.workloads.columns import Column
+from freshet.workloads.columns import Column, table_column
 from freshet.workloads.duckdb_file import connect, warehouse_error
 from freshet.workloads.errors import InputError, broken, unfit
 from freshet.workloads.names import expect_time
@@ -55,14 +55,17 @@ def _expect(con: Any, parts: Sequence[str], column: str | None) -> str | None:
             f"There is no table or view {relation} in the warehouse: build it first, or mend "
             "materialize.count.relation.",
         )
-    return expect_time(column, columns=columns, where=relation).name if column is not None else None
+    if column is None:
+        return None
+    exact = [one for one in columns if one.in_table == column]  # others may have made "Event Time" beside event_time
+    return expect_time(column, columns=exact or columns, where=relation).in_table
 
 
 def _columns(con: Any, parts: Sequence[str]) -> list[Column]:
     rows = con.execute(
-        "SELECT lower(column_name), data_type FROM information_schema.columns WHERE lower(table_schema) = lower(?) AND "
+        "SELECT column_name, data_type FROM information_schema.columns WHERE lower(table_schema) = lower(?) AND "
         "lower(table_name) = lower(?)"
         " AND lower(table_catalog) = lower(coalesce(?, current_database())) ORDER BY ordinal_position",
         [parts[-2], parts[-1], parts[0] if len(parts) == 3 else None],
     ).fetchall()
-    return [Column(name=name, type=kind) for name, kind in rows]
+    return [table_column(name, kind) for name, kind in rows]

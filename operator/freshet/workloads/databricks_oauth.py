@@ -25,7 +25,7 @@ def machine(host: str, client_id: str, client_secret: str) -> Callable[[], Any]:
     def provider() -> Any:
         from databricks.sdk.core import Config, oauth_service_principal
 
-        url = host if host.startswith("http") else f"https://{host}"
+        url = host if host.startswith("http://") else f"https://{host}"
         try:
             config = Config(
                 host=url,
@@ -70,7 +70,7 @@ def _unknown(url: str) -> ConfigError | None:
     host = url.rpartition("://")[2]
     try:
         answer = httpx.get(url + _METADATA, timeout=_PATIENCE)
-    except httpx.HTTPError:
+    except (httpx.HTTPError, httpx.InvalidURL):  # the second of a port that cannot be
         return None
     if answer.status_code in (401, 403):
         return shut(host)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 from urllib.request import getproxies
 
+from freshet.workloads.databricks_host import plain_host
 from freshet.workloads.databricks_oauth import machine, no_token, shut
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
 from freshet.workloads.waiting import waits_for
@@ -20,7 +21,6 @@ from freshet.workloads.waiting import waits_for
 __all__ = ["LONGEST", "RETRIES", "Connect", "Sql", "connection_options", "error_class", "open_sql", "sentence"]
 
 Connect = Callable[..., Any]
-_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
 RETRIES: dict[str, float] = {
     "_retry_delay_min": 0.25,
     "_retry_delay_max": 15,
@@ -37,6 +37,7 @@ _IDLE = 300
 """Seconds after which a session is not trusted to be there: while dlt carries a large file, nothing is asked in it."""
 _NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _NO_WAREHOUSE = "ENDPOINT_NOT_FOUND|RESOURCE_DOES_NOT_EXIST|not a valid endpoint id"
+_MAY_NOT = ("PERMISSION_DENIED", "INSUFFICIENT_PERMISSIONS", "SQLSTATE: 42501")
 _REFUSED = r"\b40[13]\b|Invalid access token|invalid_client|UNAUTHENTICATED"
 
 
@@ -145,7 +146,7 @@ def connection_options(
             f"The Databricks Secret lacks {', '.join(missing)}: add it (warehouse.databricks.secretRef).",
         )
     _expect_plain({"host": host, "httpPath": path, "token": token, "clientId": client[0], "clientSecret": client[1]})
-    host = _plain(host)
+    host = plain_host(host)
     options = _address(host, path) | {
         "http_path": path,
         "enable_telemetry": False,
@@ -171,23 +172,10 @@ def _expect_plain(values: Mapping[str, str]) -> None:
         )
 
 
-def _plain(host: str) -> str:
-    """The name (and scheme) alone of what a browser's address bar shows."""
-    scheme, mark, rest = host.rpartition("://")
-    return scheme + mark + re.split("[/?#]", rest)[0]
-
-
 def _address(host: str, path: str) -> dict[str, Any]:
-    """A bare name, or https; plain HTTP would show the token, so that it is taken on loopback only."""
     if host.startswith("http://"):
-        if _LOOPBACK.fullmatch(host) is None:
-            raise ConfigError(
-                "CredentialsMissing",
-                "The host in the Databricks Secret begins with http://, which would send the token in the clear: "
-                "write the server's name alone, such as dbc-00000000-0000.cloud.databricks.com.",
-            )
         return {"server_hostname": host.removeprefix("http://"), "_connection_uri": host + path}
-    return {"server_hostname": host.removeprefix("https://")}
+    return {"server_hostname": host}
 
 
 def error_class(error: BaseException) -> str:
@@ -208,7 +196,7 @@ def sentence(error: Exception, *, what: str, relation: str, host: str) -> Worklo
         return ConfigError("RelationMissing", f"The catalog of {relation} does not exist: mend warehouse.databricks.")
     if kind == "UNRESOLVED_COLUMN":
         return ConfigError("DataTimeColumnMissing", f"dataTimeColumn is not a column of {relation}: mend it.")
-    if "PERMISSION_DENIED" in text or "INSUFFICIENT_PERMISSIONS" in text:
+    if any(mark in text for mark in _MAY_NOT):
         return ConfigError(
             "PermissionDenied",
             f"The credentials do not allow {what}: grant what it needs (docs/loads.md), and USE on catalog and schema.",

@@ -87,9 +87,11 @@ class Unavailable(WorkloadError):
 
 
 def broken(relation: str) -> ConfigError:
-    """A view of which something below is gone."""
+    """A view of which something below is gone, or has changed."""
     return ConfigError(
-        "RelationBroken", f"{relation} cannot be read: what it is built from is missing; build it first."
+        "RelationBroken",
+        f"{relation} cannot be read: what it is built from is missing, or not what it was: build that first, or"
+        " mend the view.",
     )
 
 

@@ -134,6 +134,9 @@ def fingerprint(*, spec: IngestSpec, files: Sequence[InputFile]) -> str:
     csv = msgspec.to_builtins(spec.csv)
     if spec.csv.columns is None:
         del csv["columns"]  # so that what was loaded before there were any is not loaded again
-    shape = msgspec.to_builtins([spec.warehouse, spec.table, spec.write, csv, spec.on_bad_rows, spec.data_time_column])
+    warehouse = msgspec.to_builtins(spec.warehouse)
+    if spec.warehouse.duckdb is not None:
+        warehouse["duckdb"]["lockTimeout"] = None  # as where none is given: how long to wait is no part of a load
+    shape = msgspec.to_builtins([warehouse, spec.table, spec.write, csv, spec.on_bad_rows, spec.data_time_column])
     text = json.dumps([1, shape, content], sort_keys=True)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time
 
 from freshet.workloads.errors import ConfigError
 
-__all__ = ["as_time"]
+__all__ = ["as_time", "no_times"]
 
 
 def as_time(value: object, *, column: str) -> datetime | None:
@@ -18,7 +18,11 @@ def as_time(value: object, *, column: str) -> datetime | None:
         return _in_utc(value)
     if isinstance(value, date):
         return datetime.combine(value, time.min, tzinfo=UTC)
-    raise ConfigError(
+    raise no_times(column)
+
+
+def no_times(column: str) -> ConfigError:
+    return ConfigError(
         "DataTimeColumnType", f"dataTimeColumn {column} holds no times: name a column of type DATE or TIMESTAMP."
     )
 

@@ -22,8 +22,16 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 NO_ROUTINE, NO_TABLE_FUNCTION = "[UNRESOLVED_ROUTINE]", "[UNRESOLVABLE_TABLE_VALUED_FUNCTION]"
+NO_DIVISION = "[DIVIDE_BY_ZERO]"
 NO_SYNTAX, NO_TYPE, NO_TABLE = "[PARSE_SYNTAX_ERROR]", "[UNSUPPORTED_DATATYPE]", "[TABLE_OR_VIEW_NOT_FOUND]"
-STATES = {NO_ROUTINE: "42883", NO_TABLE_FUNCTION: "42883", NO_SYNTAX: "42601", NO_TYPE: "0A000", NO_TABLE: "42P01"}
+STATES = {
+    NO_DIVISION: "22012",
+    NO_ROUTINE: "42883",
+    NO_TABLE_FUNCTION: "42883",
+    NO_SYNTAX: "42601",
+    NO_TYPE: "0A000",
+    NO_TABLE: "42P01",
+}
 REFUSED = {
     "SELECT epoch_ms(0)": NO_ROUTINE,
     "SELECT strptime('2026', '%Y')": NO_ROUTINE,
@@ -64,6 +72,10 @@ REFUSED = {
     "INSERT INTO main.kw.t (a) VALUES (1) RETURNING a": NO_SYNTAX,
     "DELETE FROM main.kw.t USING main.kw.t AS u WHERE t.a = u.a": NO_SYNTAX,
     "UPDATE main.kw.t SET a = 1 FROM main.kw.t AS u WHERE t.a = u.a": NO_SYNTAX,
+    **{f"UPDATE main.kw.t SET a = 1 {more}": NO_SYNTAX for more in ("LIMIT 1", "ORDER BY a", "RETURNING a")},
+    **{f"DELETE FROM main.kw.t {more}": NO_SYNTAX for more in ("LIMIT 1", "ORDER BY a LIMIT 1", "RETURNING a")},
+    "UPDATE main.kw.t SET a = 1 WHERE a = 2 RETURNING *": NO_SYNTAX,
+    **{f"DROP {what} main.kw.t {more}": NO_SYNTAX for what in ("TABLE", "VIEW") for more in ("CASCADE", "RESTRICT")},
     "CREATE INDEX i ON main.kw.t (a)": NO_SYNTAX,
     "CREATE SEQUENCE main.kw.s": NO_SYNTAX,
     "CREATE MACRO main.kw.m(a) AS a": NO_SYNTAX,
@@ -83,6 +95,12 @@ REFUSED = {
     **{f"ALTER TABLE main.kw.t ADD COLUMNS (c {kind})": NO_TYPE for kind in ("HUGEINT", "TIMESTAMP_S")},
     "CREATE TABLE main.kw.u (a VARCHAR)": "[DATATYPE_MISSING_SIZE]",
     "SELECT rowid FROM main.kw.t": "[UNRESOLVED_COLUMN",
+    **{f"SELECT {one}": NO_DIVISION for one in ("1 / 0", "1.5 / 0", "1 / (1 / (1 - 1))", "1 DIV 0")},
+    **{f"SELECT x / y FROM VALUES ({x}, {y}) AS v(x, y)": NO_DIVISION for x, y in ((0, 0), (1, "0.0"))},
+    "SELECT 1 % 0": "[REMAINDER_BY_ZERO]",
+    **{f"INSERT INTO main.kw.t {rows}": "[DELTA_INSERT_COLUMN_ARITY_MISMATCH]" for rows in ("VALUES (2)", "SELECT 2")},
+    "INSERT INTO main.kw.t (a, b) VALUES (2)": "[INSERT_COLUMN_ARITY_MISMATCH.NOT_ENOUGH_DATA_COLUMNS]",
+    "INSERT INTO main.kw.t (a) SELECT 2, 3": "[INSERT_COLUMN_ARITY_MISMATCH.TOO_MANY_DATA_COLUMNS]",
     "ALTER TABLE main.kw.t DROP COLUMN b": "[DELTA_UNSUPPORTED_DROP_COLUMN]",
     "ALTER TABLE main.kw.t RENAME COLUMN b TO c": "[DELTA_UNSUPPORTED_RENAME_COLUMN]",
 }
@@ -106,6 +124,10 @@ TAKEN = {
         date(2026, 1, 2),
         2026,
     ),
+    "SELECT 7 / 2, x / y, x / nullif(0, 0), IF(y = 0, 1 / 0, 1), try_divide(1, 0) FROM VALUES (3, 2) AS v(x, y)": (
+        *(3.5, 1.5, None, 1, None),
+    ),
+    "SELECT current_timezone()": ("UTC",),
     "SELECT 1 <=> NULL, 7 % 4, 7 DIV 4, 'a' || 'b', \"text\"": (False, 3, 1, "ab", "text"),
     "SELECT * EXCEPT (b, `text`, at) FROM (SELECT 1 AS a, 2 AS b, 3 AS text, 4 AS at)": (1,),
     "SELECT text FROM (SELECT 'x' AS text)": ("x",),

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from tests.parts.workloads.conftest import World
 
+from freshet.doctor.outside import address
 from freshet.workloads.count import count_rows, relation_parts
 from freshet.workloads.count_databricks import ask_databricks
 from freshet.workloads.databricks_sql import connection_options
@@ -16,6 +17,17 @@ from freshet.workloads.errors import WorkloadError
 from freshet.workloads.spec import CountSpec
 
 HOST = "DATABRICKS_SERVER_HOSTNAME"
+HOSTS = (
+    *("dbc.example.com", "https://dbc.example.com/", "https://dbc.example.com/?o=12#x", "HTTPS://dbc.example.com"),
+    *("dbc.example.com:443", "https://dbc.example.com:443/sql/1.0/warehouses/x", "dbc.example.com/?next=https://x"),
+)
+NO_HOSTS = (
+    *("dbc.example.com:8443", "host:xyz", "a..b.example", ".example.com", "-a.example", "[::1", "[::1]", "a b.example"),
+    *("https:/dbc.example.com", "//dbc.example.com", "https://", "ftp://dbc.example.com", "me@dbc.example.com"),
+    *("jdbc:databricks://dbc.example.com:443/default", f"{'a' * 64}.example.com", ".".join(["a" * 60] * 5)),
+    *("http://dbc.example.com", "HTTP://dbc.example.com", "http://127.0.0.1.example.com", "https://https://a.example"),
+)
+NO_MAX = '"max(v)" due to data type mismatch: The `max` does not support ordering on type "VARIANT". SQLSTATE: 42K09'
 TOKEN = {"DATABRICKS_SERVER_HOSTNAME": "h", "DATABRICKS_HTTP_PATH": "/sql/1", "DATABRICKS_TOKEN": "t"}
 
 
@@ -73,6 +85,18 @@ def test_what_cannot_be_counted_is_a_sentence(world: World, relation: str, colum
 def test_times_of_any_precision_are_times(world: World, kind: str) -> None:
     world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.t AS SELECT '2026-01-02'::{kind} AS At")
     assert count_rows(spec(world, "kw.t", dataTimeColumn="aT"))["dataTime"] == "2026-01-02T00:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("column", "day"),
+    [("Übernahme", 2), ("übernahme", 2), ("Event Time", 3), ("event_time", 4), ("eventTime", 4), ("EVENT_TIME", 4)],
+)
+def test_a_column_is_read_by_its_own_name_and_the_exact_one_wins(world: World, column: str, day: int) -> None:
+    made = {"Übernahme": 2, "Event Time": 3, "event_time": 4}
+    columns = ", ".join(f"DATE '2026-01-0{number}' AS \"{name}\"" for name, number in made.items())
+    world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.t AS SELECT {columns}")
+    found = count_rows(spec(world, "kw.t", dataTimeColumn=column))
+    assert found["dataTime"] == f"2026-01-0{day}T00:00:00.000000Z"
 
 
 @pytest.mark.parametrize("view", ["SELECT * FROM kw.u", "SELECT b FROM kw.u", "SELECT CAST(w AS DATE) AS b FROM kw.s"])
@@ -145,6 +169,17 @@ def test_databricks_is_asked_with_quoted_names_and_without_telemetry() -> None:
         ("Error during request to server: : Invalid access token.", "AuthenticationFailed", 2),
         ("[STATEMENT_TIMEOUT] cancelled after 403 s", "StatementTimeout", 4),
         ("[CLOUD_FILE_SOURCE_FILE_NOT_FOUND] part 403 of 500", "WarehouseUnavailable", 4),
+        ("[FILE_NOT_EXIST] It may have been updated. SQLSTATE: 42K03", "WarehouseUnavailable", 4),
+        ("[DELTA_CONCURRENT_APPEND.WHOLE_TABLE_READ] … SQLSTATE: 2D521", "WarehouseUnavailable", 4),
+        ("[DELTA_METADATA_CHANGED] … SQLSTATE: 2D521", "WarehouseUnavailable", 4),
+        ("[CONCURRENT_STATEMENT] … SQLSTATE: 40000", "WarehouseUnavailable", 4),
+        ("[SERVER_IS_BUSY] … SQLSTATE: 08KD1", "WarehouseUnavailable", 4),
+        ("[CANCELLED] … SQLSTATE: 57014", "WarehouseUnavailable", 4),
+        ("[INTERNAL_ERROR] of the code `42P01`. SQLSTATE: XX000", "WarehouseUnavailable", 4),
+        ("[INVALID_HANDLE.SESSION_CLOSED] … SQLSTATE: HY000", "WarehouseUnavailable", 4),
+        ("[STATEMENT_TIMEOUT] … SQLSTATE: 57KD0", "StatementTimeout", 4),
+        ("[UNAUTHORIZED_ACCESS] … SQLSTATE: 42501", "PermissionDenied", 2),
+        ("[NO_SUCH_CATALOG_EXCEPTION] … SQLSTATE: 42704", "RelationMissing", 2),
         ("Staging operation over HTTP was unsuccessful: 403-no", "StagingFailed", 4),
         ("connection reset", "WarehouseUnavailable", 4),
     ],
@@ -172,25 +207,59 @@ def test_what_databricks_says_becomes_a_sentence(text: str, reason: str, code: i
         ('[CAST_INVALID_INPUT] The value \'x\' of the type "STRING" cannot be cast to "INT" …', None, "RelationBroken"),
         ("[DIVIDE_BY_ZERO] Division by zero. Use `try_divide` …", "at", "RelationBroken"),
         ("[INCOMPATIBLE_VIEW_SCHEMA_CHANGE] The SQL query of view `s`.`t` has …", None, "RelationBroken"),
+        ("[TABLE_OR_VIEW_NOT_FOUND] The table or view `main`.`raw`.`t` cannot be found.", None, "RelationBroken"),
+        ("[TABLE_OR_VIEW_NOT_FOUND] The table or view `raw`.`t` cannot be found.", None, "RelationBroken"),
+        ("[TABLE_OR_VIEW_NOT_FOUND] The table or view `S`.`T` cannot be found.", None, "RelationMissing"),
+        ("[TABLE_OR_VIEW_NOT_FOUND] The table or view `t` cannot be found.", None, "RelationMissing"),
+        ("[TABLE_OR_VIEW_NOT_FOUND] The table or view `s`.`t``t` cannot be found.", None, "RelationBroken"),
+        ("[UNRESOLVED_COLUMN] A column with name `x`.`at` cannot be resolved.", "at", "RelationBroken"),
+        (f"[DATATYPE_MISMATCH.INVALID_ORDERING_TYPE] Cannot resolve {NO_MAX}", "v", "DataTimeColumnType"),
+        (f"[DATATYPE_MISMATCH.INVALID_ORDERING_TYPE] Cannot resolve {NO_MAX}", None, "RelationBroken"),
+        ("[DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES] Cannot resolve …", "v", "RelationBroken"),
+        ("[AMBIGUOUS_REFERENCE] Reference `at` is ambiguous, could be: …", "at", "RelationBroken"),
+        ("[DELTA_TABLE_NOT_FOUND] Delta table `main`.`s`.`t` doesn't exist.", None, "RelationBroken"),
+        ("[UNRESOLVED_ROUTINE] Cannot resolve routine `f` … SQLSTATE: 42883; line 1 pos 7", None, "RelationBroken"),
+        ("[INVALID_URL] The url is invalid: … SQLSTATE: 22P02", "at", "RelationBroken"),
     ],
 )
 def test_a_view_that_is_broken_is_told_from_one_that_is_not_there(text: str, column: str | None, reason: str) -> None:
     with pytest.raises(WorkloadError) as caught:
         ask_databricks(parts=["s", "t"], column=column, environ=TOKEN, connect=Connection(RuntimeError(text)))
     assert (caught.value.reason, caught.value.exit_code) == (reason, 2)
-    assert "dataTimeColumn" not in caught.value.message or reason == "DataTimeColumnMissing"
+    assert ("dataTimeColumn" in caught.value.message) == reason.startswith("DataTimeColumn")
 
 
-@pytest.mark.parametrize(
-    "host", ["dbc.example.com", " dbc.example.com\n", "https://dbc.example.com/", "https://dbc.example.com/?o=12#x"]
-)
-def test_a_host_may_be_written_as_a_browser_shows_it(host: str) -> None:
+@pytest.mark.parametrize("host", [*HOSTS, " dbc.example.com\n"])
+def test_a_host_may_be_written_as_a_browser_or_a_url_of_jdbc_shows_it(host: str) -> None:
     options = connection_options({name: f" {value}\n" for name, value in TOKEN.items()} | {HOST: host})
     assert (options["server_hostname"], options["http_path"], options["access_token"]) == (
         "dbc.example.com",
         "/sql/1",
         "t",
     )
+
+
+@pytest.mark.parametrize("host", NO_HOSTS)
+@pytest.mark.parametrize("machine", [True, False])
+def test_a_host_that_cannot_be_is_refused_before_anybody_is_asked(host: str, machine: bool) -> None:
+    credentials = dict.fromkeys(("DATABRICKS_TOKEN", "DATABRICKS_CLIENT_ID", "DATABRICKS_CLIENT_SECRET"), "x")
+    environ = {**TOKEN, **credentials, **({"DATABRICKS_TOKEN": ""} if machine else {}), HOST: host}
+    with pytest.raises(WorkloadError, match="write the server's name alone") as caught:
+        ask_databricks(parts=["s", "t"], column=None, environ=environ, connect=Connection((1, None)))
+    reason = "CredentialsMissing" if host.lower().startswith("http://") else "WarehouseMissing"
+    assert (caught.value.reason, caught.value.exit_code) == (reason, 2)
+    assert host not in caught.value.message
+
+
+@pytest.mark.parametrize("host", [*HOSTS, *NO_HOSTS, "http://localhost:8590/", "HTTP://127.0.0.1", "http://[::1]:1"])
+def test_the_doctor_reads_a_host_as_loads_do(host: str) -> None:
+    try:
+        read = str(connection_options({**TOKEN, HOST: host})["server_hostname"])
+    except WorkloadError:
+        assert address(host) is None
+    else:
+        scheme = "http" if host.lower().startswith("http://") else "https"
+        assert address(host) == f"{scheme}://{read}"
 
 
 def test_missing_credentials_are_named() -> None:

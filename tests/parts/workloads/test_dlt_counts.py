@@ -45,3 +45,10 @@ def test_what_cannot_be_counted_is_a_sentence(place: Place, relation: str, more:
         place.count(relation, **more)
     assert caught.value.reason == reason
     assert place.rows("id", "v") == [(1,)]
+
+
+def test_of_two_columns_the_one_of_the_exact_name_is_meant(place: Place) -> None:
+    columns = "DATE '2026-01-02' AS \"At\", DATE '2026-01-03' AS at"
+    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.t AS SELECT {columns}")
+    for column, day in (("At", 2), ("at", 3)):
+        assert place.count("t", dataTimeColumn=column)["dataTime"] == f"2026-01-0{day}T00:00:00.000000Z"

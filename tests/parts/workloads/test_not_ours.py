@@ -119,7 +119,7 @@ def test_nothing_is_appended_where_the_record_of_files_is_gone(place: World | La
         place.load(table="other", asset="other", csv={"path": str(place.folder / "a.csv")})
     elif meanwhile == "a merge":
         place.load(write={"disposition": "merge", "primaryKey": ["id"]}, csv={"path": str(place.folder / "a.csv")})
-    elif meanwhile == "an earlier freshet's record":
+    elif meanwhile == "the record was an earlier one":
         do(place, "ALTER TABLE {_freshet_loads} DROP COLUMN files_taken")
     for _ in range(2):
         refused(place, match="_freshet_files, names no file .* set write.adopt to append them all", **spec)

@@ -121,8 +121,10 @@ def test_without_names_or_types_the_columns_are_numbered(world: World) -> None:
     assert world.rows("SELECT column0, column1 FROM kw.raw ORDER BY 1") == [(1, "a"), (2, "b")]
 
 
-def test_what_was_loaded_before_columns_could_be_named_is_known() -> None:
-    spec = {"warehouse": {"duckdb": {"path": "/w"}}, "table": "t", "csv": {"path": "/in.csv"}}
+@pytest.mark.parametrize("more", [{}, {"lockTimeout": 100}, {"lockTimeout": 50}])
+def test_what_was_loaded_before_columns_could_be_named_is_known(more: dict[str, Any]) -> None:
+    """However long the file is waited for, which is no part of what is loaded."""
+    spec = {"warehouse": {"duckdb": {"path": "/w", **more}}, "table": "t", "csv": {"path": "/in.csv"}}
     found = fingerprint(spec=msgspec.convert(spec, IngestSpec), files=[InputFile(path="/in.csv", sha256="a", size=1)])
     assert found == "sha256:5d0f325b6b47057d101377242d7f0806f128c9cf31627e1c3dc6c551d8bbea18"
 

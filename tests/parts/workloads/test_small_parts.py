@@ -84,6 +84,24 @@ def test_minimum_and_maximum() -> None:
     assert evaluate(checks=None, rows=1, previous=1) == []
 
 
+@pytest.mark.parametrize(
+    ("limit", "rows", "passed", "shown"),
+    [
+        (20, 7_996, False, "20.04 % fewer, at most 20 %"),
+        (20, 8_000, True, "20.0 % fewer, at most 20 %"),
+        (20, 8_004, True, "20.0 % fewer, at most 20 %"),
+        (20.05, 7_995, True, "20.05 % fewer, at most 20.05 %"),
+        (20.04, 7_995, False, "20.1 % fewer, at most 20.04 %"),
+        (0, 9_999, False, "0.01 % fewer, at most 0 %"),
+        (20, 5_000, False, "50.0 % fewer, at most 20 %"),
+    ],
+)
+def test_a_drop_is_told_as_it_is_judged(limit: float, rows: int, passed: bool, shown: str) -> None:
+    checks = Checks(rows=RowChecks(maximum_drop_percent=limit))
+    [found] = evaluate(checks=checks, rows=rows, previous=10_000)
+    assert (found["passed"], shown in found["message"]) == (passed, True), found["message"]
+
+
 @given(
     st.fixed_dictionaries(
         {

@@ -30,7 +30,8 @@ _OBJECTS = frozenset({"TABLE", "VIEW", "SCHEMA", "DATABASE"})
 _FOREIGN = (exp.Fetch, exp.Glob, exp.SimilarTo, exp.UniqueColumnConstraint, exp.ArrayContainsAll)
 _FOREIGN_PARTS = (
     *((exp.Distinct, "on"), (exp.Update, "from_"), (exp.Delete, "using"), (exp.Insert, "alternative")),
-    *((exp.Drop, "cascade_constraints"), (exp.Create, "no_schema_binding")),
+    *((kind, part) for kind in (exp.Update, exp.Delete) for part in ("order", "limit")),
+    *((exp.Drop, "constraints"), (exp.Create, "no_schema_binding")),
 )
 _COLUMN_MAPPING = (
     (exp.Drop, "DELTA_UNSUPPORTED_DROP_COLUMN"),
@@ -79,7 +80,7 @@ class _Parser(Databricks.Parser):  # type: ignore[misc]
         return None
 
     def _parse_returning(self) -> None:
-        return None
+        self._expect_not(TokenType.RETURNING)  # left where it is, an UPDATE would look at it for ever
 
     def _parse_string_as_identifier(self) -> None:
         return None
@@ -123,6 +124,10 @@ def _expect_syntax(node: Any) -> None:
         raise _syntax(f"Syntax error at or near '{node.method}'.")
     if isinstance(node, exp.Create | exp.Drop) and str(node.args.get("kind")).upper() not in _OBJECTS:
         raise _syntax(f"Syntax error at or near '{node.args.get('kind')}'.")
+    if isinstance(node, exp.Drop) and node.args.get("kind") in ("TABLE", "VIEW"):
+        for part in ("cascade", "restrict"):  # of a schema they are
+            if node.args.get(part):
+                raise _syntax(f"Syntax error at or near '{part.upper()}'.")
     if isinstance(node, exp.Column) and node.name.lower() == "rowid":
         raise SqlError(
             "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "A column with name `rowid` cannot be resolved.", "42703"

@@ -39,6 +39,10 @@ _KINDS = (
     (r"Referenced column|does not have a column|not found in FROM|Could not find key", "UNRESOLVED_COLUMN", "42703"),
     (r"NOT NULL constraint", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "23502"),
     (r"^Invalid Input Error: raised: ", "USER_RAISED_EXCEPTION", "P0001"),
+    (r"^Invalid Input Error: Division by zero in expression \(.* % ", "REMAINDER_BY_ZERO", "22012"),
+    (r"^Invalid Input Error: Division by zero", "DIVIDE_BY_ZERO", "22012"),
+    (r"table .* has \d+ columns but \d+ values were supplied", "DELTA_INSERT_COLUMN_ARITY_MISMATCH", "42802"),
+    (r"Column name/value mismatch for insert", "INSERT_COLUMN_ARITY_MISMATCH", "21S01"),
     (r"Conversion Error", "CAST_INVALID_INPUT", "22018"),
     (r"Parser Error|syntax error", "PARSE_SYNTAX_ERROR", "42601"),
 )
@@ -49,8 +53,15 @@ def from_duckdb(error: Exception) -> SqlError:
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     for pattern, kind, state in _KINDS:
         if re.search(pattern, str(error)):
-            return SqlError(kind, _worded(kind, text), state)
+            return SqlError(_in_full(kind, text), _worded(kind, text), state)
     return SqlError("INTERNAL_ERROR", text, "XX000")
+
+
+def _in_full(kind: str, text: str) -> str:
+    if kind != "INSERT_COLUMN_ARITY_MISMATCH":
+        return kind
+    wanted, given = map(int, re.findall(r"(\d+) (?:columns|values)", text))
+    return f"{kind}.{'NOT_ENOUGH' if given < wanted else 'TOO_MANY'}_DATA_COLUMNS"
 
 
 def _worded(kind: str, text: str) -> str:

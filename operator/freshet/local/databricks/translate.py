@@ -59,6 +59,7 @@ def parse(text: str, *, session: Session, parameters: Sequence[Parameter], volum
     _fill(tree, parameters)
     _offsets(tree)
     _raises(tree)
+    _divides(tree)
     _place(tree, session)
     _full_names(tree, session, volumes)
     return tree
@@ -102,12 +103,24 @@ def _raises(tree: Statement) -> None:
             call.replace(exp.Anonymous(this="error", expressions=[said]))
 
 
+def _divides(tree: Statement) -> None:
+    """Databricks is ANSI: nothing is divided by zero, of which DuckDB makes ``inf``; within is changed before about."""
+    for division in reversed(list(tree.find_all(exp.Div))):
+        by = division.expression
+        if isinstance(by, exp.Literal) and float(by.this):
+            continue
+        error = exp.Anonymous(this="error", expressions=[exp.Literal.string("Division by zero.")])
+        division.set("expression", exp.Case().when(by.eq(0), error).else_(by))
+
+
 def _place(tree: Statement, session: Session) -> None:
     """What DuckDB would say of itself."""
     for call in list(tree.find_all(exp.CurrentCatalog)):
         call.replace(exp.Literal.string(session.catalog))
     for call in list(tree.find_all(exp.CurrentSchema, exp.CurrentDatabase)):
         call.replace(exp.Literal.string(session.schema))
+    for call in list(tree.find_all(exp.CurrentTimezone)):
+        call.replace(exp.Anonymous(this="current_setting", expressions=[exp.Literal.string("TimeZone")]))
 
 
 def _literal(value: Parameter) -> Statement:
