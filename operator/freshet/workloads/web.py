@@ -10,7 +10,7 @@ from typing import Any
 
 from freshet.workloads.addresses import shown
 from freshet.workloads.clouds import TIMEOUT
-from freshet.workloads.errors import Unavailable
+from freshet.workloads.errors import ConfigError, Unavailable
 from freshet.workloads.remote_file import RemoteFile, told
 
 __all__ = ["hashed", "is_content", "look", "read"]
@@ -101,11 +101,21 @@ def _request(method: str, url: str) -> Iterator[Any]:
     import httpx
 
     headers = {"Accept-Encoding": "identity"}
-    if authorization := os.environ.get("HTTPS_AUTHORIZATION"):
-        headers["Authorization"] = authorization
     with (
         httpx.Client(follow_redirects=True, timeout=TIMEOUT) as client,
-        client.stream(method, url, headers=headers) as answer,
+        client.stream(method, url, headers=headers | _authorization()) as answer,
     ):
         answer.raise_for_status()
         yield answer
+
+
+def _authorization() -> dict[str, str]:
+    """Raises ConfigError for what no header takes; the sentence of who refuses it would repeat it."""
+    value = os.environ.get("HTTPS_AUTHORIZATION", "").strip()
+    if not (value.isascii() and value.isprintable()):
+        raise ConfigError(
+            "AuthenticationFailed",
+            "HTTPS_AUTHORIZATION in the Secret must be wrong, since a character is in it that cannot be: copy it there"
+            " anew (csv.secretRef).",
+        )
+    return {"Authorization": value} if value else {}

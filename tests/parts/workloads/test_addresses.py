@@ -84,6 +84,28 @@ def test_credentials_come_from_the_environment(world: World, server: Server, mon
     assert world.load(csv={"path": f"{server.url}/in.csv"})["rows"] == 1
 
 
+@pytest.mark.parametrize("space", [" {}", "{} ", "\t{}\r\n"])
+def test_space_around_a_credential_is_no_part_of_it(
+    world: World, server: Server, monkeypatch: pytest.MonkeyPatch, space: str
+) -> None:
+    server.authorization = "Bearer of-the-test"
+    server.files["/in.csv"] = b"id,v\n1,a\n"
+    monkeypatch.setenv("HTTPS_AUTHORIZATION", space.format(server.authorization))
+    assert world.load(csv={"path": f"{server.url}/in.csv"})["rows"] == 1
+
+
+@pytest.mark.parametrize("odd", ["ü", "\n", "\x7f", "–"])
+def test_a_credential_that_no_header_takes_is_named_and_not_repeated(
+    world: World, server: Server, monkeypatch: pytest.MonkeyPatch, odd: str
+) -> None:
+    monkeypatch.setenv("HTTPS_AUTHORIZATION", f"Bearer of{odd}the-test")
+    with pytest.raises(WorkloadError, match="HTTPS_AUTHORIZATION") as caught:
+        world.load(csv={"path": f"{server.url}/in.csv"})
+    assert (caught.value.reason, caught.value.exit_code) == ("AuthenticationFailed", 2)
+    assert "the-test" not in caught.value.message
+    assert server.asked == []
+
+
 def test_a_server_that_is_away_is_tried_again(world: World) -> None:
     with pytest.raises(WorkloadError) as caught:
         world.load(csv={"path": "http://127.0.0.1:9/in.csv"})
