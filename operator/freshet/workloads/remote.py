@@ -22,6 +22,8 @@ from freshet.workloads.remote_file import RemoteFile, told
 __all__ = ["RemoteFile", "fetch", "find_remote", "is_remote", "is_web"]
 
 _PIECE = 1 << 20
+_NAME = 100
+"""So many letters of an address's last part, which may have more than a file's name, are in that of its copy."""
 _BUCKETS = ("s3", "gs", "az")
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?/")
 YOUNG = 1.5
@@ -61,7 +63,7 @@ def fetch(files: Sequence[RemoteFile], folder: Path) -> dict[str, str]:
     read = _reader(files[0].url)
     for at, file in enumerate(files):
         name = re.sub(r"[^A-Za-z0-9._-]", "_", file.url.partition("?")[0].rpartition("/")[2]) or "file"
-        target = folder / f"{at:05}-{name}"
+        target = folder / f"{at:05}-{name[-_NAME:]}"
         with told(file.url), read(file) as pieces, target.open("wb") as out:
             for piece in pieces:
                 out.write(piece)

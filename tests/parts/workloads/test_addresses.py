@@ -1,5 +1,7 @@
 """What is told of a file at an address: no password and no signature, and what is in the way of reading it."""
 
+import gzip
+
 import pytest
 from tests.parts.workloads.conftest import World
 from tests.parts.workloads.web_server import Server
@@ -104,6 +106,12 @@ def test_a_credential_that_no_header_takes_is_named_and_not_repeated(
     assert (caught.value.reason, caught.value.exit_code) == ("AuthenticationFailed", 2)
     assert "the-test" not in caught.value.message
     assert server.asked == []
+
+
+def test_the_last_part_of_an_address_may_be_longer_than_the_name_of_a_file(world: World, server: Server) -> None:
+    name = "/" + "ä" * 300 + ".csv.gz"
+    server.files[name] = gzip.compress(b"id,v\n1,a\n")
+    assert world.load(csv={"path": server.url + name})["rows"] == 1
 
 
 def test_a_server_that_is_away_is_tried_again(world: World) -> None:
