@@ -81,8 +81,8 @@ def _once(spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dict[
     found = look(spec)
     if same_as_last(last, found.fingerprint):
         return repeated(spec, last, started, found)
-    refusal.expect_none(last, spec=spec, fingerprint=found.fingerprint, now=started)
-    with refusal.remembered(last, spec=spec, fingerprint=found.fingerprint, now=started):
+    refusal.expect_none(last, spec=spec, found=found, now=started)
+    with refusal.remembered(last, spec=spec, found=found, now=started):
         return _into(open_warehouse(spec), spec, last, started, found)
 
 
