@@ -129,6 +129,21 @@ def test_an_address_of_another_kind_is_named(world: World) -> None:
     assert "s1gned" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("https://", "https:///x.csv", "https://:0/x.csv", "https://h:abc/x.csv", "https://a..b/x.csv?sig=s1gned"),
+        *(f"https://{'a' * 64}.com/x.csv", "s3://b//x.csv", "s3:///x.csv", "s3://b//d/*.csv"),
+    ],
+)
+def test_what_cannot_be_an_address_is_told_as_that(world: World, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(WorkloadError, match=r"csv\.path") as caught:
+        world.load(csv={"path": path})
+    assert (caught.value.reason, caught.value.exit_code) == ("UnsupportedUrl", 2)
+    assert "s1gned" not in caught.value.message
+
+
 def test_a_server_that_fails_says_with_what(world: World, server: Server) -> None:
     server.refusal = (500, "")
     with pytest.raises(WorkloadError, match="answers 500") as caught:
