@@ -27,6 +27,8 @@ _ELSEWHERE = re.compile(
 )
 """A bucket of another region: S3 answers so where the question has no room for a reason."""
 _NO_CREDENTIALS = re.compile("Could not create a OAuth2 access token|Base64|Credential")
+_NO_PATH = re.compile("Empty path component|cannot start with a separator|got a URI")
+"""What Arrow says of a path in a bucket before it asks."""
 _HINT = "check csv.path and csv.secretRef"
 
 
@@ -99,6 +101,11 @@ def _azure_place(parts: Mapping[str, str]) -> dict[str, str]:
 def sentence(error: Exception, url: str) -> WorkloadError:
     """What a cloud or a web server said of ``url`` (without its query), for people."""
     text = str(error)
+    if _is_no_address(error):
+        return ConfigError(
+            "UnsupportedUrl",
+            f"csv.path {url} is no address that can be asked, or leads to none: see its host, port and slashes.",
+        )
     status = getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(error, FileNotFoundError) or status in (404, 410) or "NO_SUCH_BUCKET" in text:
         return InputError("FileMissing", f"There is no file {url}: {_HINT}.")
@@ -122,3 +129,14 @@ def sentence(error: Exception, url: str) -> WorkloadError:
         "SourceUnavailable",
         f"{url} {answered} ({type(error).__name__}): it is tried again; --debug shows the details.",
     )
+
+
+def _is_no_address(error: Exception) -> bool:
+    """Nothing was asked, and trying again does not help. What a host cannot be called is a UnicodeError."""
+    import httpx
+
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return True
+    if isinstance(error, UnicodeError):
+        return not isinstance(error, UnicodeDecodeError)
+    return isinstance(error, ValueError) and _NO_PATH.search(str(error)) is not None

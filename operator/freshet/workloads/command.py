@@ -56,6 +56,8 @@ def run(
             error = Unavailable("Terminated", f"The pod was told to stop before the work was done: {so_far()}")
             code, found = error.exit_code, failure(error)
     except WorkloadError as error:
+        if error.__cause__ is not None:
+            LOG.debug("What is behind it:", exc_info=error.__cause__)
         code, found = error.exit_code, failure(error)
     except Exception as error:
         LOG.debug("The traceback:", exc_info=True)

@@ -44,7 +44,7 @@ def read_csv(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
         *([f"skip={blanks}"] if blanks else []),
         f"delim={literal(csv.delimiter)}",
         f"quote={literal(csv.quote)}",
-        f"escape={literal(csv.escape if csv.escape is not None else csv.quote)}",
+        f"escape={literal(csv.escaping)}",
         f"encoding={literal(NATIVE[codec_of(csv.encoding)])}",
         "compression='none'",
         f"nullstr=[{nulls}]",

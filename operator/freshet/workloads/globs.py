@@ -3,11 +3,12 @@
 Neither finds what is hidden (a name that begins with a dot), unless its dot is written.
 """
 
+import fnmatch
 import re
 
 __all__ = ["folder_of", "is_deep", "is_glob", "matches", "may_be_name"]
 
-_TOKENS = re.compile(r"(?P<folders>(?<![^/])\*\*/)|(?P<all>\*\*)|(?P<some>\*)|(?P<one>\?)|(?P<of>\[!?\]?[^\]]*\])")
+_TOKENS = re.compile(r"(?P<folders>(?<![^/])\*\*/)|(?P<all>\*\*)|(?P<some>\*)|(?P<one>\?)|(?P<of>\[!?+\]?+[^\]/]*\])")
 _SEEN = r"(?:(?<=[^/])|(?!\.))"
 _MEANINGS = {
     "folders": rf"(?:{_SEEN}[^/]+/)*",
@@ -51,5 +52,9 @@ def _meaning(token: re.Match[str]) -> str:
     kind = str(token.lastgroup)
     if kind != "of":
         return _MEANINGS[kind]
-    text = token[0][1:-1].replace("\\", r"\\").replace("[", r"\[")
-    return _SEEN + (f"[^/{text[1:]}]" if text.startswith("!") else f"[{text}]")
+    return rf"{_SEEN}(?!/)(?:{_of(token[0])})"
+
+
+def _of(brackets: str) -> str:
+    """A range may be empty, and then matches nothing."""
+    return fnmatch.translate(brackets).removeprefix("(?s:")[: -len(r")\Z")]

@@ -21,6 +21,10 @@ from freshet.workloads.unreadable import readable
 __all__ = ["Part", "part_of", "wanted", "with_content"]
 
 
+_NAME = 50
+"""So many letters of a file's name, each of at most four bytes, fit behind what is put before them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """What is parsed of ``file``. ``path``: where it lies; ``header``: the file whose first record names its columns.
@@ -65,7 +69,7 @@ def part_of(file: InputFile, taken: InputFile | None, *, path: str, csv: Csv, fo
     """The whole file, which lies unpacked at ``path``; of one that was taken, what lies beyond. Raises InputError."""
     if taken is None or taken.content is None:
         return Part(path=path, header=path, file=file)
-    target = folder / f"beyond-{hashlib.sha256(path.encode()).hexdigest()[:16]}-{Path(path).name}"
+    target = folder / f"beyond-{hashlib.sha256(path.encode()).hexdigest()[:16]}-{Path(path).name[-_NAME:]}"
     with readable(file.path), open(path, "rb") as source, target.open("wb") as out:
         ahead, content = copy_beyond(source, out, known=taken.content, name=file.path, csv=csv)
     if content != taken.content and not may_grow:

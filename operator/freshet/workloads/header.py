@@ -33,13 +33,13 @@ def open_text(path: str, csv: Csv) -> io.TextIOWrapper:
 
 def dialect(csv: Csv) -> dict[str, Any]:
     """The same dialect for Python's csv module."""
-    escape = csv.escape if csv.escape is not None else csv.quote
+    is_doubled = csv.escaping == csv.quote
     return {
         "delimiter": csv.delimiter,
         "quotechar": csv.quote or None,
         "quoting": csvlib.QUOTE_MINIMAL if csv.quote else csvlib.QUOTE_NONE,
-        "doublequote": escape == csv.quote,
-        "escapechar": None if escape == csv.quote else escape,
+        "doublequote": is_doubled,
+        "escapechar": None if is_doubled else csv.escaping,
     }
 
 

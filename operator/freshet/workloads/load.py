@@ -38,7 +38,7 @@ _LOST = 2
 
 def load(*, spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dict[str, Any]:
     """The result of one load (docs/contract.md). ``last``: the newest recorded result. Raises WorkloadError."""
-    lost: list[WorkloadError] = []
+    lost: list[AnswerLost] = []
     moved: Exception | None = None
     for round_ in range(_ROUNDS):
         if round_:
@@ -46,7 +46,7 @@ def load(*, spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dic
         try:
             return _once(spec, last, started)
         except AnswerLost as error:
-            lost.append(error.error)
+            lost.append(error)
             if len(lost) > _LOST:
                 raise error.error from error
             LOG.info("%s Looking again at what it did.", error)
@@ -57,7 +57,7 @@ def load(*, spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dic
             moved = error
             LOG.info("Another load changed the table meanwhile: looking again.")
     if lost:
-        raise lost[-1]
+        raise lost[-1].error from lost[-1]
     raise _in_the_way(spec) if isinstance(moved, TableMoved) else _changing(spec)
 
 
@@ -81,8 +81,8 @@ def _once(spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dict[
     found = look(spec)
     if same_as_last(last, found.fingerprint):
         return repeated(spec, last, started, found)
-    refusal.expect_none(last, spec=spec, fingerprint=found.fingerprint, now=started)
-    with refusal.remembered(last, spec=spec, fingerprint=found.fingerprint, now=started):
+    refusal.expect_none(last, spec=spec, found=found, now=started)
+    with refusal.remembered(last, spec=spec, found=found, now=started):
         return _into(open_warehouse(spec), spec, last, started, found)
 
 

@@ -9,6 +9,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
+
+from freshet.workloads.hidden import hidden
 
 __all__ = ["LOG", "JsonLines", "Progress", "set_up"]
 
@@ -19,14 +22,21 @@ EVERY = 5.0
 def set_up(*, debug: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     machines = os.environ.get("LOG_FORMAT") == "json"
-    plain = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    plain = _Discreet("%(asctime)s %(levelname)s %(message)s")
     handler.setFormatter(JsonLines(about=_about(os.environ)) if machines else plain)
     LOG.handlers[:] = [handler]
     LOG.setLevel(logging.DEBUG if debug else logging.INFO)
     LOG.propagate = False
 
 
-class JsonLines(logging.Formatter):
+class _Discreet(logging.Formatter):
+    """What the libraries say is shown without credentials."""
+
+    def formatException(self, ei: Any) -> str:
+        return hidden(super().formatException(ei))
+
+
+class JsonLines(_Discreet):
     """One JSON object a line."""
 
     def __init__(self, *, about: Mapping[str, str]) -> None:

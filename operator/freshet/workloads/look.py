@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from freshet.workloads.addresses import shown
+from freshet.workloads.errors import Unavailable
 from freshet.workloads.inputs import InputFile, Stamp, find, find_again, fingerprint, hash_files
 from freshet.workloads.remote import RemoteFile, fetch, is_remote, is_web
 from freshet.workloads.spec import IngestSpec
@@ -73,13 +74,17 @@ def look(spec: IngestSpec) -> Input:
 
 
 def fetched(found: Input, files: Sequence[InputFile], folder: Path) -> dict[str, str]:
-    """Where the files are to be read: name for people → path."""
+    """Where the files are to be read: name for people → path. Raises InputMoved for what is another by now."""
     names = {file.path for file in files}
     if not any(map(is_remote, names)):
         return {name: name for name in names}
     wanted = [one for one in found.stamps if shown(one[0]) in names]
     remote = [RemoteFile(url=url, size=size, mark=str(mark)) for url, mark, size, _ in wanted]
-    return {shown(url): path for path, url in fetch(remote, folder).items()}
+    try:
+        return {shown(url): path for path, url in fetch(remote, folder).items()}
+    except Unavailable:
+        expect_still(found)  # a file that was written meanwhile may be shorter than it was
+        raise
 
 
 def weighed(file: InputFile, path: str) -> InputFile:

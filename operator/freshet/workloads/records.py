@@ -31,7 +31,7 @@ def records(lines: Iterable[str], csv: Csv) -> Iterator[tuple[int, str]]:
 
 def _quotes(csv: Csv) -> Callable[[str, bool], bool]:
     """Whether a line ends within quotes, given whether it begins within them."""
-    quote, escape = re.escape(csv.quote), re.escape(csv.escape if csv.escape is not None else csv.quote)
+    quote, escape = re.escape(csv.quote), re.escape(csv.escaping)
     opening = re.compile(f"(?:^|{re.escape(csv.delimiter)}) ?{quote}")
     closing = re.compile(f"{escape}{quote}|{quote}" if escape == quote else f"{escape}.|{quote}", re.DOTALL)
 

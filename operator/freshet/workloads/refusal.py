@@ -15,6 +15,7 @@ from typing import Any
 from freshet import __version__
 from freshet.workloads.errors import ConfigError, DataRefused, InputError, WorkloadError
 from freshet.workloads.log import LOG
+from freshet.workloads.look import Input
 from freshet.workloads.result import parse_time, rfc3339
 from freshet.workloads.spec import IngestSpec
 
@@ -36,10 +37,10 @@ _OF_PACKING = "FileUnreadable"
 _KINDS = {kind.exit_code: kind for kind in (DataRefused, InputError)}
 
 
-def expect_none(last: Mapping[str, Any], *, spec: IngestSpec, fingerprint: str, now: datetime) -> None:
+def expect_none(last: Mapping[str, Any], *, spec: IngestSpec, found: Input, now: datetime) -> None:
     """Raises the refusal that ``last`` (the newest recorded result) tells of, where it is still in force."""
     known = last.get("refused")
-    if not isinstance(known, dict) or known.get("input") != _mark(spec, fingerprint):
+    if not isinstance(known, dict) or known.get("input") != _mark(spec, found):
         return
     again = _next_look(known)
     if again is not None and now >= again:
@@ -53,12 +54,12 @@ def expect_none(last: Mapping[str, Any], *, spec: IngestSpec, fingerprint: str, 
 
 
 @contextmanager
-def remembered(last: Mapping[str, Any], *, spec: IngestSpec, fingerprint: str, now: datetime) -> Iterator[None]:
+def remembered(last: Mapping[str, Any], *, spec: IngestSpec, found: Input, now: datetime) -> Iterator[None]:
     """What is refused within is marked, so that the next pod may be told."""
     try:
         yield
     except WorkloadError as error:
-        error.refused = _record(error, last, mark=_mark(spec, fingerprint), now=now)
+        error.refused = _record(error, last, mark=_mark(spec, found), now=now)
         raise
 
 
@@ -83,8 +84,10 @@ def _is_broken(error: WorkloadError) -> bool:
     return error.reason == _OF_PACKING and not (isinstance(cause, OSError) and cause.errno is not None)
 
 
-def _mark(spec: IngestSpec, fingerprint: str) -> str:
-    more = [fingerprint, spec.maximum_bad_rows, spec.on_schema_change, __version__]
+def _mark(spec: IngestSpec, found: Input) -> str:
+    """Names of files, too: the suffix tells how one is packed, and the sentence is about files of these names."""
+    names = [file.path for file in found.files]
+    more = [found.fingerprint, names, spec.maximum_bad_rows, spec.on_schema_change, __version__]
     return "sha256:" + hashlib.sha256(json.dumps(more).encode()).hexdigest()
 
 

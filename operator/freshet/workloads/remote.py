@@ -22,6 +22,8 @@ from freshet.workloads.remote_file import RemoteFile, told
 __all__ = ["RemoteFile", "fetch", "find_remote", "is_remote", "is_web"]
 
 _PIECE = 1 << 20
+_NAME = 100
+"""So many letters of an address's last part, which may have more than a file's name, are in that of its copy."""
 _BUCKETS = ("s3", "gs", "az")
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?/")
 YOUNG = 1.5
@@ -30,7 +32,7 @@ _LOOKS = 3
 _HINT = "check csv.path and csv.secretRef"
 
 _Look = Callable[[str], tuple[RemoteFile, ...]]
-_Read = Callable[[str], AbstractContextManager[Iterator[bytes]]]
+_Read = Callable[[RemoteFile], AbstractContextManager[Iterator[bytes]]]
 
 
 def is_remote(path: str) -> bool:
@@ -61,8 +63,8 @@ def fetch(files: Sequence[RemoteFile], folder: Path) -> dict[str, str]:
     read = _reader(files[0].url)
     for at, file in enumerate(files):
         name = re.sub(r"[^A-Za-z0-9._-]", "_", file.url.partition("?")[0].rpartition("/")[2]) or "file"
-        target = folder / f"{at:05}-{name}"
-        with told(file.url), read(file.url) as pieces, target.open("wb") as out:
+        target = folder / f"{at:05}-{name[-_NAME:]}"
+        with told(file.url), read(file) as pieces, target.open("wb") as out:
             for piece in pieces:
                 out.write(piece)
                 done += len(piece)
@@ -120,13 +122,13 @@ def _file(scheme: str, info: Any) -> RemoteFile:
 def _reader(url: str) -> _Read:
     """What reads this address and others like it, in pieces: of one bucket with one set of connections."""
     if is_web(url):
-        return web.read
+        return lambda file: web.read(file.url, size=file.size)
     with told(url):
         system = bucket(url.partition("://")[0])
 
     @contextmanager
-    def read(url: str) -> Iterator[Iterator[bytes]]:
-        with system.open_input_stream(url.partition("://")[2], compression=None) as stream:
+    def read(file: RemoteFile) -> Iterator[Iterator[bytes]]:
+        with system.open_input_stream(file.url.partition("://")[2], compression=None) as stream:
             yield iter(lambda: stream.read(_PIECE), b"")
 
     return read

@@ -95,6 +95,11 @@ class Csv(_Struct, frozen=True, kw_only=True):
         if self.delimiter in (self.quote, self.escape):
             raise ValueError("csv.delimiter is also csv.quote or csv.escape: a field could not be told from the next")
 
+    @property
+    def escaping(self) -> str:
+        """What stands before a quote within quotes; empty where there are no quotes."""
+        return self.escape or self.quote
+
 
 class Write(_Struct, frozen=True, kw_only=True):
     """``adopt``: write into a table that freshet did not make. ``onDuplicateKey``: two rows of one load with

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from freshet.workloads.addresses import shown
 from freshet.workloads.clouds import TIMEOUT
+from freshet.workloads.errors import ConfigError, Unavailable
 from freshet.workloads.remote_file import RemoteFile, told
 
 __all__ = ["hashed", "is_content", "look", "read"]
@@ -24,7 +26,7 @@ def look(url: str) -> RemoteFile:
         modified = _modified(answer.headers)
     if any(said):
         return RemoteFile(url=url, size=size, mark=":".join([*said, str(size)]), modified=modified)
-    return hashed(url)
+    return hashed(url, least=size)
 
 
 def is_content(mark: str) -> bool:
@@ -32,10 +34,10 @@ def is_content(mark: str) -> bool:
     return ":" not in mark
 
 
-def hashed(url: str) -> RemoteFile:
-    """Known by its content."""
+def hashed(url: str, *, least: int = -1) -> RemoteFile:
+    """Known by its content; ``least``: so many bytes that should have."""
     digest, size = hashlib.sha256(), 0
-    with told(url), read(url) as pieces:
+    with told(url), read(url, size=least) as pieces:
         for piece in pieces:
             digest.update(piece)
             size += len(piece)
@@ -43,10 +45,28 @@ def hashed(url: str) -> RemoteFile:
 
 
 @contextmanager
-def read(url: str) -> Iterator[Iterator[bytes]]:
-    """The bytes, in pieces. Raises what httpx raises."""
+def read(url: str, *, size: int = -1) -> Iterator[Iterator[bytes]]:
+    """The bytes, in pieces. Raises what httpx raises; Unavailable where there are fewer than ``size``.
+
+    httpx takes the end of the connection for the end of an answer that tells no length. Of one that is packed on the
+    way, though nobody asked for it, nobody knows how many bytes there should be.
+    """
     with _request("GET", url) as answer:
-        yield answer.iter_raw(_PIECE)
+        pieces = answer.iter_raw(_PIECE)
+        yield pieces if "content-encoding" in answer.headers else _whole(pieces, url, size)
+
+
+def _whole(pieces: Iterator[bytes], url: str, size: int) -> Iterator[bytes]:
+    done = 0
+    for piece in pieces:
+        done += len(piece)
+        yield piece
+    if done < size:
+        raise Unavailable(
+            "SourceUnavailable",
+            f"{shown(url)} ended after {done:,} of {size:,} bytes: it is tried again; see the server, or the proxy"
+            " before it, if that stays.",
+        )
 
 
 def _modified(headers: Any) -> float:
@@ -81,11 +101,21 @@ def _request(method: str, url: str) -> Iterator[Any]:
     import httpx
 
     headers = {"Accept-Encoding": "identity"}
-    if authorization := os.environ.get("HTTPS_AUTHORIZATION"):
-        headers["Authorization"] = authorization
     with (
         httpx.Client(follow_redirects=True, timeout=TIMEOUT) as client,
-        client.stream(method, url, headers=headers) as answer,
+        client.stream(method, url, headers=headers | _authorization()) as answer,
     ):
         answer.raise_for_status()
         yield answer
+
+
+def _authorization() -> dict[str, str]:
+    """Raises ConfigError for what no header takes; the sentence of who refuses it would repeat it."""
+    value = os.environ.get("HTTPS_AUTHORIZATION", "").strip()
+    if not (value.isascii() and value.isprintable()):
+        raise ConfigError(
+            "AuthenticationFailed",
+            "HTTPS_AUTHORIZATION in the Secret must be wrong, since a character is in it that cannot be: copy it there"
+            " anew (csv.secretRef).",
+        )
+    return {"Authorization": value} if value else {}

@@ -2,6 +2,7 @@
 
 import gzip
 import time
+from typing import Any
 
 import pytest
 from tests.parts.workloads.conftest import World
@@ -28,6 +29,38 @@ def test_a_web_address_is_read_and_unchanged_only_asked_about(world: World, serv
 def test_the_bytes_of_an_address_that_tells_no_length_are_those_that_came(world: World, server: Server) -> None:
     server.files["/in.csv"], server.sized = b"id,v\n1,a\n", False
     assert world.load(csv={"path": f"{server.url}/in.csv"})["bytes"] == 9
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+def test_an_answer_that_ends_before_its_end_is_not_taken_for_the_file(
+    world: World, server: Server, tagged: bool
+) -> None:
+    """It may tell no length, and break off at the end of a row."""
+    spec = {"csv": {"path": f"{server.url}/in.csv?key=secret"}, "write": {"disposition": "append"}}
+    server.files["/in.csv"], server.cut, server.tagged = b"id,v\n1,a\n2,b\n", 9, tagged
+    with pytest.raises(WorkloadError, match=r"/in\.csv ended after 9 of 13 bytes") as caught:
+        world.load(**spec)
+    assert (caught.value.reason, caught.value.exit_code) == ("SourceUnavailable", 4)
+    server.cut = None
+    assert world.load(**spec)["rows"] == 2
+
+
+def test_what_is_shorter_since_it_was_packed_on_the_way_is_not_cut_off(world: World, server: Server) -> None:
+    server.files["/in.csv"], server.packs = b"id,v\n" + b"1,a\n" * 100, True
+    assert world.load(csv={"path": f"{server.url}/in.csv", "compression": "gzip"})["rows"] == 100
+
+
+def test_an_address_that_is_written_shorter_while_it_is_read_is_read_again(
+    world: World, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(*given: Any) -> dict[str, str]:
+        server.files["/in.csv"] = b"id,v\n2,b\n"
+        return remote.fetch(*given)
+
+    monkeypatch.setattr("freshet.workloads.look.fetch", fetch)
+    server.files["/in.csv"] = b"id,v\n1,a\n2,b\n"
+    world.load(csv={"path": f"{server.url}/in.csv"})
+    assert world.rows() == [(2, "b")]
 
 
 def test_an_address_that_was_written_just_now_is_read_when_its_second_is_over(world: World, server: Server) -> None:

@@ -1,5 +1,7 @@
 """What is told of a file at an address: no password and no signature, and what is in the way of reading it."""
 
+import gzip
+
 import pytest
 from tests.parts.workloads.conftest import World
 from tests.parts.workloads.web_server import Server
@@ -84,6 +86,34 @@ def test_credentials_come_from_the_environment(world: World, server: Server, mon
     assert world.load(csv={"path": f"{server.url}/in.csv"})["rows"] == 1
 
 
+@pytest.mark.parametrize("space", [" {}", "{} ", "\t{}\r\n"])
+def test_space_around_a_credential_is_no_part_of_it(
+    world: World, server: Server, monkeypatch: pytest.MonkeyPatch, space: str
+) -> None:
+    server.authorization = "Bearer of-the-test"
+    server.files["/in.csv"] = b"id,v\n1,a\n"
+    monkeypatch.setenv("HTTPS_AUTHORIZATION", space.format(server.authorization))
+    assert world.load(csv={"path": f"{server.url}/in.csv"})["rows"] == 1
+
+
+@pytest.mark.parametrize("odd", ["ü", "\n", "\x7f", "–"])
+def test_a_credential_that_no_header_takes_is_named_and_not_repeated(
+    world: World, server: Server, monkeypatch: pytest.MonkeyPatch, odd: str
+) -> None:
+    monkeypatch.setenv("HTTPS_AUTHORIZATION", f"Bearer of{odd}the-test")
+    with pytest.raises(WorkloadError, match="HTTPS_AUTHORIZATION") as caught:
+        world.load(csv={"path": f"{server.url}/in.csv"})
+    assert (caught.value.reason, caught.value.exit_code) == ("AuthenticationFailed", 2)
+    assert "the-test" not in caught.value.message
+    assert server.asked == []
+
+
+def test_the_last_part_of_an_address_may_be_longer_than_the_name_of_a_file(world: World, server: Server) -> None:
+    name = "/" + "ä" * 300 + ".csv.gz"
+    server.files[name] = gzip.compress(b"id,v\n1,a\n")
+    assert world.load(csv={"path": server.url + name})["rows"] == 1
+
+
 def test_a_server_that_is_away_is_tried_again(world: World) -> None:
     with pytest.raises(WorkloadError) as caught:
         world.load(csv={"path": "http://127.0.0.1:9/in.csv"})
@@ -96,6 +126,21 @@ def test_an_address_of_another_kind_is_named(world: World) -> None:
     assert caught.value.reason == "UnsupportedUrl"
     with pytest.raises(WorkloadError, match=r"http://example\.com/x\.csv is") as caught:
         world.load(csv={"path": "http://example.com/x.csv?sig=s1gned"})
+    assert "s1gned" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("https://", "https:///x.csv", "https://:0/x.csv", "https://h:abc/x.csv", "https://a..b/x.csv?sig=s1gned"),
+        *(f"https://{'a' * 64}.com/x.csv", "s3://b//x.csv", "s3:///x.csv", "s3://b//d/*.csv"),
+    ],
+)
+def test_what_cannot_be_an_address_is_told_as_that(world: World, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(WorkloadError, match=r"csv\.path") as caught:
+        world.load(csv={"path": path})
+    assert (caught.value.reason, caught.value.exit_code) == ("UnsupportedUrl", 2)
     assert "s1gned" not in caught.value.message
 
 

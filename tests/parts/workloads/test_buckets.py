@@ -89,3 +89,9 @@ def test_azure_needs_an_account(world: World, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
     with pytest.raises(WorkloadError, match="AZURE_STORAGE_ACCOUNT_NAME"):
         world.load(csv={"path": "az://container/in.csv"})
+
+
+def test_a_key_may_be_longer_than_the_name_of_a_file(world: World, bucket: Server) -> None:
+    name = "a" * 300 + ".csv"
+    bucket.files[f"/bucket/{name}"] = b"id,v\n1,a\n"
+    assert world.load(csv={"path": f"s3://bucket/{name}"})["rows"] == 1

@@ -1,9 +1,12 @@
 """A glob in a bucket names what the same glob names on a volume: Python's own is the oracle."""
 
 import glob
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from freshet.workloads.globs import folder_of, is_deep, is_glob, matches
 
@@ -39,3 +42,22 @@ def test_two_stars_within_a_name_go_across_folders() -> None:
         *("x/a.csv", "x/b.csv", "x/y/a.csv", "x/y/z/c.csv", "x/2026-01/a.csv")
     ]
     assert is_deep("x/**.csv")
+
+
+@settings(max_examples=2000)
+@given(st.text("[]!^-*?ab\\&|~", max_size=8), st.text("]!^-ab[\\&|~", min_size=1, max_size=4))
+@example("[^a]", "b")
+@example("[^a]", "a")
+@example("[!]]x", "ax")
+@example("[]]x", "]x")
+@example("[]x", "[]x")
+@example("[b-a]", "a")
+@example("[!b-a]", "a")
+def test_a_name_matches_as_on_a_volume(pattern: str, name: str) -> None:
+    assert matches(name, pattern) == fnmatchcase(name, pattern)
+
+
+@pytest.mark.parametrize("pattern", ["a[!b]c", "a[^b]c", "a[--0]c", "[a/b]c"])
+def test_brackets_do_not_reach_across_folders(pattern: str) -> None:
+    assert not matches("a/c", pattern)
+    assert not matches("b]c", pattern)

@@ -214,3 +214,11 @@ def test_a_file_that_was_taken_before_may_grow_once_the_spec_says_so(warehouse: 
     assert caught.value.reason == "FileChanged"
     warehouse.load(write=GROW)
     assert held(warehouse) == [(1, "x"), (2, "y")]
+
+
+@pytest.mark.parametrize("name", ["n" * 251 + ".csv", "日" * 83 + ".csv"])
+def test_a_file_may_have_the_longest_name_there_is(world: World, name: str) -> None:
+    csv = {"path": str(world.write("id,v\n1,a\n", name))}
+    world.load(csv=csv, write=GROW)
+    world.write("id,v\n1,a\n2,b\n", name)
+    assert world.load(csv=csv, write=GROW)["rowsLoaded"] == 1

@@ -63,6 +63,13 @@ def test_dlt_takes_the_file_as_it_is(world: World, kind: str) -> None:
     assert found.returncode == 0, found.stdout + found.stderr
 
 
+@pytest.mark.parametrize("quote", ['"', ""])
+def test_an_empty_escape_is_none(world: World, quote: str) -> None:
+    world.write('id,v\n1,"a ""b"" \\"\n')
+    world.load(csv={"escape": "", "quote": quote})
+    assert world.rows() == [(1, 'a "b" \\' if quote else '"a ""b"" \\"')]
+
+
 def test_a_null_string_may_hold_the_escape(world: World) -> None:
     """As MySQL and PostgreSQL export it."""
     world.write('id,b,u,v\n1,true,\\N,"a\\"b"\n2,\\N,,\\N\n\\N,false,,"\\\\N"\n')

@@ -111,6 +111,16 @@ def test_another_input_is_tried(lake: Lake) -> None:
     assert lake.load(last=last, **BAD.spec)["rows"] == 1
 
 
+def test_an_input_that_is_mended_by_its_name_is_tried(lake: Lake) -> None:
+    """The suffix tells how it is packed."""
+    path = lake.folder / "data.csv"
+    path.write_bytes(gzip.compress(b"id,v\n1,b\n", mtime=0))
+    spec = {"csv": {"path": f"{lake.folder}/data*"}}
+    last = told(refused(lake, **spec))
+    path.rename(lake.folder / "data.csv.gz")
+    assert lake.load(last=last, **spec)["rows"] == 1
+
+
 def test_another_freshet_tries_it(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.write(BAD.then)
     last = told(refused(lake, **BAD.spec))

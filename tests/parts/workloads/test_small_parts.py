@@ -12,12 +12,13 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.secrecy import DATABRICKS_TOKEN
 
 from freshet.workloads.checks import evaluate
 from freshet.workloads.columns import merge_types, snake, table_column
 from freshet.workloads.command import run
 from freshet.workloads.duckdb_file import connect, warehouse_error
-from freshet.workloads.errors import DataRefused, Sample, Unavailable
+from freshet.workloads.errors import DataRefused, Sample, Unavailable, WorkloadError
 from freshet.workloads.log import LOG, Progress
 from freshet.workloads.moments import as_time
 from freshet.workloads.names import aligned
@@ -221,9 +222,19 @@ def test_progress_speaks_now_and_then(caplog: pytest.LogCaptureFixture, monkeypa
     assert caplog.messages == ["at 5.0", "at 10.0", "at 15.0", "at 20.0"]
 
 
+def because(cause: Exception) -> WorkloadError:
+    error = Unavailable("SourceUnavailable", "It did not answer.")
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "code", "reason"),
-    [(RuntimeError("secret"), 1, "Unexpected"), (DataRefused("BadRows", "One is bad."), 3, "BadRows")],
+    [
+        (RuntimeError("secret"), 1, "Unexpected"),
+        (DataRefused("BadRows", "One is bad."), 3, "BadRows"),
+        (because(RuntimeError("secret")), 4, "SourceUnavailable"),
+    ],
 )
 @pytest.mark.parametrize("debug", [False, True])
 def test_every_failure_leaves_one_sentence(
@@ -248,7 +259,21 @@ def test_every_failure_leaves_one_sentence(
     assert result["error"]["reason"] == reason
     assert "secret" not in result["error"]["message"]
     err = capfd.readouterr().err
-    assert ("Traceback" in err) == (debug and reason == "Unexpected")
+    assert ("secret" in err) == (debug and reason != "BadRows")
+
+
+def test_what_is_behind_an_error_is_shown_without_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FRESHET_TERMINATION_LOG", str(tmp_path / "result.json"))
+    monkeypatch.setenv("HTTPS_AUTHORIZATION", f"Bearer {DATABRICKS_TOKEN}\n")
+
+    def work(_started: datetime) -> dict[str, Any]:
+        raise because(RuntimeError(f"Illegal header value b'Bearer {DATABRICKS_TOKEN}'"))
+
+    with pytest.raises(SystemExit):
+        run("ingest", work, debug=True, leave=sys.exit)
+    assert "RuntimeError: Illegal header value b'***'" in capfd.readouterr().err
 
 
 def test_samples_are_at_most_three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

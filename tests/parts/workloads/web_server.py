@@ -1,5 +1,6 @@
 """A web server that is an S3 bucket too, for loads from addresses: a test says what it has and how it answers."""
 
+import gzip
 import hashlib
 import time
 from collections.abc import Iterator
@@ -27,6 +28,10 @@ class Server:
         self.sized = True
         self.head_length: int | None = None
         """What HEAD says that the file has."""
+        self.cut: int | None = None
+        """After how many bytes GET ends, of which it does not say how many they are."""
+        self.packs = False
+        """Whether GET packs what it sends, though nobody asks for it."""
         self.modified: float | None = 1767225600.0
         self.redirects: dict[str, str] = {}
         self.refusal: tuple[int, str] | None = None
@@ -94,9 +99,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Location", location)
             if server.refusal:
                 self.send_header("x-amz-bucket-region", "eu-west-1")
-            length = len(content) if body or server.head_length is None else server.head_length
-            if body or server.sized:
-                self.send_header("Content-Length", str(length))
+            sent = self.length_told(content, body=body)
             if server.tagged and status == 200:
                 if server.restless:
                     server.restless -= 1
@@ -105,7 +108,22 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                     self.send_header("ETag", f'"{hashlib.md5(content).hexdigest()}"')
                 self.send_header("Last-Modified", formatdate(server.modified or time.time(), usegmt=True))
             self.end_headers()
-            if body:
-                self.wfile.write(content)
+            self.wfile.write(sent)
+
+        def length_told(self, content: bytes, *, body: bool) -> bytes:
+            """What is sent of it."""
+            if not body:
+                if server.sized:
+                    length = len(content) if server.head_length is None else server.head_length
+                    self.send_header("Content-Length", str(length))
+                return b""
+            if server.packs:
+                self.send_header("Content-Encoding", "gzip")
+                content = gzip.compress(content, mtime=0)
+            if server.cut is not None:
+                self.send_header("Connection", "close")
+                return content[: server.cut]
+            self.send_header("Content-Length", str(len(content)))
+            return content
 
     return Handler
