@@ -56,17 +56,22 @@ class Place:
         return str(self._sql.escape_column_name(name))
 
     def columns(self, table: str) -> dict[str, Mapping[str, Any]]:
-        """dlt's view of the table's columns, by name; in lower case, but for those that it cannot name.
+        """dlt's view of the table's columns, by name; in lower case, but for those that it cannot write.
 
         Empty where there is no table.
         """
         found: dict[str, Mapping[str, Any]] = self._client.get_storage_table(self.table(table))[1]
         return {name.lower() if self._is_reached(name) else name: column for name, column in found.items()}
 
+    def writes(self, name: str) -> bool:
+        """Whether dlt can write the column that ``columns`` calls so: ``unit price`` would become ``unit_price``."""
+        return bool(self._client.schema.naming.normalize_path(name) == name)
+
     def _is_reached(self, name: str) -> bool:
         """dlt folds every name; where case tells names apart, ``eventId`` is none that it writes."""
         fold: Callable[[str], str] = self.capabilities.casefold_identifier
-        return fold(name) == name or not self.capabilities.has_case_sensitive_identifiers
+        is_folded = fold(name) == name or not self.capabilities.has_case_sensitive_identifiers
+        return is_folded and self.writes(name.lower())
 
     def names(self, relation: str) -> list[str]:
         """The columns of a table or view, which may lie in any schema; ``relation`` is quoted."""

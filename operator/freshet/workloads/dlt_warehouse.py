@@ -5,11 +5,13 @@ is no promise beyond that: two loads at once, or one that is cut off and whose i
 twice (docs/loads.md, "Other destinations").
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import filterfalse
 from pathlib import Path
+from typing import Any
 
 from freshet.workloads import dlt_ledger as ledger
 from freshet.workloads import dlt_rows
@@ -110,7 +112,8 @@ class DltWarehouse:
             return state
         return replace(
             state,
-            columns=tuple(Column(name=name, type=from_dlt(columns[name])) for name in _ours(columns)),
+            columns=_typed(columns, filter(place.writes, columns)),
+            unwritten=_typed(columns, filterfalse(place.writes, columns)),
             rows=int(place.ask(f"SELECT count(*) FROM {place.named(self._table)}")[0][0]),
             taken=ledger.taken_by(place, self._table) if self._spec.write.disposition == "append" else {},
             marked=LOAD_ID in columns,
@@ -131,7 +134,7 @@ class DltWarehouse:
         """Raises ConfigError while nothing is published: what is read back then is a time."""
         if self._spec.data_time_column is not None:
             name = short_name(self._spec.data_time_column, named=before.named)
-            kept = () if self._spec.write.disposition == "replace" else before.columns or ()
+            kept = () if self._spec.write.disposition == "replace" else (*(before.columns or ()), *before.unwritten)
             columns = {column.known_as: replace(column, type=stored(column.type)) for column in batch.columns}
             columns |= {column.known_as: column for column in kept}
             expect_time(name, columns=[*columns.values()], where=self.relation)
@@ -192,15 +195,16 @@ class DltWarehouse:
         if column is None:
             return None
         held = place.columns(self._table)
-        columns = [Column(name=name, type=from_dlt(held[name])) for name in _ours(held)]
+        columns = _typed(held, [*filter(place.writes, held), *filterfalse(place.writes, held)])
         own = expect_time(short_name(column, named=place.column), columns=columns, where=self.relation)
-        _, found = ask_newest(place, of=place.named(self._table), column=place.quoted(own.name))
+        quoted = place.quoted(own.name) if place.writes(own.name) else place.relation([(own.name, True)])
+        _, found = ask_newest(place, of=place.named(self._table), column=quoted)
         return moment(found, column=column)
 
 
-def _ours(columns: Iterable[str]) -> list[str]:
-    """What dlt can write of a table's columns, but for the one that is ours."""
-    return [name for name in columns if name == name.lower() and name != LOAD_ID]
+def _typed(held: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> tuple[Column, ...]:
+    """Those of a table's columns, but for the one that is ours."""
+    return tuple(Column(name=name, type=from_dlt(held[name])) for name in names if name != LOAD_ID)
 
 
 def _take_out(place: Place, table: str, *, mark: str, load_id: str) -> None:
