@@ -8,6 +8,8 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -147,16 +149,29 @@ def _is_ours(error: Exception) -> bool:
 def _pipeline(where: Dlt, *, name: str, folder: Path) -> Any:
     """Fresh each time: nothing that an earlier run left comes along, nothing is restored from the destination."""
     import dlt
-    from dlt.common.destination import Destination
 
-    destination = Destination.from_reference(where.destination)
-    if "insert-from-staging" in (destination.capabilities().supported_replace_strategies or ()):
-        destination = Destination.from_reference(where.destination, replace_strategy="insert-from-staging")
     pipeline = dlt.pipeline(
-        name, pipelines_dir=str(folder / "pipelines"), destination=destination, dataset_name=where.schema
+        name, pipelines_dir=str(folder / "pipelines"), destination=_destination(where), dataset_name=where.schema
     )
     pipeline.config.restore_from_destination = False
     return pipeline
+
+
+def _destination(where: Dlt) -> Any:
+    from dlt.common.destination import Destination
+
+    known = Destination.from_reference(where.destination).capabilities()
+    more: dict[str, Any] = {}
+    if "insert-from-staging" in (known.supported_replace_strategies or ()):
+        more["replace_strategy"] = "insert-from-staging"
+    if known.escape_literal:
+        more["escape_literal"] = partial(_literal, known.escape_literal)
+    return Destination.from_reference(where.destination, **more)
+
+
+def _literal(escape: Callable[[Any], Any], value: Any) -> Any:
+    """dlt writes ``nan`` and ``inf`` bare, which SQL takes for columns; as texts the server makes numbers of them."""
+    return escape(str(value) if isinstance(value, float) and not isfinite(value) else value)
 
 
 @contextmanager
