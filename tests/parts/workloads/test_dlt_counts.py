@@ -19,10 +19,13 @@ def test_tables_and_views_are_counted(place: Place) -> None:
         assert not found["checks"][0]["passed"]
 
 
-@pytest.mark.parametrize("made", ["1 / a", "CAST(w AS INT)"])
+@pytest.mark.parametrize("made", ["1 / a", "CAST(w AS INT)", "{schema}.boom()"])
 def test_a_view_that_fails_on_a_row_is_broken(place: Place, made: str) -> None:
     """It was told as rows of a load that do not fit."""
     place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.t AS SELECT 0 AS a, 'secret' AS w")
+    body = "BEGIN RAISE EXCEPTION 'secret'; END"
+    place.server.query(f"CREATE FUNCTION {place.schema}.boom() RETURNS int AS $$ {body} $$ LANGUAGE plpgsql")
+    made = made.format(schema=place.schema)
     place.server.query(f"CREATE VIEW {place.schema}.v AS SELECT {made} AS b FROM {place.schema}.t")
     with pytest.raises(ConfigError) as caught:
         place.count("v", dataTimeColumn="b")
@@ -36,11 +39,20 @@ def test_a_view_that_fails_on_a_row_is_broken(place: Place, made: str) -> None:
         ("nothing", {}, "RelationMissing"),
         ("v; DROP TABLE v", {}, "RelationMissing"),
         ("v", {"dataTimeColumn": "nope"}, "DataTimeColumnMissing"),
-        ("v", {"dataTimeColumn": "id"}, "DataTimeColumnType"),
+        *(("v", {"dataTimeColumn": name}, "DataTimeColumnType") for name in ("id", "b", "j", "u", "p", "r")),
+        ("other.public.v", {}, "RelationMissing"),
+        ("unfilled", {}, "RelationBroken"),
+        ("unknown", {"dataTimeColumn": "id"}, "StatementRefused"),
     ],
 )
 def test_what_cannot_be_counted_is_a_sentence(place: Place, relation: str, more: dict[str, Any], reason: str) -> None:
-    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.v AS SELECT 1 AS id")
+    """Some of them were told as an outage, and tried again."""
+    kinds = "1 AS id, true AS b, '{}'::json AS j, gen_random_uuid() AS u, point(1, 2) AS p, daterange(null, null) AS r"
+    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.v AS SELECT {kinds}")
+    place.server.query(f"CREATE MATERIALIZED VIEW {place.schema}.unfilled AS SELECT 1 AS id WITH NO DATA")
+    calls = "BEGIN RETURN nothing_of_this_name(); END"
+    place.server.query(f"CREATE FUNCTION {place.schema}.calls() RETURNS date AS $$ {calls} $$ LANGUAGE plpgsql")
+    place.server.query(f"CREATE VIEW {place.schema}.unknown AS SELECT {place.schema}.calls() AS id")
     with pytest.raises(WorkloadError) as caught:
         place.count(relation, **more)
     assert caught.value.reason == reason
