@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from freshet.workloads import dlt_ledger as ledger
-from freshet.workloads import dlt_rows
+from freshet.workloads import dlt_rows, ownership
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_destination import Place, normalized, opened
 from freshet.workloads.dlt_newest import ask_newest
@@ -82,6 +82,7 @@ class DltWarehouse:
         if batch.refused:
             expect_ours(place.columns(self._rejected), relation=f"{place.schema}.{place.table(self._rejected)}")
         load_id = next_load_id(batch, before)
+        self._expect_recorded(place, load_id, before)
         self._clear(place, load_id, before)
         resources = dlt_rows.resources(place, self._spec, batch, table=self._table, load_id=load_id)
         with publishing():
@@ -138,6 +139,15 @@ class DltWarehouse:
             columns = {column.known_as: replace(column, type=stored(column.type)) for column in batch.columns}
             columns |= {column.known_as: column for column in kept}
             expect_time(name, columns=[*columns.values()], where=self.relation)
+
+    def _expect_recorded(self, place: Place, load_id: str, before: TableState) -> None:
+        """Raises ConfigError where the record alone was dropped: nobody knows which files are in the table.
+
+        Rows of this very load may be there: they are taken out.
+        """
+        if before.marked and before.level is None and self._spec.write.disposition == "append":
+            others = _count(place, self._table, mark=LOAD_ID, load_id=load_id, operator="<>")
+            ownership.expect_ours(self._spec, replace(before, loaded=others), relation=self.relation)
 
     def _clear(self, place: Place, load_id: str, before: TableState) -> None:
         """Rows of this very load, which was cut off before it was recorded."""
@@ -214,9 +224,9 @@ def _take_out(place: Place, table: str, *, mark: str, load_id: str) -> None:
         place.ask(f"DELETE FROM {place.named(table)} WHERE {place.quoted(mark)} = %s", load_id)
 
 
-def _count(place: Place, table: str, *, mark: str, load_id: str) -> int:
-    """The rows of one load."""
-    found = place.ask(f"SELECT count(*) FROM {place.named(table)} WHERE {place.quoted(mark)} = %s", load_id)
+def _count(place: Place, table: str, *, mark: str, load_id: str, operator: str = "=") -> int:
+    """The rows of one load, or (``<>``) those of all others."""
+    found = place.ask(f"SELECT count(*) FROM {place.named(table)} WHERE {place.quoted(mark)} {operator} %s", load_id)
     return int(found[0][0])
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from tests.parts.workloads.dlt_place import Place
+from tests.parts.workloads.writes import MERGE
 
 from freshet.workloads.errors import ConfigError, InputError
 
@@ -60,3 +61,19 @@ def test_a_table_that_another_asset_loads_is_left_alone(place: Place) -> None:
     assert place.load(**other, write=shared)["rows"] == 2
     told = place.load(**spec, write=shared)
     assert (told["changed"], told["rows"], told["rowsIn"], told["rowsRejected"]) == (False, 2, 2, 1)
+
+
+def test_append_is_refused_where_the_record_alone_was_dropped(place: Place) -> None:
+    """Each file's rows came once more, as a success."""
+    files: dict[str, Any] = {"path": str(place.folder / "in*.csv")}
+    place.write("id,v\n1,a\n")
+    place.load(csv=files)
+    place.server.query(f"DROP TABLE {place.schema}._freshet_loads")
+    assert place.load(csv=files)["rows"] == 1
+    place.write("id,v\n2,b\n", "in-2.csv")
+    place.load(csv=files)
+    place.server.query(f"DROP TABLE {place.schema}._freshet_loads")
+    with pytest.raises(ConfigError, match="holds 2 rows of loads that freshet has no record of") as caught:
+        place.load(csv=files)
+    assert (caught.value.reason, place.rows()) == ("TableNotOurs", [(1, "a"), (2, "b")])
+    assert place.load(csv=files, write=MERGE)["rows"] == 2
