@@ -25,6 +25,7 @@ _NOWHERE = (
 _ELSEWHERE = r"cross-database references"
 _UNFILLED = r"has not been populated"
 _NO_MAXIMUM = r"function max\(|for max operator"
+_NO_CAST = r"is of type .* but expression is of type"
 _PASSES = (
     r"already exists|time[d ]*out|\b(dead)?lock(s|ed)?\b|cancel|concurrent|closed|not (currently )?available|try again"
     r"|retry"
@@ -93,6 +94,12 @@ def _of_relation(text: str, relation: str) -> WorkloadError | None:
         return ConfigError(
             "DataTimeColumnType",
             f"dataTimeColumn of {relation} holds no times: name a column of type DATE or TIMESTAMP.",
+        )
+    if re.search(_NO_CAST, text, re.IGNORECASE):
+        return ConfigError(
+            "SchemaConflict",
+            f"{relation} has a column that dlt brings as text, such as a time or a uuid, which merge and replace cannot"
+            " fill: make it a text there, use append, or load into another table.",
         )
     return None
 

@@ -22,6 +22,24 @@ def test_rows_that_an_adopted_table_does_not_take_are_a_sentence(place: Place, c
     assert place.rows("id") == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"), [("time", "12:30:00"), ("uuid", "7f2c1c1e-0000-4000-8000-000000000000")], ids=["time", "uuid"]
+)
+def test_what_dlt_brings_as_text_is_appended_and_not_merged(place: Place, kind: str, value: str) -> None:
+    """Of a time it was said that csv.schema, which says TIME, does not say TIME."""
+    place.server.query(
+        f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.raw (id bigint PRIMARY KEY, v {kind})"
+    )
+    for number, csv in enumerate(({}, {"schema": {"v": kind.upper()}}, {"nullStrings": ["NULL"]})):
+        place.write(f"id,v\n{number},{value}\n")
+        place.load(csv=csv, write={"disposition": "append", "adopt": True, "onFileChange": "append"})
+        place.server.query(f"DROP TABLE {place.schema}._freshet_loads")
+    assert place.rows("id, v::text") == [(number, value) for number in range(3)]
+    with pytest.raises(ConfigError, match="that dlt brings as text") as caught:
+        place.load(write={**MERGE, "adopt": True})
+    assert caught.value.reason == "SchemaConflict"
+
+
 def test_a_table_of_somebody_else_is_left_alone(place: Place) -> None:
     place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.raw (id bigint, v text)")
     place.write("id,v\n1,a\n")
