@@ -84,7 +84,14 @@ class Place:
         """Names that were not quoted, (name, False), are folded as this destination folds them."""
         fold: Callable[[str], str] = self.capabilities.casefold_identifier
         escape: Callable[[str], str] = self.capabilities.escape_identifier
-        return ".".join(escape(name if quoted else fold(name)) for name, quoted in parts)
+        return ".".join(self._exact(name) if quoted else escape(fold(name)) for name, quoted in parts)
+
+    def _exact(self, name: str) -> str:
+        """The name as it is. sqlalchemy has an escaping of its own, and takes ``:b`` for a mark."""
+        dialect = getattr(self._sql, "dialect", None)
+        if dialect is None:
+            return str(self.capabilities.escape_identifier(name))
+        return str(dialect.identifier_preparer.quote(name)).replace(":", r"\:")
 
     def afresh(self, resource: Any, *, table: str, names: Iterable[str], mark: str) -> Any:
         """The resource; where the table lacks a column of ``names``, with a ``mark`` that makes its schema a new one.

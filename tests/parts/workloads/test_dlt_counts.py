@@ -1,5 +1,8 @@
 """Counts at one of dlt's destinations: tables, views, and what cannot be counted."""
 
+import os
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -57,3 +60,13 @@ def test_what_cannot_be_counted_is_a_sentence(place: Place, relation: str, more:
         place.count(relation, **more)
     assert caught.value.reason == reason
     assert place.rows("id", "v") == [(1,)]
+
+
+@pytest.mark.parametrize("name", ["a:b", "a :b", "a%sb", "a b", "order"])
+def test_names_that_sqlalchemy_would_read_are_counted(place: Place, name: str) -> None:
+    """They went into the statement as they stood, and what came of it was told as an outage."""
+    os.environ["DESTINATION__SQLALCHEMY__CREDENTIALS"] = f"sqlite:///{place.folder}/lite.db"
+    with closing(sqlite3.connect(f"{place.folder}/lite__{place.schema}.db")) as file, file:
+        file.execute(f"""CREATE TABLE "{name}" AS SELECT '2026-01-02' AS "{name}" """)
+    found = place.count(f'"{name}"', destination="sqlalchemy", dataTimeColumn=name)
+    assert (found["rows"], found["dataTime"]) == (1, "2026-01-02T00:00:00.000000Z")
