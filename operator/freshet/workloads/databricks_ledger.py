@@ -73,8 +73,8 @@ _UP_TO = (
 class Noted:
     """A load that is not recorded. ``rows``: as many are to be published; None where an earlier freshet noted it.
 
-    ``asset``: whose it is. ``disposition``: how it writes its rows; None where an earlier freshet noted it. ``files``: so
-    many it takes for good. ``found``: what it read and found bad, by the columns of ``_freshet_loads``.
+    ``asset``: whose it is. ``disposition``: how it writes its rows; None where an earlier freshet noted it.
+    ``files``: so many it takes for good. ``found``: what it read and found bad, by the columns of ``_freshet_loads``.
     """
 
     rows: int | None

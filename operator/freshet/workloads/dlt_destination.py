@@ -8,6 +8,8 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -56,17 +58,22 @@ class Place:
         return str(self._sql.escape_column_name(name))
 
     def columns(self, table: str) -> dict[str, Mapping[str, Any]]:
-        """dlt's view of the table's columns, by name; in lower case, but for those that it cannot name.
+        """dlt's view of the table's columns, by name; in lower case, but for those that it cannot write.
 
         Empty where there is no table.
         """
         found: dict[str, Mapping[str, Any]] = self._client.get_storage_table(self.table(table))[1]
         return {name.lower() if self._is_reached(name) else name: column for name, column in found.items()}
 
+    def writes(self, name: str) -> bool:
+        """Whether dlt can write the column that ``columns`` calls so: ``unit price`` would become ``unit_price``."""
+        return bool(self._client.schema.naming.normalize_path(name) == name)
+
     def _is_reached(self, name: str) -> bool:
         """dlt folds every name; where case tells names apart, ``eventId`` is none that it writes."""
         fold: Callable[[str], str] = self.capabilities.casefold_identifier
-        return fold(name) == name or not self.capabilities.has_case_sensitive_identifiers
+        is_folded = fold(name) == name or not self.capabilities.has_case_sensitive_identifiers
+        return is_folded and self.writes(name.lower())
 
     def names(self, relation: str) -> list[str]:
         """The columns of a table or view, which may lie in any schema; ``relation`` is quoted."""
@@ -77,7 +84,14 @@ class Place:
         """Names that were not quoted, (name, False), are folded as this destination folds them."""
         fold: Callable[[str], str] = self.capabilities.casefold_identifier
         escape: Callable[[str], str] = self.capabilities.escape_identifier
-        return ".".join(escape(name if quoted else fold(name)) for name, quoted in parts)
+        return ".".join(self._exact(name) if quoted else escape(fold(name)) for name, quoted in parts)
+
+    def _exact(self, name: str) -> str:
+        """The name as it is. sqlalchemy has an escaping of its own, and takes ``:b`` for a mark."""
+        dialect = getattr(self._sql, "dialect", None)
+        if dialect is None:
+            return str(self.capabilities.escape_identifier(name))
+        return str(dialect.identifier_preparer.quote(name)).replace(":", r"\:")
 
     def afresh(self, resource: Any, *, table: str, names: Iterable[str], mark: str) -> Any:
         """The resource; where the table lacks a column of ``names``, with a ``mark`` that makes its schema a new one.
@@ -142,16 +156,29 @@ def _is_ours(error: Exception) -> bool:
 def _pipeline(where: Dlt, *, name: str, folder: Path) -> Any:
     """Fresh each time: nothing that an earlier run left comes along, nothing is restored from the destination."""
     import dlt
-    from dlt.common.destination import Destination
 
-    destination = Destination.from_reference(where.destination)
-    if "insert-from-staging" in (destination.capabilities().supported_replace_strategies or ()):
-        destination = Destination.from_reference(where.destination, replace_strategy="insert-from-staging")
     pipeline = dlt.pipeline(
-        name, pipelines_dir=str(folder / "pipelines"), destination=destination, dataset_name=where.schema
+        name, pipelines_dir=str(folder / "pipelines"), destination=_destination(where), dataset_name=where.schema
     )
     pipeline.config.restore_from_destination = False
     return pipeline
+
+
+def _destination(where: Dlt) -> Any:
+    from dlt.common.destination import Destination
+
+    known = Destination.from_reference(where.destination).capabilities()
+    more: dict[str, Any] = {}
+    if "insert-from-staging" in (known.supported_replace_strategies or ()):
+        more["replace_strategy"] = "insert-from-staging"
+    if known.escape_literal:
+        more["escape_literal"] = partial(_literal, known.escape_literal)
+    return Destination.from_reference(where.destination, **more)
+
+
+def _literal(escape: Callable[[Any], Any], value: Any) -> Any:
+    """dlt writes ``nan`` and ``inf`` bare, which SQL takes for columns; as texts the server makes numbers of them."""
+    return escape(str(value) if isinstance(value, float) and not isfinite(value) else value)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ _BACK = {
     "date": "DATE",
     "timestamp": "TIMESTAMP WITH TIME ZONE",
     "text": "VARCHAR",
+    "time": "VARCHAR",  # a load brings it so (_WIDER), and the server reads it
 }
 _DIGITS = 38
 """A DECIMAL of DuckDB and of Arrow has no more."""

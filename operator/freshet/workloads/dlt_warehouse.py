@@ -5,14 +5,16 @@ is no promise beyond that: two loads at once, or one that is cut off and whose i
 twice (docs/loads.md, "Other destinations").
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import filterfalse
 from pathlib import Path
+from typing import Any
 
 from freshet.workloads import dlt_ledger as ledger
-from freshet.workloads import dlt_rows
+from freshet.workloads import dlt_rows, ownership
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_destination import Place, normalized, opened
 from freshet.workloads.dlt_newest import ask_newest
@@ -80,6 +82,7 @@ class DltWarehouse:
         if batch.refused:
             expect_ours(place.columns(self._rejected), relation=f"{place.schema}.{place.table(self._rejected)}")
         load_id = next_load_id(batch, before)
+        self._expect_recorded(place, load_id, before)
         self._clear(place, load_id, before)
         resources = dlt_rows.resources(place, self._spec, batch, table=self._table, load_id=load_id)
         with publishing():
@@ -110,7 +113,8 @@ class DltWarehouse:
             return state
         return replace(
             state,
-            columns=tuple(Column(name=name, type=from_dlt(columns[name])) for name in _ours(columns)),
+            columns=_typed(columns, filter(place.writes, columns)),
+            unwritten=_typed(columns, filterfalse(place.writes, columns)),
             rows=int(place.ask(f"SELECT count(*) FROM {place.named(self._table)}")[0][0]),
             taken=ledger.taken_by(place, self._table) if self._spec.write.disposition == "append" else {},
             marked=LOAD_ID in columns,
@@ -131,10 +135,19 @@ class DltWarehouse:
         """Raises ConfigError while nothing is published: what is read back then is a time."""
         if self._spec.data_time_column is not None:
             name = short_name(self._spec.data_time_column, named=before.named)
-            kept = () if self._spec.write.disposition == "replace" else before.columns or ()
+            kept = () if self._spec.write.disposition == "replace" else (*(before.columns or ()), *before.unwritten)
             columns = {column.known_as: replace(column, type=stored(column.type)) for column in batch.columns}
             columns |= {column.known_as: column for column in kept}
             expect_time(name, columns=[*columns.values()], where=self.relation)
+
+    def _expect_recorded(self, place: Place, load_id: str, before: TableState) -> None:
+        """Raises ConfigError where the record alone was dropped: nobody knows which files are in the table.
+
+        Rows of this very load may be there: they are taken out.
+        """
+        if before.marked and before.level is None and self._spec.write.disposition == "append":
+            others = _count(place, self._table, mark=LOAD_ID, load_id=load_id, operator="<>")
+            ownership.expect_ours(self._spec, replace(before, loaded=others), relation=self.relation)
 
     def _clear(self, place: Place, load_id: str, before: TableState) -> None:
         """Rows of this very load, which was cut off before it was recorded."""
@@ -192,15 +205,16 @@ class DltWarehouse:
         if column is None:
             return None
         held = place.columns(self._table)
-        columns = [Column(name=name, type=from_dlt(held[name])) for name in _ours(held)]
+        columns = _typed(held, [*filter(place.writes, held), *filterfalse(place.writes, held)])
         own = expect_time(short_name(column, named=place.column), columns=columns, where=self.relation)
-        _, found = ask_newest(place, of=place.named(self._table), column=place.quoted(own.name))
+        quoted = place.quoted(own.name) if place.writes(own.name) else place.relation([(own.name, True)])
+        _, found = ask_newest(place, of=place.named(self._table), column=quoted)
         return moment(found, column=column)
 
 
-def _ours(columns: Iterable[str]) -> list[str]:
-    """What dlt can write of a table's columns, but for the one that is ours."""
-    return [name for name in columns if name == name.lower() and name != LOAD_ID]
+def _typed(held: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> tuple[Column, ...]:
+    """Those of a table's columns, but for the one that is ours."""
+    return tuple(Column(name=name, type=from_dlt(held[name])) for name in names if name != LOAD_ID)
 
 
 def _take_out(place: Place, table: str, *, mark: str, load_id: str) -> None:
@@ -210,9 +224,9 @@ def _take_out(place: Place, table: str, *, mark: str, load_id: str) -> None:
         place.ask(f"DELETE FROM {place.named(table)} WHERE {place.quoted(mark)} = %s", load_id)
 
 
-def _count(place: Place, table: str, *, mark: str, load_id: str) -> int:
-    """The rows of one load."""
-    found = place.ask(f"SELECT count(*) FROM {place.named(table)} WHERE {place.quoted(mark)} = %s", load_id)
+def _count(place: Place, table: str, *, mark: str, load_id: str, operator: str = "=") -> int:
+    """The rows of one load, or (``<>``) those of all others."""
+    found = place.ask(f"SELECT count(*) FROM {place.named(table)} WHERE {place.quoted(mark)} {operator} %s", load_id)
     return int(found[0][0])
 
 

@@ -39,7 +39,7 @@ LEVEL = (
 LOAD_ID = "_freshet_load_id"
 """The column by which rows name the load that wrote them, where a warehouse has no transaction for both."""
 _TABLE = "lower(table_name) = lower(?)"
-"""``raw`` and ``Raw`` are one table to DuckDB, also where a spec was written one way before and is the other way now."""
+"""``raw`` and ``Raw`` are one table to DuckDB, also where the spec was written the one way and is the other by now."""
 
 LOADS_COLUMNS = {
     "seq": "BIGINT",

@@ -21,6 +21,7 @@ from freshet.workloads.overflow import within_memory
 from freshet.workloads.parse import DETAILS, NotAsInferred, Parsed, parse
 from freshet.workloads.shortened import short_name, shortened
 from freshet.workloads.spec import IngestSpec
+from freshet.workloads.unwritten import expect_none_meant
 from freshet.workloads.warehouse import TableState
 
 __all__ = ["Ready", "prepare"]
@@ -90,7 +91,9 @@ def _named(
     files = {part.path: table_names(headers[part.path], where=part.header) for part in parts}
     if state.columns is None:
         return files, None
-    return files, aligned(state.columns, names=dict.fromkeys(name for header in headers.values() for name in header))
+    table = aligned(state.columns, names=dict.fromkeys(name for header in headers.values() for name in header))
+    expect_none_meant(headers, table=table, unwritten=state.unwritten)
+    return files, table
 
 
 def _header(spec: IngestSpec, state: TableState, path: str) -> list[str]:

@@ -82,6 +82,8 @@ class TableState:
     """Loads that were cut off between their rows, which are in the table, and their record: ``level`` is behind."""
     awaited: bool = False
     """Loads that were cut off before that may still publish: what is in the table now holds until then."""
+    unwritten: tuple[Column, ...] = ()
+    """More columns, which no load can write: the warehouse writes such names in another way."""
     named: Callable[[str], str] = field(default=str, compare=False)
     """What the table calls a column, by its name in snake_case: some warehouses shorten long ones."""
 

@@ -89,6 +89,14 @@ def test_values_arrive_as_they_were(place: Place, nulls: list[str]) -> None:
     ]
 
 
+@pytest.mark.parametrize("nulls", [[""], ["NULL"]])
+def test_numbers_that_are_none_arrive(place: Place, nulls: list[str]) -> None:
+    """By statements they were taken for columns, and the load tried again for ever."""
+    place.write("id,x\n401,nan\n2,inf\n3,-inf\n4,1.5\n")
+    place.load(csv={"schema": {"x": "DOUBLE"}, "nullStrings": nulls})
+    assert place.rows("id, x::text") == [(2, "Infinity"), (3, "-Infinity"), (4, "1.5"), (401, "NaN")]
+
+
 def test_bad_rows_are_set_aside(place: Place) -> None:
     place.write("id,v\n1,a\ntwo,b\n")
     found = place.load(csv={"schema": {"id": "BIGINT"}}, onBadRows="quarantine")

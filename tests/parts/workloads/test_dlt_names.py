@@ -25,10 +25,38 @@ def test_a_merge_by_a_column_that_dlt_cannot_name_is_refused(place: Place) -> No
     place.write("eventId,v\n1,a\n")
     with pytest.raises(ConfigError, match="freshet did not make it"):
         place.load(write={"disposition": "append"})
-    with pytest.raises(ConfigError, match=r"has no column eventId of write\.primaryKey") as caught:
+    with pytest.raises(ConfigError, match=r"'eventId' in the table, a name that dlt cannot write") as caught:
         place.load(write={"disposition": "merge", "primaryKey": ["eventId"], "adopt": True})
     assert caught.value.reason == "SchemaConflict"
     assert place.rows('"V"') == [("a",)]
+
+
+@pytest.mark.parametrize("change", ["evolve", "fail"])
+@pytest.mark.parametrize("column", ["unit price", "größe", "id_", "1st", "e-mail", "eventId"])
+def test_a_column_that_dlt_cannot_name_is_not_filled_beside_it(place: Place, column: str, change: str) -> None:
+    """Its values went to a new column, as a success."""
+    place.server.query(f'CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.raw (n bigint, "{column}" bigint)')
+    place.server.query(f"INSERT INTO {place.schema}.raw VALUES (1, 10)")
+    place.write(f"n,{column}\n1,11\n")
+    for write in ({"disposition": "append"}, {"disposition": "merge", "primaryKey": ["n"]}, {"disposition": "replace"}):
+        with pytest.raises(ConfigError, match=f"The column {column} of .*in.csv is '{column}' in the table") as caught:
+            place.load(write={**write, "adopt": True}, onSchemaChange=change)
+        assert caught.value.reason == "SchemaConflict"
+    with pytest.raises(ConfigError, match="a name that dlt cannot write"):
+        place.load(write={"disposition": "merge", "primaryKey": [column], "adopt": True})
+    assert place.rows("*") == [(1, 10)]
+
+
+def test_a_column_that_dlt_cannot_name_may_tell_the_data_time(place: Place) -> None:
+    """The server fills it: it is read, and not written."""
+    place.server.query(
+        f'CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.raw (a__b bigint, "Loaded at" timestamptz DEFAULT'
+        " '2026-01-02Z')"
+    )
+    place.write("a__b\n1\n")
+    write = {"disposition": "merge", "primaryKey": ["a__b"], "adopt": True}
+    told = [place.load(write=write, dataTimeColumn="Loaded at") for _ in range(2)]
+    assert [(one["rows"], one["dataTime"]) for one in told] == [(1, "2026-01-02T00:00:00.000000Z")] * 2
 
 
 def test_names_that_the_destination_shortens_are_found_again(place: Place) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from tests.parts.workloads.dlt_place import Place
+from tests.parts.workloads.writes import MERGE
 
 from freshet.workloads.errors import ConfigError, InputError
 
@@ -19,6 +20,24 @@ def test_rows_that_an_adopted_table_does_not_take_are_a_sentence(place: Place, c
         place.load(write={"disposition": "append", "adopt": True})
     assert caught.value.reason == "ConstraintViolated"
     assert place.rows("id") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("time", "12:30:00"), ("uuid", "7f2c1c1e-0000-4000-8000-000000000000")], ids=["time", "uuid"]
+)
+def test_what_dlt_brings_as_text_is_appended_and_not_merged(place: Place, kind: str, value: str) -> None:
+    """Of a time it was said that csv.schema, which says TIME, does not say TIME."""
+    place.server.query(
+        f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.raw (id bigint PRIMARY KEY, v {kind})"
+    )
+    for number, csv in enumerate(({}, {"schema": {"v": kind.upper()}}, {"nullStrings": ["NULL"]})):
+        place.write(f"id,v\n{number},{value}\n")
+        place.load(csv=csv, write={"disposition": "append", "adopt": True, "onFileChange": "append"})
+        place.server.query(f"DROP TABLE {place.schema}._freshet_loads")
+    assert place.rows("id, v::text") == [(number, value) for number in range(3)]
+    with pytest.raises(ConfigError, match="that dlt brings as text") as caught:
+        place.load(write={**MERGE, "adopt": True})
+    assert caught.value.reason == "SchemaConflict"
 
 
 def test_a_table_of_somebody_else_is_left_alone(place: Place) -> None:
@@ -60,3 +79,19 @@ def test_a_table_that_another_asset_loads_is_left_alone(place: Place) -> None:
     assert place.load(**other, write=shared)["rows"] == 2
     told = place.load(**spec, write=shared)
     assert (told["changed"], told["rows"], told["rowsIn"], told["rowsRejected"]) == (False, 2, 2, 1)
+
+
+def test_append_is_refused_where_the_record_alone_was_dropped(place: Place) -> None:
+    """Each file's rows came once more, as a success."""
+    files: dict[str, Any] = {"path": str(place.folder / "in*.csv")}
+    place.write("id,v\n1,a\n")
+    place.load(csv=files)
+    place.server.query(f"DROP TABLE {place.schema}._freshet_loads")
+    assert place.load(csv=files)["rows"] == 1
+    place.write("id,v\n2,b\n", "in-2.csv")
+    place.load(csv=files)
+    place.server.query(f"DROP TABLE {place.schema}._freshet_loads")
+    with pytest.raises(ConfigError, match="holds 2 rows of loads that freshet has no record of") as caught:
+        place.load(csv=files)
+    assert (caught.value.reason, place.rows()) == ("TableNotOurs", [(1, "a"), (2, "b")])
+    assert place.load(csv=files, write=MERGE)["rows"] == 2

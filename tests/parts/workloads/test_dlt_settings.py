@@ -46,6 +46,14 @@ def test_what_is_wrong_with_the_settings_is_a_sentence(
         assert POSTGRES_PASSWORD not in caught.value.message
 
 
+def test_a_role_that_may_not_log_in_is_not_waited_for(place: Place) -> None:
+    place.server.query(f"CREATE ROLE {place.schema} PASSWORD 'wrong'")
+    os.environ[VARIABLE] = f"postgresql://{place.schema}:wrong@{place.server.address}/postgres"
+    with pytest.raises(ConfigError) as caught:
+        place.count("v")
+    assert caught.value.reason == "AuthenticationFailed"
+
+
 def test_parts_of_the_credentials_that_are_missing_are_named(place: Place) -> None:
     os.environ.pop(VARIABLE)
     host, _, port = place.server.address.partition(":")
