@@ -46,7 +46,7 @@ def read_csv(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
         f"quote={literal(csv.quote)}",
         f"escape={literal(csv.escape if csv.escape is not None else csv.quote)}",
         f"encoding={literal(NATIVE[codec_of(csv.encoding)])}",
-        "compression='none'",
+        "compression='none', hive_partitioning=false",
         f"nullstr=[{nulls}]",
         "auto_detect=false, store_rejects=true, rejects_limit=0, null_padding=false, strict_mode=true",
     ]
