@@ -1,4 +1,4 @@
-"""A file is what its path says, whatever DuckDB makes of such a path: neither a glob nor a folder that names a column."""
+"""A file is what its path says, whatever DuckDB makes of such a path: no glob, and no folder that names a column."""
 
 from pathlib import Path
 
