@@ -10,7 +10,7 @@ from freshet.workloads.errors import Sample
 from freshet.workloads.lines import last_text, lines_of_bytes, lines_of_rows
 from freshet.workloads.spec import Csv
 
-__all__ = ["Refused", "ends_open", "marked_rows", "misfits", "structural"]
+__all__ = ["Refused", "ends_open", "marked_rows", "may_be_lost", "misfits", "structural"]
 
 _REASONS = {
     "CAST": "the value does not fit the column's type",
@@ -37,6 +37,7 @@ class Refused:
         return Sample(line=self.line, column=self.column, reason=self.reason)
 
 
+_IN_QUOTES = "('UNQUOTED VALUE', 'LINE SIZE OVER MAXIMUM', 'INVALID STATE')"
 _WHOLE_TEXT = 10_000
 """DuckDB shows this many characters of a refused row, and the line end of one only where it lies within quotes."""
 
@@ -44,13 +45,18 @@ _WHOLE_TEXT = 10_000
 def ends_open(con: Any, path: str, csv: Csv) -> bool:
     """Whether the file ends within the quotes of a refused row, so that what may be appended belongs to that row."""
     found = con.execute(
-        "SELECT arg_max(csv_line, line_byte_position) FROM reject_errors"
-        " WHERE error_type IN ('UNQUOTED VALUE', 'LINE SIZE OVER MAXIMUM', 'INVALID STATE')"
+        f"SELECT arg_max(csv_line, line_byte_position) FROM reject_errors WHERE error_type IN {_IN_QUOTES}"
     ).fetchone()
     raw = found and found[0]
     if not raw:
         return False
     return len(raw) >= _WHOLE_TEXT or raw.endswith(("\n", "\r")) or last_text(path, csv, len(raw)) == raw
+
+
+def may_be_lost(con: Any) -> bool:
+    """Whether the reader refused a row behind which it may have gone on at a wrong place, or gone there by one."""
+    found = con.execute(f"SELECT count(*) > 0 FROM reject_errors WHERE error_type IN {_IN_QUOTES}").fetchone()
+    return bool(found[0])
 
 
 def misfits(con: Any) -> set[str]:

@@ -30,9 +30,12 @@ TYPES = (*_INTEGERS, *_TIMES, "UUID", "TIME", "BOOLEAN", "FLOAT", "DOUBLE", "DEC
 """What a column may be, apart from the digits of DECIMAL(p,s)."""
 
 
-def read_csv(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
+def read_csv(*, path: str, csv: Csv, columns: Sequence[Column], in_pieces: bool = True) -> str:
     """A table function call: ``columns`` in the file's order, nothing guessed, bad rows set aside in
     reject_errors.
+
+    ``in_pieces`` of 8 MB: DuckDB guesses where the first row of each begins, and may be wrong within quotes. Without,
+    it sets no row aside within whose quotes the file ends.
     """
     blanks = leading_blanks(path, csv)
     odd, plain = _odd_nulls(csv)
@@ -46,8 +49,9 @@ def read_csv(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
         f"quote={literal(csv.quote)}",
         f"escape={literal(csv.escaping)}",
         f"encoding={literal(NATIVE[codec_of(csv.encoding)])}",
-        "compression='none'",
+        "compression='none', hive_partitioning=false",
         f"nullstr=[{nulls}]",
+        f"parallel={str(in_pieces).lower()}",
         "auto_detect=false, store_rejects=true, rejects_limit=0, null_padding=false, strict_mode=true",
     ]
     call = f"read_csv({', '.join(options)})"
@@ -72,7 +76,7 @@ def _odd_nulls(csv: Csv) -> tuple[list[str], list[str]]:
     return odd, [text for text in csv.null_strings if text not in odd]
 
 
-def checked_select(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
+def checked_select(*, path: str, csv: Csv, columns: Sequence[Column], in_pieces: bool = True) -> str:
     """A SELECT of ``columns``, typed, and ``BAD``."""
     raw = [replace(column, type="VARCHAR") for column in columns]
     checked = [column for column in columns if _checked(column)]
@@ -87,7 +91,8 @@ def checked_select(*, path: str, csv: Csv, columns: Sequence[Column]) -> str:
     )
     outputs = ", ".join(f"{_output(column)} AS {identifier(column.name)}" for column in columns)
     bad = f"CASE{marks} END" if marks else "NULL::VARCHAR"
-    return f"SELECT {outputs}, {bad} AS {BAD} FROM (SELECT *{inner} FROM {read_csv(path=path, csv=csv, columns=raw)})"
+    call = read_csv(path=path, csv=csv, columns=raw, in_pieces=in_pieces)
+    return f"SELECT {outputs}, {bad} AS {BAD} FROM (SELECT *{inner} FROM {call})"
 
 
 _NUMBER = r"[+-]?(0|[1-9][0-9]*)"

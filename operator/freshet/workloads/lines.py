@@ -9,7 +9,7 @@ from freshet.workloads.header import open_text, read_header, text_codec
 from freshet.workloads.records import records
 from freshet.workloads.spec import Csv
 
-__all__ = ["last_text", "line_ends", "lines_of_bytes", "lines_of_rows"]
+__all__ = ["last_text", "line_ends", "lines_of_bytes", "lines_of_rows", "rows_of"]
 
 _CHUNK = 1 << 20
 
@@ -74,16 +74,26 @@ def lines_of_rows(path: str, csv: Csv, rows: Sequence[int], *, skipped: Collecti
     found: dict[int, tuple[int, str]] = {}
     last = max(rows, default=-1)
     wanted = set(rows)
+    taken = ((line, text) for line, text in rows_of(path, csv) if line not in skipped)
+    for row, (line, text) in enumerate(taken):
+        if row in wanted:
+            found[row] = (line, text)
+        if row >= last:
+            break
+    return found
+
+
+def rows_of(path: str, csv: Csv) -> Iterator[tuple[int, str]]:
+    """First line and text of each row, good or bad.
+
+    A blank line is a row where there is but one column, which is empty there; it is no header.
+    """
     alone = len(read_header(path, csv)) == 1
     with open_text(path, csv) as stream:
-        row = -1 if not csv.header else -2
+        is_header = csv.header
         for line, text in records(stream, csv):
-            # A blank line is a row where there is but one column, which is empty there; it is no header.
-            if (not text and (not alone or row == -2)) or line in skipped:
+            if not text and (is_header or not alone):
                 continue
-            row += 1
-            if row in wanted:
-                found[row] = (line, text)
-            if row >= last:
-                break
-    return found
+            if not is_header:
+                yield line, text
+            is_header = False

@@ -4,13 +4,15 @@ becomes a Python object.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from freshet.workloads.bad_rows import Refused, ends_open, marked_rows, misfits, structural
+from freshet.workloads.bad_rows import Refused, ends_open, marked_rows, may_be_lost, misfits, structural
 from freshet.workloads.columns import Column
+from freshet.workloads.complete import PlaceLost, expect_all, is_short
 from freshet.workloads.csvsql import BAD, checked_select, parquet_type
-from freshet.workloads.log import Progress
+from freshet.workloads.log import LOG, Progress
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier
 from freshet.workloads.unreadable import unreadable
@@ -63,8 +65,27 @@ def parse(
 
     ``ahead``: path → how many lines come before its first, which are counted too.
 
-    Raises NotAsInferred, and DataRefused or InputError where DuckDB gives up on a file.
+    Raises NotAsInferred, and DataRefused or InputError where DuckDB gives up on a file, or loses rows of it.
     """
+    parsed = partial(_parsed, con, files=files, columns=columns, csv=csv, folder=folder, details=details, ahead=ahead)
+    try:
+        return parsed(in_pieces=True)
+    except PlaceLost:
+        LOG.info("Rows were taken for others, within quotes: reading in one piece.")
+        return parsed(in_pieces=False)
+
+
+def _parsed(
+    con: Any,
+    *,
+    files: Mapping[str, Sequence[str]],
+    columns: Sequence[Column],
+    csv: Csv,
+    folder: Path,
+    ahead: Mapping[str, int],
+    details: int,
+    in_pieces: bool,
+) -> Parsed:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -75,28 +96,49 @@ def parse(
         parsed.path, schema, compression="lz4", use_dictionary=False, write_statistics=False
     ) as writer:
         for path, names in files.items():
-            _parse_file(con, parsed, writer, path=path, names=names, csv=csv, details=details, ahead=ahead[path])
+            _parse_file(
+                con,
+                parsed,
+                writer,
+                path=path,
+                names=names,
+                csv=csv,
+                details=details,
+                ahead=ahead[path],
+                in_pieces=in_pieces or is_short(path),
+            )
     parsed.refused = [replace(one, line=one.line + ahead[one.path]) for one in parsed.refused]
     return parsed
 
 
 def _parse_file(
-    con: Any, parsed: Parsed, writer: Any, *, path: str, names: Sequence[str], csv: Csv, details: int, ahead: int
+    con: Any,
+    parsed: Parsed,
+    writer: Any,
+    *,
+    path: str,
+    names: Sequence[str],
+    csv: Csv,
+    details: int,
+    ahead: int,
+    in_pieces: bool,
 ) -> None:
     import duckdb
 
     marked: list[tuple[int, str]] = []
     try:
-        rows, bad = _stream(
-            con, parsed, writer, query=_query(parsed.columns, path, names, csv), marked=marked, details=details
-        )
+        query = _query(parsed.columns, path, names, csv, in_pieces=in_pieces)
+        rows, bad = _stream(con, parsed, writer, query=query, marked=marked, details=details)
     except (duckdb.Error, OSError) as error:
         raise unreadable(path, csv, error, ahead=ahead) from error
     parsed.counts[path] = rows
     if ends_open(con, path, csv):
         parsed.left_open.add(path)
     parsed.blamed |= misfits(con)
+    is_doubtful = not in_pieces or (may_be_lost(con) and not is_short(path))
     total, refused = structural(con, path, csv, details)
+    if is_doubtful:
+        expect_all(path, csv, count=rows + bad + total, in_pieces=in_pieces, ahead=ahead)
     lines = {one.line for one in refused}
     parsed.skipped[path] = lines
     parsed.rejected += bad + total
@@ -104,7 +146,7 @@ def _parse_file(
     parsed.refused += sorted(refused, key=lambda one: one.line)
 
 
-def _query(columns: Sequence[Column], path: str, names: Sequence[str], csv: Csv) -> str:
+def _query(columns: Sequence[Column], path: str, names: Sequence[str], csv: Csv, *, in_pieces: bool) -> str:
     by_name = {column.name: column for column in columns}
     own = [by_name[name] for name in names]
     outputs = ", ".join(
@@ -113,7 +155,8 @@ def _query(columns: Sequence[Column], path: str, names: Sequence[str], csv: Csv)
         else f"NULL::{parquet_type(column)} AS {identifier(column.name)}"
         for column in columns
     )
-    return f"SELECT {outputs}, {BAD} FROM ({checked_select(path=path, csv=csv, columns=own)})"
+    rows = checked_select(path=path, csv=csv, columns=own, in_pieces=in_pieces)
+    return f"SELECT {outputs}, {BAD} FROM ({rows})"
 
 
 def _stream(

@@ -13,6 +13,7 @@ from freshet.workloads.growth import Part, part_of, with_content
 from freshet.workloads.in_utf8 import in_utf8
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.packed import unpacked
+from freshet.workloads.plain_names import plainly_named
 from freshet.workloads.prepare import Ready, prepare
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.warehouse import TableState
@@ -39,6 +40,7 @@ def read(
         parts = _parts(spec, state, files, local, folder)
         known += parts
         plain, csv = in_utf8(parts, csv=structs.replace(spec.csv, path=shown(spec.csv.path)), folder=folder)
+        plain = plainly_named(plain, folder=folder)
         known += plain
         ready = prepare(spec=structs.replace(spec, csv=csv), state=state, parts=plain, folder=folder, stored=stored)
         if spec.write.disposition == "append":

@@ -9,22 +9,30 @@ from collections.abc import Callable, Iterable, Iterator
 
 from freshet.workloads.spec import Csv
 
-__all__ = ["records"]
+__all__ = ["LONGEST", "records"]
+
+LONGEST = 1 << 22
+"""So many characters of a row are kept: more than any has that DuckDB takes, which is 2 MB."""
 
 
 def records(lines: Iterable[str], csv: Csv) -> Iterator[tuple[int, str]]:
-    """(first line, counted from 1; text without its line end) of each row, blank ones too."""
+    """(first line, counted from 1; text without its line end) of each row, blank ones too.
+
+    Behind a quote that is never closed all the rest is one: of such a row no more than ``LONGEST`` is kept.
+    """
     within = _quotes(csv) if csv.quote else None
     taken: list[str] = []
-    first, is_open = 1, False
+    first, kept, is_open = 1, 0, False
     for at, line in enumerate(lines, start=1):
-        taken.append(line)
+        if kept < LONGEST:
+            taken.append(line)
+            kept += len(line)
         if within is not None and (is_open or csv.quote in line):
             is_open = within(line, is_open)
         if not is_open:
             yield first, "".join(taken).rstrip("\r\n")
             taken.clear()
-            first = at + 1
+            first, kept = at + 1, 0
     if taken:
         yield first, "".join(taken).rstrip("\r\n")
 

@@ -29,6 +29,21 @@ def test_encodings(world: World, encoding: str, text: str) -> None:
     assert world.rows() == [(1, text)]
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "iso-8859-15"])
+def test_a_control_character_above_ascii_is_one_in_latin_1_too(world: World, encoding: str) -> None:
+    world.write(b"id,v\n1,\xe9\n2,a\x80b\nx,\x85\n3,c\x9f\n")
+    told = world.load(csv={"encoding": encoding, "schema": {"id": "BIGINT"}}, onBadRows="quarantine")
+    assert (world.rows(), told["rowsRejected"]) == ([(1, "é"), (2, "a\x80b"), (3, "c\x9f")], 1)
+    assert world.rows("SELECT line, raw FROM kw.raw__rejected") == [(4, "x,\x85")]
+
+
+def test_plain_latin_1_takes_no_copy(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("freshet.workloads.in_utf8._written")
+    world.write(b"id,v\n1,\xe9\xa0\xff\n")
+    world.load(csv={"encoding": "latin-1"})
+    assert world.rows() == [(1, "é\xa0ÿ")]
+
+
 _TORN = {
     "cp1252": (b"id,v\n1,\xe9\n2,a\x81b\n3,c\n", "\u00e9"),
     "ascii": (b"id,v\n1,e\n2,a\xc3\xa9b\n3,c\n", "e"),

@@ -1,6 +1,7 @@
 # ruff: noqa: E501 - a table reads best with one case a line
 """Rows that are set aside are told with the line and the text that they have in the file, however it is written."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from tests.parts.workloads.lake import Lake
 
 from freshet.workloads import bad_rows
 from freshet.workloads.errors import WorkloadError
+from freshet.workloads.records import LONGEST, records
+from freshet.workloads.spec import Csv
 
 KEPT = 'SELECT line, "column", raw FROM kw.raw__rejected ORDER BY line'
 LONG = "z" * 140_000
@@ -71,6 +74,18 @@ def test_a_bad_row_that_cannot_be_found_again_refuses_the_load(
     with pytest.raises(WorkloadError, match="only 0 of them can be found again") as caught:
         world.load(csv={"schema": {"id": "BIGINT"}}, onBadRows=choice)
     assert (caught.value.reason, caught.value.exit_code) == ("BadCsv", 3)
+
+
+def test_the_memory_of_a_walk_does_not_grow_with_what_follows_an_open_quote() -> None:
+    lines = (line for part in (['1,"open\n'], (f"{number:099}\n" for number in range(400_000))) for line in part)
+    tracemalloc.start()
+    try:
+        found = [(line, len(text)) for line, text in records(lines, Csv(path="-"))]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found == [(1, pytest.approx(LONGEST, abs=100))]
+    assert peak < 4 * LONGEST, "of 40 MB"
 
 
 @pytest.mark.parametrize("where", ["duckdb", "databricks"])
