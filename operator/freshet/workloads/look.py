@@ -10,7 +10,7 @@ from pathlib import Path
 from freshet.workloads.addresses import shown
 from freshet.workloads.errors import Unavailable
 from freshet.workloads.inputs import InputFile, Stamp, find, find_again, fingerprint, hash_files
-from freshet.workloads.remote import RemoteFile, fetch, is_remote, is_web
+from freshet.workloads.remote import Another, RemoteFile, fetch, is_remote, is_web
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.web import hashed, is_content
 
@@ -82,6 +82,8 @@ def fetched(found: Input, files: Sequence[InputFile], folder: Path) -> dict[str,
     remote = [RemoteFile(url=url, size=size, mark=str(mark)) for url, mark, size, _ in wanted]
     try:
         return {shown(url): path for path, url in fetch(remote, folder).items()}
+    except Another as error:
+        raise InputMoved from error
     except Unavailable:
         expect_still(found)  # a file that was written meanwhile may be shorter than it was
         raise

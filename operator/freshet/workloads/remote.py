@@ -4,6 +4,7 @@ What a server says of a file (its ETag, or time and size) is enough to know that
 is not read at all. A changed one is copied into the pod's temp folder in pieces: memory stays flat.
 """
 
+import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ from freshet.workloads.globs import folder_of, is_deep, is_glob, matches, may_be
 from freshet.workloads.log import Progress
 from freshet.workloads.remote_file import RemoteFile, told
 
-__all__ = ["RemoteFile", "fetch", "find_remote", "is_remote", "is_web"]
+__all__ = ["Another", "RemoteFile", "fetch", "find_remote", "is_remote", "is_web"]
 
 _PIECE = 1 << 20
 _NAME = 100
@@ -30,6 +31,11 @@ YOUNG = 1.5
 """A file at an address that was written in the last seconds may be written again without that its time tells."""
 _LOOKS = 3
 _HINT = "check csv.path and csv.secretRef"
+
+
+class Another(Exception):
+    """What was fetched is not what was looked at."""
+
 
 _Look = Callable[[str], tuple[RemoteFile, ...]]
 _Read = Callable[[RemoteFile], AbstractContextManager[Iterator[bytes]]]
@@ -58,19 +64,28 @@ def find_remote(path: str) -> tuple[RemoteFile, ...]:
 
 
 def fetch(files: Sequence[RemoteFile], folder: Path) -> dict[str, str]:
-    """Local copies: path → address. Raises WorkloadError with a sentence."""
+    """Local copies: path → address. Raises WorkloadError with a sentence, and Another."""
     progress, done, found = Progress(), 0, {}
     read = _reader(files[0].url)
     for at, file in enumerate(files):
-        name = re.sub(r"[^A-Za-z0-9._-]", "_", file.url.partition("?")[0].rpartition("/")[2]) or "file"
-        target = folder / f"{at:05}-{name[-_NAME:]}"
+        target, digest = folder / f"{at:05}-{_name(file.url)}", hashlib.sha256()
+        by_content = is_web(file.url) and web.is_content(file.mark)
         with told(file.url), read(file) as pieces, target.open("wb") as out:
             for piece in pieces:
                 out.write(piece)
+                if by_content:
+                    digest.update(piece)
                 done += len(piece)
                 progress.say("Fetching: %s MB so far.", f"{done >> 20:,}")
+        if by_content and digest.hexdigest() != file.mark:
+            raise Another(file.url)
         found[str(target)] = file.url
     return found
+
+
+def _name(url: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", url.partition("?")[0].rpartition("/")[2]) or "file"
+    return name[-_NAME:]
 
 
 def _settled(path: str, look: _Look) -> tuple[tuple[RemoteFile, ...], bool]:

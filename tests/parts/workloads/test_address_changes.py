@@ -95,6 +95,20 @@ def test_a_server_that_tells_nothing_is_read_to_the_end(world: World, server: Se
     assert world.load(csv={"path": f"{server.url}/in.csv"})["version"] != first["version"]
 
 
+def test_a_copy_that_differs_from_what_was_looked_at_is_not_loaded(world: World, server: Server) -> None:
+    """Also where what was there before is there again by the end, as with two servers behind one address."""
+    looked_at, other = b"id,v\n1,a\n", b"id,v\n1,b\n"
+
+    class Turns(dict[str, bytes]):
+        def get(self, key: str, default: Any = None) -> Any:
+            return other if len(server.reads()) == 2 else looked_at
+
+    server.tagged, server.files = False, Turns()
+    told = world.load(csv={"path": f"{server.url}/in.csv"})
+    assert (world.rows(), told["rows"]) == ([(1, "a")], 1)
+    assert len(server.reads()) > 3, "it was fetched once more"
+
+
 def test_an_address_may_grow_and_only_its_new_rows_are_loaded(world: World, server: Server) -> None:
     """A server only says that something changed: what that is, the content tells."""
     csv, write = {"path": f"{server.url}/in.csv"}, {"disposition": "append", "onFileChange": "append"}
