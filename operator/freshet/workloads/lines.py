@@ -9,7 +9,7 @@ from freshet.workloads.header import open_text, read_header, text_codec
 from freshet.workloads.records import records
 from freshet.workloads.spec import Csv
 
-__all__ = ["last_text", "line_ends", "lines_of_bytes", "lines_of_rows", "rows_of"]
+__all__ = ["chunks", "last_text", "line_ends", "lines_of_bytes", "lines_of_rows", "rows_of"]
 
 _CHUNK = 1 << 20
 
@@ -19,7 +19,7 @@ def lines_of_bytes(path: str, csv: Csv, positions: Collection[int]) -> dict[int,
     found: dict[int, int] = {}
     waiting = sorted(set(positions), reverse=True)
     line, at, last = 1, 0, b""
-    for chunk in _chunks(path, csv):
+    for chunk in chunks(path, csv):
         while waiting and waiting[-1] < at + len(chunk):
             position = waiting.pop()
             found[position] = line + line_ends(chunk[: _row_start(chunk, max(0, position - at))], after=last)
@@ -50,7 +50,8 @@ def last_text(path: str, csv: Csv, length: int) -> str:
     return last
 
 
-def _chunks(path: str, csv: Csv) -> Iterator[bytes]:
+def chunks(path: str, csv: Csv) -> Iterator[bytes]:
+    """The unpacked text as UTF-8, a megabyte at a time."""
     if codec_of(csv.encoding) == UTF_8:
         with open_text(path, csv) as stream:
             raw: Any = stream.buffer

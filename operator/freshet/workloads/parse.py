@@ -2,7 +2,7 @@
 becomes a Python object.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from freshet.workloads.bad_rows import Refused, ends_open, marked_rows, may_be_lost, misfits, structural
 from freshet.workloads.columns import Column
-from freshet.workloads.complete import PlaceLost, expect_all, is_short
+from freshet.workloads.complete import PlaceLost, expect_all, is_short, spans_lines
 from freshet.workloads.csvsql import BAD, checked_select, parquet_type
 from freshet.workloads.log import LOG, Progress
 from freshet.workloads.spec import Csv
@@ -68,11 +68,13 @@ def parse(
     Raises NotAsInferred, and DataRefused or InputError where DuckDB gives up on a file, or loses rows of it.
     """
     parsed = partial(_parsed, con, files=files, columns=columns, csv=csv, folder=folder, details=details, ahead=ahead)
-    try:
-        return parsed(in_pieces=True)
-    except PlaceLost:
-        LOG.info("Rows were taken for others, within quotes: reading in one piece.")
-        return parsed(in_pieces=False)
+    turned: set[str] = set()
+    while True:
+        try:
+            return parsed(turned=turned)
+        except PlaceLost as error:
+            LOG.info("Rows were taken for others, within quotes: reading once more.")
+            turned.add(error.path)
 
 
 def _parsed(
@@ -84,8 +86,9 @@ def _parsed(
     folder: Path,
     ahead: Mapping[str, int],
     details: int,
-    in_pieces: bool,
+    turned: Collection[str],
 ) -> Parsed:
+    """``turned``: files that were read in the one way, and now are to be in the other: in one piece, or in several."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -105,7 +108,7 @@ def _parsed(
                 csv=csv,
                 details=details,
                 ahead=ahead[path],
-                in_pieces=in_pieces or is_short(path),
+                is_turned=path in turned,
             )
     parsed.refused = [replace(one, line=one.line + ahead[one.path]) for one in parsed.refused]
     return parsed
@@ -121,11 +124,12 @@ def _parse_file(
     csv: Csv,
     details: int,
     ahead: int,
-    in_pieces: bool,
+    is_turned: bool,
 ) -> None:
     import duckdb
 
     marked: list[tuple[int, str]] = []
+    in_pieces = is_short(path) or spans_lines(path, csv) == is_turned
     try:
         query = _query(parsed.columns, path, names, csv, in_pieces=in_pieces)
         rows, bad = _stream(con, parsed, writer, query=query, marked=marked, details=details)
@@ -135,10 +139,10 @@ def _parse_file(
     if ends_open(con, path, csv):
         parsed.left_open.add(path)
     parsed.blamed |= misfits(con)
-    is_doubtful = not in_pieces or (may_be_lost(con) and not is_short(path))
+    is_doubtful = is_turned or not in_pieces or (may_be_lost(con) and not is_short(path))
     total, refused = structural(con, path, csv, details)
     if is_doubtful:
-        expect_all(path, csv, count=rows + bad + total, in_pieces=in_pieces, ahead=ahead)
+        expect_all(path, csv, count=rows + bad + total, is_last=is_turned, ahead=ahead)
     lines = {one.line for one in refused}
     parsed.skipped[path] = lines
     parsed.rejected += bad + total

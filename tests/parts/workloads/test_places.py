@@ -77,3 +77,23 @@ def test_bad_quotes_that_cost_no_row_stay_bad_rows(world: World) -> None:
     told = world.load(csv=TYPED, onBadRows="quarantine")
     assert (told["rowsLoaded"], told["rowsRejected"]) == (2 * HALF, 2)
     assert world.rows("SELECT line FROM kw.raw__rejected ORDER BY 1") == [(HALF + 2,), (2 * HALF + 3,)]
+
+
+@pytest.mark.parametrize(("count", "length"), [(800_000, 3), (1_500, 9_000)])
+def test_lines_within_quotes_that_look_like_rows_make_no_rows(world: World, count: int, length: int) -> None:
+    """Where no row is bad, nothing tells that DuckDB has guessed wrong at where a piece's first row begins."""
+    few = [(at, "\n".join(f"{line},line {line}" for line in range(at % length))) for at in range(count)]
+    text = "id,v\n" + "".join(f'{at},"{value}"\n' for at, value in few)
+    assert len(text) > 12_000_000
+    world.write(text)
+    told = world.load()
+    assert (told["rows"], told["rowsRejected"]) == (len(few), 0)
+    assert world.rows("SELECT id, coalesce(v, '') FROM kw.raw ORDER BY id") == few
+
+
+def test_no_number_becomes_text_where_all_rows_are_asked_for_their_type(world: World) -> None:
+    """``n`` is empty in the first rows, so that it is inferred from the whole."""
+    rows = [f'{at},{at if at > 5_000 else ""},"{at},a\n{at},{at},b"\n' for at in range(700_000)]
+    world.write("id,n,v\n" + "".join(rows))
+    assert world.load()["rows"] == len(rows)
+    assert world.rows("SELECT DISTINCT typeof(id), typeof(n) FROM kw.raw") == [("BIGINT", "BIGINT")]
