@@ -31,7 +31,7 @@ def finish(
 
     Such a record has no fingerprint: no input counts as loaded on its word. What it found of bad rows is as its note
     says. One of which not as many rows are there as it had is not recorded: what is there of it is taken out, so that
-    it is done again. Where nothing is recorded, the record was lost: others may have changed those rows since.
+    it is done again. Where nothing is recorded, the record may be lost: others have taken from those rows since then.
     """
     *place, table = target
     expected = ledger.pending(sql, place, table) if unrecorded else {}
@@ -40,7 +40,8 @@ def finish(
         noted = expected[load_id]
         how = _disposition(noted, spec)
         rows, written = publish.rows_of(sql, target, load_id)
-        if noted.rows is not None and not is_lost and not _came_whole(how, written, noted.rows, rows=rows):
+        is_less = is_lost and written < (noted.rows or 0)
+        if not (noted.rows is None or is_less or _came_whole(how, written, noted.rows, rows=rows)):
             _take_back(sql, target, load_id, how=how, written=written, expected=noted.rows)
             continue
         _expect_once(noted, spec, how=how, written=written, relation=relation)
