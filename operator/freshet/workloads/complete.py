@@ -1,28 +1,28 @@
-"""Whether DuckDB took each row of a file for one: within quotes it may lose its place, and then rows.
+"""Whether DuckDB took each row of a file for one: it may lose its place, and then rows, and tells nothing of it.
 
-It reads pieces of 8 MB, and guesses where the first row of each begins; in one piece it goes wrong behind a row that is
-longer than its buffers, and says nothing of the last row where its quotes are left open. So a file with line ends
-within quotes is read in one piece, and the rows are counted once more, apart from DuckDB, of such a file and where it
-refused a row for its quotes or its length.
+In pieces of 8 MB it guesses where the first row of each begins, and leaves the last one out if that is a bad row. So a
+file is read in one piece. There it goes wrong behind a row that is longer than its buffers, and says nothing of the
+last row where its quotes are left open. So the rows are counted, by line ends where that tells, else apart from DuckDB.
 """
 
 import os
+import re
+from collections.abc import Iterable, Iterator
 
 from freshet.workloads.errors import DataRefused
 from freshet.workloads.lines import chunks, rows_of
 from freshet.workloads.records import LONGEST
 from freshet.workloads.spec import Csv
 
-__all__ = ["PlaceLost", "expect_all", "is_short", "spans_lines"]
+__all__ = ["PlaceLost", "expect_all", "is_short", "rows_by_lines"]
 
 _TAKEN = 2_000_000
 """Bytes of a row that DuckDB takes."""
-_ENDS = b"\r\n"
-_ONE_END = bytes.maketrans(b"\r", b"\n")
+_BLANK = re.compile(rb"\n(?=\n)")
 
 
 class PlaceLost(Exception):
-    """Read the other way, in one piece or in several, it may be right: in several where its quotes are left open."""
+    """In several pieces it may be right, where the quotes of the last row are left open."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -34,26 +34,51 @@ def is_short(path: str) -> bool:
     return os.path.getsize(path) <= _TAKEN
 
 
-def spans_lines(path: str, csv: Csv) -> bool:
-    """Whether a line may end within quotes, in a file that is not short. A quote within a value that has none about it
-    may be taken for one of a pair: it then says so of a file where none does.
+def rows_by_lines(path: str, csv: Csv) -> int | None:
+    """How many lines are rows: all but the header, if there is one, and blank ones. None where a line may end within
+    quotes.
+
+    A quote within a value that has none about it may be taken for one of a pair, so that this may be None, or too many.
     """
-    if not csv.quote or is_short(path):
-        return False
-    quote, is_open = csv.quote.encode(), False
-    others = bytes(set(range(256)) - {*quote, *_ENDS})
-    for chunk in chunks(path, csv):
-        if not is_open and quote not in chunk:
-            continue
-        if csv.escaping != csv.quote:
+    rows, last, quotes = -int(csv.header), b"\n", _Quotes(csv)
+    for chunk in _with_one_end(chunks(path, csv)):
+        if quotes.may_span(chunk):
+            return None
+        rows += chunk.count(b"\n")
+        if b"\n\n" in (text := last + chunk):
+            rows -= sum(1 for _ in _BLANK.finditer(text))
+        last = text[-1:]
+    return rows + (last != b"\n")
+
+
+class _Quotes:
+    """Whether they are open, from one part of a text to the next."""
+
+    def __init__(self, csv: Csv) -> None:
+        self._quote = csv.quote.encode()
+        self._has_escape = csv.escaping != csv.quote
+        self._others = bytes(set(range(256)) - {*self._quote, *b"\n"})
+        self._open = b""
+
+    def may_span(self, chunk: bytes) -> bool:
+        """Whether a line may end within them there. Line ends are LF."""
+        if not self._quote or not (self._open or self._quote in chunk):
+            return False
+        if self._has_escape:
             return True
         # Two quotes with no line end between are nothing, or one, whose like has come before.
-        marks = (quote * is_open + chunk.translate(_ONE_END, others)).replace(quote * 2, b"")
-        lines, _, rest = marks.rpartition(b"\n")
-        if quote in lines:
-            return True
-        is_open = bool(rest)
-    return False
+        marks = (self._open + chunk.translate(None, self._others)).replace(self._quote * 2, b"")
+        lines, _, self._open = marks.rpartition(b"\n")
+        return self._quote in lines
+
+
+def _with_one_end(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """LF for CR LF, which may be parted, and for CR."""
+    was_cr = False
+    for part in parts:
+        own = part[1:] if was_cr and part.startswith(b"\n") else part
+        was_cr = part.endswith(b"\r")
+        yield own.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in own else own
 
 
 def expect_all(path: str, csv: Csv, *, count: int, is_last: bool, ahead: int) -> None:

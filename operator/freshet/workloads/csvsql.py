@@ -30,11 +30,11 @@ TYPES = (*_INTEGERS, *_TIMES, "UUID", "TIME", "BOOLEAN", "FLOAT", "DOUBLE", "DEC
 """What a column may be, apart from the digits of DECIMAL(p,s)."""
 
 
-def read_csv(*, path: str, csv: Csv, columns: Sequence[Column], in_pieces: bool = True) -> str:
+def read_csv(*, path: str, csv: Csv, columns: Sequence[Column], in_pieces: bool = False) -> str:
     """A table function call: ``columns`` in the file's order, nothing guessed, bad rows set aside in
     reject_errors.
 
-    ``in_pieces`` of 8 MB: DuckDB guesses where the first row of each begins, and may be wrong within quotes. Without,
+    ``in_pieces`` of 8 MB: DuckDB guesses where the first row of each begins, and may be wrong (``complete``). Without,
     it sets no row aside within whose quotes the file ends.
     """
     blanks = leading_blanks(path, csv)
@@ -76,7 +76,7 @@ def _odd_nulls(csv: Csv) -> tuple[list[str], list[str]]:
     return odd, [text for text in csv.null_strings if text not in odd]
 
 
-def checked_select(*, path: str, csv: Csv, columns: Sequence[Column], in_pieces: bool = True) -> str:
+def checked_select(*, path: str, csv: Csv, columns: Sequence[Column], in_pieces: bool = False) -> str:
     """A SELECT of ``columns``, typed, and ``BAD``."""
     raw = [replace(column, type="VARCHAR") for column in columns]
     checked = [column for column in columns if _checked(column)]

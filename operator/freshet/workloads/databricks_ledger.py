@@ -131,12 +131,13 @@ def taken_by(sql: Sql, schema: Sequence[str], table: str) -> dict[str, InputFile
 
 
 def pending(sql: Sql, schema: Sequence[str], table: str) -> dict[str, Noted]:
-    """Loads that were noted and are not recorded: their rows may still come while a pod lives on."""
+    """Loads that were noted and are not recorded, the oldest first: their rows may still come while a pod lives on."""
     said = ", ".join(f"max(f.`{name}`)" for name in ("load_rows", "asset", "disposition", *_FOUND))
     found = sql.ask(
         f"SELECT f.load_id, {_PATHS}, {said} FROM {_named(schema, FILES)} AS f WHERE f.table_name = :name"
         f" AND NOT EXISTS (SELECT 1 FROM {_named(schema, LOADS)} AS l"
-        " WHERE l.load_id = f.load_id AND l.table_name = f.table_name) GROUP BY f.load_id",
+        " WHERE l.load_id = f.load_id AND l.table_name = f.table_name) GROUP BY f.load_id"
+        " ORDER BY max(f.noted_at), f.load_id",
         name=table,
     )
     return {

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from freshet.workloads import databricks_ledger as ledger
 from freshet.workloads import databricks_publish as publish
 from freshet.workloads.columns import Column
 from freshet.workloads.databricks_sql import Sql
+from freshet.workloads.errors import ConfigError
 from freshet.workloads.ledger import LOADS
 from freshet.workloads.log import LOG
 from freshet.workloads.spec import IngestSpec
@@ -31,40 +33,50 @@ def finish(
 
     Such a record has no fingerprint: no input counts as loaded on its word. What it found of bad rows is as its note
     says. One of which not as many rows are there as it had is not recorded: what is there of it is taken out, so that
-    it is done again. Where nothing is recorded, the record may be lost: others have taken from those rows since then.
+    it is done again. Where nothing is recorded, the record may be lost, and others may have changed those rows since.
     """
     *place, table = target
     expected = ledger.pending(sql, place, table) if unrecorded else {}
     is_lost = level is None
-    for load_id in sorted(expected.keys() & set(unrecorded)):
-        noted = expected[load_id]
+    for load_id, noted in expected.items():
+        if load_id not in unrecorded:
+            continue
         how = _disposition(noted, spec)
         rows, written = publish.rows_of(sql, target, load_id)
-        is_less = is_lost and written < (noted.rows or 0)
-        if not (noted.rows is None or is_less or _came_whole(how, written, noted.rows, rows=rows)):
-            _take_back(sql, target, load_id, how=how, written=written, expected=noted.rows)
+        if is_lost:
+            _expect_no_more(noted, spec, how=how, written=written, relation=relation)
+        elif how == "append" and noted.rows not in (None, written):
+            LOG.warning("Of an earlier load's %s rows, %s are there: it is done again.", noted.rows, written)
+            publish.take_back(sql, target, load_id, loads=(*target[:2], LOADS))
             continue
         _expect_once(noted, spec, how=how, written=written, relation=relation)
         LOG.info("An earlier load wrote its rows and was cut off: it is recorded now.")
-        now = datetime.now(UTC)
         values = {
-            "load_id": load_id,
-            "asset": noted.asset or spec.asset,
-            "fingerprint": "",
-            "version": load_id,
-            "changed": True,
-            "updated_at": now,
+            **_values(noted, level, how=how, load_id=load_id, asset=noted.asset or spec.asset),
             "data_time": publish.newest(sql, target, spec.data_time_column, columns=columns),
             "rows": rows,
-            "previous_rows": previous(level),
-            **noted.found,
             "rows_loaded": written,
-            "files_taken": noted.files or _kept(how, level),
-            "finished_at": now,
         }
         ledger.record(sql, place, table=table, values=values)
         level = ledger.level_of(sql, place, table)
     return level
+
+
+def _values(noted: ledger.Noted, level: Level | None, *, how: str, load_id: str, asset: str) -> dict[str, Any]:
+    """What is known without the table."""
+    now = datetime.now(UTC)
+    return {
+        "load_id": load_id,
+        "asset": asset,
+        "fingerprint": "",
+        "version": load_id,
+        "changed": True,
+        "updated_at": now,
+        "previous_rows": previous(level),
+        **noted.found,
+        "files_taken": noted.files or _kept(how, level),
+        "finished_at": now,
+    }
 
 
 def _disposition(noted: ledger.Noted, spec: IngestSpec) -> str:
@@ -85,19 +97,17 @@ def previous(level: Level | None) -> int | None:
     return level.rows if level.fingerprint else level.previous_rows
 
 
-def _came_whole(how: str, written: int, expected: int, *, rows: int) -> bool:
-    """``merge`` writes of its rows those that are new or differ, and may have updated one of the table's twice."""
-    return how == "merge" or (written == expected and (how == "append" or rows == expected))
+def _expect_no_more(noted: ledger.Noted, spec: IngestSpec, *, how: str, written: int, relation: str) -> None:
+    """Raises ConfigError where an appended load has more rows than it had: it came twice, or they are others' rows."""
+    if how == "append" and noted.rows is not None and written > noted.rows and not spec.write.adopt:
+        raise ConfigError(
+            "TableNotOurs",
+            f"The table {relation} holds {written:,} rows of a load that had {noted.rows:,}, and no load is on record:"
+            " drop it to load anew, give the source another table, or set write.adopt to leave those rows as they are.",
+        )
 
 
 def _expect_once(noted: ledger.Noted, spec: IngestSpec, *, how: str, written: int, relation: str) -> None:
     """Raises InputError where a ``merge`` has updated several rows of a key: the next cannot be told from that."""
     if how == spec.write.disposition == "merge" and noted.rows is not None and written > noted.rows:
         raise doubled(relation, key=spec.write.primary_key or (), done=UPDATED)
-
-
-def _take_back(sql: Sql, target: tuple[str, str, str], load_id: str, *, how: str, written: int, expected: int) -> None:
-    """Only where rows are added: what replaces them all is itself replaced."""
-    LOG.warning("Of an earlier load's %s rows, %s are there: it is not recorded.", f"{expected:,}", f"{written:,}")
-    if how == "append":
-        publish.take_back(sql, target, load_id, loads=(*target[:2], LOADS))

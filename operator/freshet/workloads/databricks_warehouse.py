@@ -155,7 +155,7 @@ class DatabricksWarehouse:
         )
         self._expect_keys(sql, it, batch, before)
         disposition = self._spec.write.disposition
-        if before.level is not None and before.columns is None:
+        if before.level is not None and not before.marked:  # gone, or made anew by hand
             ledger.forget(sql, place, self._table, last=before.level.load_id)
         asset = self._spec.asset
         ledger.note(sql, place, self._table, load_id=load_id, asset=asset, disposition=disposition, batch=batch)

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from freshet.workloads.columns import Column, merge_types
-from freshet.workloads.complete import spans_lines
 from freshet.workloads.csvsql import INFERRED, inference_test, may_be, read_csv
 from freshet.workloads.engine import forget_rejects
 from freshet.workloads.spec import Csv
@@ -52,8 +51,7 @@ def infer(
 
     if not wanted:
         return {}
-    own = [Column(name=name, type="VARCHAR") for name in names]
-    source = read_csv(path=path, csv=csv, columns=own, in_pieces=not (whole and spans_lines(path, csv)))
+    source = read_csv(path=path, csv=csv, columns=[Column(name=name, type="VARCHAR") for name in names])
     rows = f"(SELECT * FROM {source}{'' if whole else f' LIMIT {SAMPLE_ROWS}'})"
     try:
         seen = con.execute(

@@ -10,7 +10,7 @@ from typing import Any
 
 from freshet.workloads.bad_rows import Refused, ends_open, marked_rows, may_be_lost, misfits, structural
 from freshet.workloads.columns import Column
-from freshet.workloads.complete import PlaceLost, expect_all, is_short, spans_lines
+from freshet.workloads.complete import PlaceLost, expect_all, is_short, rows_by_lines
 from freshet.workloads.csvsql import BAD, checked_select, parquet_type
 from freshet.workloads.log import LOG, Progress
 from freshet.workloads.spec import Csv
@@ -73,7 +73,7 @@ def parse(
         try:
             return parsed(turned=turned)
         except PlaceLost as error:
-            LOG.info("Rows were taken for others, within quotes: reading once more.")
+            LOG.info("Of the rows of %s some are missing: reading once more, in another way.", error.path)
             turned.add(error.path)
 
 
@@ -88,7 +88,7 @@ def _parsed(
     details: int,
     turned: Collection[str],
 ) -> Parsed:
-    """``turned``: files that were read in the one way, and now are to be in the other: in one piece, or in several."""
+    """``turned``: files that were read in one piece, and now are to be in several."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -129,9 +129,8 @@ def _parse_file(
     import duckdb
 
     marked: list[tuple[int, str]] = []
-    in_pieces = is_short(path) or spans_lines(path, csv) == is_turned
     try:
-        query = _query(parsed.columns, path, names, csv, in_pieces=in_pieces)
+        query = _query(parsed.columns, path, names, csv, in_pieces=is_turned or is_short(path))
         rows, bad = _stream(con, parsed, writer, query=query, marked=marked, details=details)
     except (duckdb.Error, OSError) as error:
         raise unreadable(path, csv, error, ahead=ahead) from error
@@ -139,9 +138,9 @@ def _parse_file(
     if ends_open(con, path, csv):
         parsed.left_open.add(path)
     parsed.blamed |= misfits(con)
-    is_doubtful = is_turned or not in_pieces or (may_be_lost(con) and not is_short(path))
+    is_doubtful = is_turned or may_be_lost(con)
     total, refused = structural(con, path, csv, details)
-    if is_doubtful:
+    if not is_short(path) and (is_doubtful or rows_by_lines(path, csv) != rows + bad + total):
         expect_all(path, csv, count=rows + bad + total, is_last=is_turned, ahead=ahead)
     lines = {one.line for one in refused}
     parsed.skipped[path] = lines

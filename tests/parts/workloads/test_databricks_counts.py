@@ -33,8 +33,8 @@ def cut_off(lake: Lake, spec: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("name", "first", "wrong"),
     [
-        *(("append", True, "doubled"), ("append", False, "in part"), ("grow", False, "doubled")),
-        ("replace", False, "doubled"),
+        *(("append", False, "doubled"), ("append", False, "in part"), ("grow", False, "doubled")),
+        *(("replace", True, "doubled"), ("replace", False, "doubled")),
     ],
 )
 def test_rows_of_a_load_that_was_cut_off_are_counted_before_it_is_recorded(
@@ -51,6 +51,19 @@ def test_rows_of_a_load_that_was_cut_off_are_counted_before_it_is_recorded(
     assert lake.rows() == operation.after(held, rows_of(1))
     assert told["rows"] == len(lake.rows())
     assert lake.query("SELECT rows FROM {_freshet_loads} ORDER BY seq DESC LIMIT 1") == [(told["rows"],)]
+
+
+def test_a_first_load_of_which_there_are_more_rows_is_not_taken_for_whole(lake: Lake) -> None:
+    """Nor taken out: where nothing is on record, its rows may have been told of."""
+    spec = put(lake, OPERATIONS["append"], rows_of(1), 1)
+    lake.query(WRONG["doubled"].format(mark=LOAD_ID, id=cut_off(lake, spec)))
+    held = lake.rows()
+    with pytest.raises(WorkloadError, match="holds 4 rows of a load that had 2, and no load is on record") as caught:
+        lake.load(**spec)
+    assert (caught.value.reason, lake.rows()) == ("TableNotOurs", held)
+    lake.load(**{**spec, "write": {**spec["write"], "adopt": True}})
+    assert lake.rows() == held
+    assert not lake.load(**spec)["changed"]
 
 
 def test_nor_is_it_recorded_where_another_input_follows(lake: Lake) -> None:

@@ -74,6 +74,49 @@ def test_where_the_record_of_loads_is_gone_no_row_is_taken_back(lake: Lake, chan
     assert not lake.load(**spec_of(lake, "first", "1,a\n2,b\n3,c", write="append"))["changed"], "its file is on record"
 
 
+@pytest.mark.parametrize("change", ["DELETE FROM {raw} WHERE id = 5", "INSERT INTO {raw} VALUES (7, 'x', NULL)"])
+def test_a_replace_that_was_cut_off_is_one_whatever_was_changed_by_hand_since(lake: Lake, change: str) -> None:
+    first = spec_of(lake, "first", "1,a", write="append")
+    lake.load(**first)
+    break_at(lake, POINTS["publish"], "cut")
+    assert broken(lake, spec_of(lake, "cut", "5,e\n6,f", write="replace")) is None
+    lake.faults()
+    lake.query(change)
+    held = lake.rows()
+    lake.load(**first)
+    assert lake.rows() == sorted([(1, "a"), *held])
+
+
+def test_where_the_record_of_loads_is_gone_a_file_is_known_as_it_last_came(lake: Lake) -> None:
+    """Loads are recorded again in the order in which they came, and not in that of their ids."""
+    grow = {"write": {**APPEND, "onFileChange": "append"}, "csv": {"path": str(lake.folder / "*.csv")}}
+    lines = "id,v\n"
+    for number in range(1, 6):
+        lake.write(lines := f"{lines}{number},a\n", "a.csv")
+        if number > 1:
+            lake.faults({**NOT_DONE, "statement": r"^DELETE FROM \S+_freshet_files` .* AND path IN"}, GONE)
+        assert (broken(lake, grow) is None) == (number > 1)
+        lake.faults()
+    lake.query("DROP TABLE {_freshet_loads}")
+    lake.write(lines + "6,a\n", "a.csv")
+    lake.load(**grow)
+    assert lake.rows() == [(number, "a") for number in range(1, 7)]
+
+
+def test_of_a_table_made_anew_by_hand_no_file_is_on_record(lake: Lake) -> None:
+    """So that none stays out for good which is not there."""
+    spec = {"csv": {"path": str(lake.folder / "*.csv")}, "write": APPEND}
+    lake.write("id,v\n1,a\n", "a.csv")
+    lake.write("id,v\n2,b\n", "b.csv")
+    lake.load(**spec)
+    lake.query("CREATE OR REPLACE TABLE {raw} AS SELECT id, v FROM {raw} WHERE id = 3")
+    (lake.folder / "b.csv").unlink()
+    lake.load(**{**spec, "write": {**APPEND, "adopt": True}})
+    lake.write("id,v\n2,b\n", "b.csv")
+    lake.load(**spec)
+    assert lake.rows() == [(1, "a"), (2, "b")]
+
+
 @pytest.mark.parametrize("way", ["refused", "killed before"])
 def test_a_replace_that_publishes_nothing_leaves_the_record_of_what_append_took(lake: Lake, way: str) -> None:
     first = spec_of(lake, "first", "1,a", write="append", adopt=True)

@@ -97,3 +97,19 @@ def test_no_number_becomes_text_where_all_rows_are_asked_for_their_type(world: W
     world.write("id,n,v\n" + "".join(rows))
     assert world.load()["rows"] == len(rows)
     assert world.rows("SELECT DISTINCT typeof(id), typeof(n) FROM kw.raw") == [("BIGINT", "BIGINT")]
+
+
+@pytest.mark.parametrize("bad", [b"only%059d\n" % 7, b"%d,%058d,z\n" % (1, 1), b"1,\xff%058d\n" % 1])
+@pytest.mark.parametrize("behind", [1, 4, 30])
+def test_a_bad_row_where_the_last_piece_begins_hides_nothing(world: World, behind: int, bad: bytes) -> None:
+    """DuckDB left that piece out, and said nothing."""
+    first = b"a,b" + b" " * (60 + behind) + b"\n"
+    good = [b"%d,v%055d\n" % (100_000 + at, at) for at in range(160_000)]
+    assert {len(row) for row in good} == {64}
+    at = (8_000_000 + behind - len(first)) // 64
+    world.write(first + b"".join([*good[:at], bad, *good[at + 1 :]]))
+    with pytest.raises(DataRefused) as caught:
+        world.load()
+    assert (caught.value.reason, caught.value.rows_in) == ("BadRows", 160_000)
+    told = world.load(onBadRows="quarantine")
+    assert (told["rows"], told["rowsRejected"]) == (159_999, 1)
