@@ -1,8 +1,9 @@
 """Whether DuckDB took each row of a file for one: it may lose its place, and then rows, and tells nothing of it.
 
-In pieces of 8 MB it guesses where the first row of each begins, and leaves the last one out if that is a bad row. So a
-file is read in one piece. There it goes wrong behind a row that is longer than its buffers, and says nothing of the
-last row where its quotes are left open. So the rows are counted, by line ends where that tells, else apart from DuckDB.
+In pieces of 8 MB it guesses where the first row of each begins, which is wrong within quotes, and leaves the last one
+out if that is a bad row. In one piece it goes wrong behind a row that is longer than its buffers, and says nothing of
+the last row where its quotes are left open. So pieces are for files each of whose lines is a row, and all rows are
+counted once more: by line ends where these tell, else apart from DuckDB.
 """
 
 import os
@@ -22,7 +23,7 @@ _BLANK = re.compile(rb"\n(?=\n)")
 
 
 class PlaceLost(Exception):
-    """In several pieces it may be right, where the quotes of the last row are left open."""
+    """Read the other way, in one piece or in several, it may be right."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)

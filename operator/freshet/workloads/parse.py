@@ -88,7 +88,7 @@ def _parsed(
     details: int,
     turned: Collection[str],
 ) -> Parsed:
-    """``turned``: files that were read in one piece, and now are to be in several."""
+    """``turned``: files that were read in the one way, and now are to be in the other: in several pieces, or in one."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -129,8 +129,10 @@ def _parse_file(
     import duckdb
 
     marked: list[tuple[int, str]] = []
+    by_lines = None if is_short(path) else rows_by_lines(path, csv)
+    in_pieces = is_short(path) or (by_lines is not None) != is_turned
     try:
-        query = _query(parsed.columns, path, names, csv, in_pieces=is_turned or is_short(path))
+        query = _query(parsed.columns, path, names, csv, in_pieces=in_pieces)
         rows, bad = _stream(con, parsed, writer, query=query, marked=marked, details=details)
     except (duckdb.Error, OSError) as error:
         raise unreadable(path, csv, error, ahead=ahead) from error
@@ -140,7 +142,7 @@ def _parse_file(
     parsed.blamed |= misfits(con)
     is_doubtful = is_turned or may_be_lost(con)
     total, refused = structural(con, path, csv, details)
-    if not is_short(path) and (is_doubtful or rows_by_lines(path, csv) != rows + bad + total):
+    if not is_short(path) and (is_doubtful or by_lines != rows + bad + total):
         expect_all(path, csv, count=rows + bad + total, is_last=is_turned, ahead=ahead)
     lines = {one.line for one in refused}
     parsed.skipped[path] = lines
