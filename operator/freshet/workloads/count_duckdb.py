@@ -6,6 +6,7 @@ from typing import Any
 
 from freshet.workloads.columns import Column, table_column
 from freshet.workloads.duckdb_file import connect, warehouse_error
+from freshet.workloads.duckdb_new import is_there
 from freshet.workloads.errors import InputError, broken, unfit
 from freshet.workloads.names import expect_time
 from freshet.workloads.spec import DuckDb
@@ -18,7 +19,7 @@ def ask_duckdb(where: DuckDb, *, parts: Sequence[str], column: str | None) -> tu
     """(rows, newest value of ``column``). Raises WorkloadError."""
     import duckdb
 
-    if Path(where.path).parent.is_dir() and not Path(where.path).exists():
+    if Path(where.path).parent.is_dir() and not is_there(where.path):
         raise InputError(
             "WarehouseMissing", f"The warehouse {where.path} does not exist yet: it is made by the first load."
         )

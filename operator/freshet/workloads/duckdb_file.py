@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from freshet.workloads.duckdb_new import make_file
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
 from freshet.workloads.log import LOG, Progress
 from freshet.workloads.spec import DuckDb
@@ -106,6 +107,8 @@ def _attached(where: DuckDb, *, read_only: bool, config: dict[str, str]) -> Any:
     """DuckDB calls the file by its name, and takes ``a.b`` in a file ``a.duckdb`` for ambiguous: then by another."""
     import duckdb
 
+    if not read_only:
+        make_file(where.path)
     name = os.path.basename(where.path).lower()
     if where.schema.lower() not in (name.partition(".")[0], os.path.splitext(name)[0]):
         return duckdb.connect(where.path, read_only=read_only, config=config)

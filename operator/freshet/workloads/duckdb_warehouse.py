@@ -19,6 +19,7 @@ from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_load import duckdb_destination, load_parquet
 from freshet.workloads.duckdb_file import connect, lock_timeout, warehouse_error
 from freshet.workloads.duckdb_look import INCOMING, columns_of, left_behind, state_of, sweep
+from freshet.workloads.duckdb_new import is_there
 from freshet.workloads.errors import TableMoved, Unavailable, WorkloadError
 from freshet.workloads.names import expect_time
 from freshet.workloads.published import publishing
@@ -52,7 +53,7 @@ class DuckDbWarehouse:
     def inspect(self) -> TableState:
         import duckdb
 
-        if not Path(self._where.path).exists():
+        if not is_there(self._where.path):
             return TableState(columns=None, level=None, rows=0)
         with connect(self._where, read_only=True) as con:
             try:

@@ -5,13 +5,20 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import duckdb
 import pytest
 from tests.parts.workloads.conftest import World
 from tests.parts.workloads.writes import APPEND
+
+from freshet.workloads.count_duckdb import ask_duckdb
+from freshet.workloads.duckdb_new import make_file
+from freshet.workloads.errors import WorkloadError
+from freshet.workloads.spec import DuckDb
 
 LIMIT_SECONDS = 120
 KILLED = """
@@ -90,3 +97,27 @@ def test_a_look_waits_for_nobody_to_tidy_up(world: World, tmp_path: Path) -> Non
     reader.communicate(timeout=LIMIT_SECONDS)
     with duckdb.connect(str(world.path), read_only=True) as con:
         assert con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE '%incoming%'").fetchone() == (1,)
+
+
+def test_a_file_that_a_kill_left_empty_is_none(world: World) -> None:
+    """DuckDB does not open it. Of pods that find it at once, none takes the other's away."""
+    world.path.touch()
+    with pytest.raises(WorkloadError) as caught:
+        ask_duckdb(DuckDb(path=str(world.path), schema="kw"), parts=("kw", "raw"), column=None)
+    assert caught.value.reason == "WarehouseMissing"
+    with ThreadPoolExecutor() as pods:
+        list(pods.map(make_file, [str(world.path)] * 8))
+    world.do("CREATE SCHEMA kw; CREATE TABLE kw.own AS SELECT 1 AS x")
+    make_file(str(world.path))
+    world.write("id,v\n1,a\n")
+    assert world.load()["rows"] == 1
+    assert world.rows("FROM kw.own") == [(1,)]
+    assert [path.name for path in world.folder.glob(".freshet-new-*")] == []
+
+
+def test_a_new_file_is_made_also_where_there_are_no_hard_links(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.write("id,v\n1,a\n")
+    monkeypatch.setattr(os, "link", Mock(side_effect=OSError))
+    assert world.load()["rows"] == 1
+    monkeypatch.undo()
+    assert world.load()["rows"] == 1
