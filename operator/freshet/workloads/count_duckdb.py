@@ -7,7 +7,7 @@ from typing import Any
 from freshet.workloads.columns import Column, table_column
 from freshet.workloads.duckdb_file import connect, warehouse_error
 from freshet.workloads.duckdb_new import is_there
-from freshet.workloads.errors import InputError, broken, unfit
+from freshet.workloads.errors import InputError, broken, missing, unfit
 from freshet.workloads.names import expect_time
 from freshet.workloads.spec import DuckDb
 from freshet.workloads.sql import identifier, in_calendar, qualified
@@ -51,11 +51,7 @@ def _expect(con: Any, parts: Sequence[str], column: str | None) -> str | None:
     columns = _columns(con, parts)
     relation = ".".join(parts[-2:])
     if not columns:
-        raise InputError(
-            "RelationMissing",
-            f"There is no table or view {relation} in the warehouse: build it first, or mend "
-            "materialize.count.relation.",
-        )
+        raise missing(relation)
     if column is None:
         return None
     exact = [one for one in columns if one.in_table == column]  # others may have made "Event Time" beside event_time

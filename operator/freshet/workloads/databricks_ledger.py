@@ -83,6 +83,10 @@ class Noted:
     files: int
     found: Mapping[str, Any]
 
+    def is_fewer_than(self, written: int) -> bool:
+        """Whether so many rows are more than it had."""
+        return self.rows is not None and written > self.rows
+
 
 def make_ledger(sql: Sql, schema: Sequence[str]) -> None:
     """Both tables; those that an earlier freshet made get the columns that came since."""

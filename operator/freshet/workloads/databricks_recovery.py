@@ -99,7 +99,7 @@ def previous(level: Level | None) -> int | None:
 
 def _expect_no_more(noted: ledger.Noted, spec: IngestSpec, *, how: str, written: int, relation: str) -> None:
     """Raises ConfigError where an appended load has more rows than it had: it came twice, or they are others' rows."""
-    if how == "append" and noted.rows is not None and written > noted.rows and not spec.write.adopt:
+    if how == "append" and noted.is_fewer_than(written) and not spec.write.adopt:
         raise ConfigError(
             "TableNotOurs",
             f"The table {relation} holds {written:,} rows of a load that had {noted.rows:,}, and no load is on record:"
@@ -109,5 +109,5 @@ def _expect_no_more(noted: ledger.Noted, spec: IngestSpec, *, how: str, written:
 
 def _expect_once(noted: ledger.Noted, spec: IngestSpec, *, how: str, written: int, relation: str) -> None:
     """Raises InputError where a ``merge`` has updated several rows of a key: the next cannot be told from that."""
-    if how == spec.write.disposition == "merge" and noted.rows is not None and written > noted.rows:
+    if how == spec.write.disposition == "merge" and noted.is_fewer_than(written):
         raise doubled(relation, key=spec.write.primary_key or (), done=UPDATED)

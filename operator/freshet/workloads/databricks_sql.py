@@ -13,9 +13,10 @@ from functools import partial
 from typing import Any
 from urllib.request import getproxies
 
+from freshet.workloads.credentials import expect_plain
 from freshet.workloads.databricks_host import plain_host
 from freshet.workloads.databricks_oauth import machine, no_token, shut
-from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
+from freshet.workloads.errors import ConfigError, Unavailable, WorkloadError, missing
 from freshet.workloads.waiting import waits_for
 
 __all__ = ["LONGEST", "RETRIES", "Connect", "Sql", "connection_options", "error_class", "open_sql", "sentence"]
@@ -145,7 +146,8 @@ def connection_options(
             "CredentialsMissing",
             f"The Databricks Secret lacks {', '.join(missing)}: add it (warehouse.databricks.secretRef).",
         )
-    _expect_plain({"host": host, "httpPath": path, "token": token, "clientId": client[0], "clientSecret": client[1]})
+    values = {"host": host, "httpPath": path, "token": token, "clientId": client[0], "clientSecret": client[1]}
+    expect_plain(values, secret="warehouse.databricks.secretRef")
     host = plain_host(host)
     options = _address(host, path) | {
         "http_path": path,
@@ -159,17 +161,6 @@ def connection_options(
     if token:
         return options | {"access_token": token}
     return options | {"credentials_provider": machine(host, *client)}
-
-
-def _expect_plain(values: Mapping[str, str]) -> None:
-    """Raises ConfigError for what no header takes: a dash that an editor made longer, a line end within."""
-    odd = [name for name, value in values.items() if not (value.isascii() and value.isprintable())]
-    if odd:
-        raise ConfigError(
-            "AuthenticationFailed",
-            f"In the Databricks Secret {' and '.join(odd)} must be wrong, since a character is in it that cannot be:"
-            " copy it there anew (warehouse.databricks.secretRef).",
-        )
 
 
 def _address(host: str, path: str) -> dict[str, Any]:
@@ -188,10 +179,7 @@ def sentence(error: Exception, *, what: str, relation: str, host: str) -> Worklo
     """The connector's complaint for people. ``what`` was asked, such as "the count of main.a.b"."""
     text, kind = str(error), error_class(error)
     if kind in ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"):
-        return InputError(
-            "RelationMissing",
-            f"There is no table or view {relation} in the warehouse: build it first, or mend the count's relation.",
-        )
+        return missing(relation)
     if kind == "NO_SUCH_CATALOG_EXCEPTION":
         return ConfigError("RelationMissing", f"The catalog of {relation} does not exist: mend warehouse.databricks.")
     if kind == "UNRESOLVED_COLUMN":

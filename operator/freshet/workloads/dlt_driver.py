@@ -3,9 +3,10 @@
 import re
 from collections.abc import Sequence
 
-from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError, unfit
+from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError, missing, unfit
+from freshet.workloads.moments import no_times
 
-__all__ = ["missing", "of_driver"]
+__all__ = ["of_driver"]
 
 _REFUSED = (
     r"authentication failed|no password supplied|invalid credentials|login failed|password is incorrect|\b401\b"
@@ -33,13 +34,6 @@ _PASSES = (
 """What some drivers (of Snowflake, of SQL Server) call a mistake of the program, too."""
 _QUOTED = r"\n(LINE \d+|DETAIL|HINT|QUERY|CONTEXT): |\n?\[SQL: "
 """Here a message goes on with the statement and its values."""
-
-
-def missing(relation: str) -> InputError:
-    return InputError(
-        "RelationMissing",
-        f"There is no table or view {relation} in the warehouse: build it first, or mend the count's relation.",
-    )
 
 
 def of_driver(chain: Sequence[BaseException], *, name: str, what: str, relation: str, counts: bool) -> WorkloadError:
@@ -91,10 +85,7 @@ def _of_relation(text: str, relation: str) -> WorkloadError | None:
             "RelationBroken", f"{relation} cannot be read: it has not been filled yet (WITH NO DATA): refresh it."
         )
     if re.search(_NO_MAXIMUM, text, re.IGNORECASE):
-        return ConfigError(
-            "DataTimeColumnType",
-            f"dataTimeColumn of {relation} holds no times: name a column of type DATE or TIMESTAMP.",
-        )
+        return no_times(f"of {relation}")
     if re.search(_NO_CAST, text, re.IGNORECASE):
         return ConfigError(
             "SchemaConflict",

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from freshet.workloads.dlt_driver import missing, of_driver
-from freshet.workloads.errors import ConfigError, WorkloadError
+from freshet.workloads.dlt_driver import of_driver
+from freshet.workloads.errors import ConfigError, WorkloadError, missing
 from freshet.workloads.spec import Dlt
 
 __all__ = ["sentence"]

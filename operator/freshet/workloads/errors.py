@@ -6,7 +6,7 @@ WorkloadError
 ├── DataRefused        3  bad rows, duplicate keys
 └── Unavailable        4  a warehouse that cannot be reached or stayed locked: trying again may help
 
-TableMoved and AnswerLost never reach people: a load answers them by looking again.
+TableMoved, InputMoved and AnswerLost never reach people: a load answers them by looking again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,13 @@ __all__ = [
     "ConfigError",
     "DataRefused",
     "InputError",
+    "InputMoved",
     "Sample",
     "TableMoved",
     "Unavailable",
     "WorkloadError",
     "broken",
+    "missing",
     "unfit",
 ]
 
@@ -86,6 +88,14 @@ class Unavailable(WorkloadError):
     exit_code = 4
 
 
+def missing(relation: str) -> InputError:
+    """What is to be counted is not there."""
+    return InputError(
+        "RelationMissing",
+        f"There is no table or view {relation} in the warehouse: build it first, or mend the count's relation.",
+    )
+
+
 def broken(relation: str) -> ConfigError:
     """A view of which something below is gone, or has changed."""
     return ConfigError(
@@ -106,6 +116,10 @@ def unfit(relation: str) -> ConfigError:
 
 class TableMoved(Exception):
     """Another load changed the table since it was looked at: look again."""
+
+
+class InputMoved(Exception):
+    """A file was written to while it was read: look again."""
 
 
 class AnswerLost(Exception):

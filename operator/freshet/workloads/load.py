@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from freshet.workloads import ownership, refusal
 from freshet.workloads.addresses import shown
-from freshet.workloads.errors import AnswerLost, InputError, TableMoved, Unavailable, WorkloadError
+from freshet.workloads.errors import AnswerLost, InputError, InputMoved, TableMoved, Unavailable, WorkloadError
 from freshet.workloads.growth import Part, wanted
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.log import LOG
-from freshet.workloads.look import Input, InputMoved, beside, expect_still, fetched, look, weighed
+from freshet.workloads.look import Input, beside, expect_still, fetched, look, weighed
 from freshet.workloads.opening import open_warehouse
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.told import loaded, repeated, same_as_last, unchanged, with_untold

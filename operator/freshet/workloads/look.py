@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from freshet.workloads.addresses import shown
-from freshet.workloads.errors import Unavailable
+from freshet.workloads.errors import InputMoved, Unavailable
 from freshet.workloads.inputs import InputFile, Stamp, find, find_again, fingerprint, hash_files
-from freshet.workloads.remote import Another, RemoteFile, fetch, is_remote, is_web
+from freshet.workloads.remote import RemoteFile, fetch, is_remote, is_web
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.web import hashed, is_content
 
-__all__ = ["Input", "InputMoved", "beside", "expect_still", "fetched", "look", "weighed"]
+__all__ = ["Input", "beside", "expect_still", "fetched", "look", "weighed"]
 
 _LARGE = 16 << 20
 
@@ -28,10 +28,6 @@ class Input:
     files: tuple[InputFile, ...]
     fingerprint: str
     stamps: tuple[Stamp, ...]
-
-
-class InputMoved(Exception):
-    """A file was written to while it was read."""
 
 
 def expect_still(found: Input) -> None:
@@ -82,8 +78,6 @@ def fetched(found: Input, files: Sequence[InputFile], folder: Path) -> dict[str,
     remote = [RemoteFile(url=url, size=size, mark=str(mark)) for url, mark, size, _ in wanted]
     try:
         return {shown(url): path for path, url in fetch(remote, folder).items()}
-    except Another as error:
-        raise InputMoved from error
     except Unavailable:
         expect_still(found)  # a file that was written meanwhile may be shorter than it was
         raise

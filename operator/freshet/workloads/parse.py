@@ -2,7 +2,7 @@
 becomes a Python object.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -67,49 +67,25 @@ def parse(
 
     Raises NotAsInferred, and DataRefused or InputError where DuckDB gives up on a file, or loses rows of it.
     """
-    parsed = partial(_parsed, con, files=files, columns=columns, csv=csv, folder=folder, details=details, ahead=ahead)
-    turned: set[str] = set()
-    while True:
-        try:
-            return parsed(turned=turned)
-        except PlaceLost as error:
-            LOG.info("Of the rows of %s some are missing: reading once more, in another way.", error.path)
-            turned.add(error.path)
-
-
-def _parsed(
-    con: Any,
-    *,
-    files: Mapping[str, Sequence[str]],
-    columns: Sequence[Column],
-    csv: Csv,
-    folder: Path,
-    ahead: Mapping[str, int],
-    details: int,
-    turned: Collection[str],
-) -> Parsed:
-    """``turned``: files that were read in the one way, and now are to be in the other: in several pieces, or in one."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    parsed = Parsed(path=folder / "rows.parquet", columns=tuple(columns))
     head = ", ".join(f"NULL::{parquet_type(column)} AS {identifier(column.name)}" for column in columns)
     schema: pa.Schema = con.sql(f"SELECT {head} LIMIT 0").to_arrow_reader().schema
-    with pq.ParquetWriter(
-        parsed.path, schema, compression="lz4", use_dictionary=False, write_statistics=False
-    ) as writer:
-        for path, names in files.items():
-            _parse_file(
-                con,
-                parsed,
-                writer,
-                path=path,
-                names=names,
-                csv=csv,
-                details=details,
-                ahead=ahead[path],
-                is_turned=path in turned,
-            )
+    read = partial(_parse_file, con, csv=csv, details=details)
+    turned: set[str] = set()
+    while True:
+        parsed = Parsed(path=folder / "rows.parquet", columns=tuple(columns))
+        with pq.ParquetWriter(
+            parsed.path, schema, compression="lz4", use_dictionary=False, write_statistics=False
+        ) as writer:
+            try:
+                for path, names in files.items():
+                    read(parsed, writer, path=path, names=names, ahead=ahead[path], is_turned=path in turned)
+                break
+            except PlaceLost as error:
+                LOG.info("Of the rows of %s some are missing: reading once more, in another way.", error.path)
+                turned.add(error.path)
     parsed.refused = [replace(one, line=one.line + ahead[one.path]) for one in parsed.refused]
     return parsed
 
@@ -126,11 +102,13 @@ def _parse_file(
     ahead: int,
     is_turned: bool,
 ) -> None:
+    """``is_turned``: it was read in the one way, and now is to be in the other: in several pieces, or in one."""
     import duckdb
 
     marked: list[tuple[int, str]] = []
-    by_lines = None if is_short(path) else rows_by_lines(path, csv)
-    in_pieces = is_short(path) or (by_lines is not None) != is_turned
+    can_be_lost = not is_short(path)
+    by_lines = rows_by_lines(path, csv) if can_be_lost else None
+    in_pieces = not can_be_lost or (by_lines is not None) != is_turned
     try:
         query = _query(parsed.columns, path, names, csv, in_pieces=in_pieces)
         rows, bad = _stream(con, parsed, writer, query=query, marked=marked, details=details)
@@ -142,7 +120,7 @@ def _parse_file(
     parsed.blamed |= misfits(con)
     is_doubtful = is_turned or may_be_lost(con)
     total, refused = structural(con, path, csv, details)
-    if not is_short(path) and (is_doubtful or by_lines != rows + bad + total):
+    if can_be_lost and (is_doubtful or by_lines != rows + bad + total):
         expect_all(path, csv, count=rows + bad + total, is_last=is_turned, ahead=ahead)
     lines = {one.line for one in refused}
     parsed.skipped[path] = lines

@@ -15,12 +15,12 @@ from typing import Any
 from freshet.workloads import web
 from freshet.workloads.addresses import shown
 from freshet.workloads.clouds import bucket
-from freshet.workloads.errors import ConfigError, InputError
+from freshet.workloads.errors import ConfigError, InputError, InputMoved
 from freshet.workloads.globs import folder_of, is_deep, is_glob, matches, may_be_name
 from freshet.workloads.log import Progress
 from freshet.workloads.remote_file import RemoteFile, told
 
-__all__ = ["Another", "RemoteFile", "fetch", "find_remote", "is_remote", "is_web"]
+__all__ = ["RemoteFile", "fetch", "find_remote", "is_remote", "is_web"]
 
 _PIECE = 1 << 20
 _NAME = 100
@@ -31,11 +31,6 @@ YOUNG = 1.5
 """A file at an address that was written in the last seconds may be written again without that its time tells."""
 _LOOKS = 3
 _HINT = "check csv.path and csv.secretRef"
-
-
-class Another(Exception):
-    """What was fetched is not what was looked at."""
-
 
 _Look = Callable[[str], tuple[RemoteFile, ...]]
 _Read = Callable[[RemoteFile], AbstractContextManager[Iterator[bytes]]]
@@ -64,7 +59,7 @@ def find_remote(path: str) -> tuple[RemoteFile, ...]:
 
 
 def fetch(files: Sequence[RemoteFile], folder: Path) -> dict[str, str]:
-    """Local copies: path → address. Raises WorkloadError with a sentence, and Another."""
+    """Local copies: path → address. Raises WorkloadError with a sentence, and InputMoved."""
     progress, done, found = Progress(), 0, {}
     read = _reader(files[0].url)
     for at, file in enumerate(files):
@@ -78,7 +73,7 @@ def fetch(files: Sequence[RemoteFile], folder: Path) -> dict[str, str]:
                 done += len(piece)
                 progress.say("Fetching: %s MB so far.", f"{done >> 20:,}")
         if by_content and digest.hexdigest() != file.mark:
-            raise Another(file.url)
+            raise InputMoved
         found[str(target)] = file.url
     return found
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from freshet.workloads.addresses import shown
 from freshet.workloads.clouds import TIMEOUT
-from freshet.workloads.errors import ConfigError, Unavailable
+from freshet.workloads.credentials import expect_plain
+from freshet.workloads.errors import Unavailable
 from freshet.workloads.remote_file import RemoteFile, told
 
 __all__ = ["hashed", "is_content", "look", "read"]
@@ -110,12 +111,6 @@ def _request(method: str, url: str) -> Iterator[Any]:
 
 
 def _authorization() -> dict[str, str]:
-    """Raises ConfigError for what no header takes; the sentence of who refuses it would repeat it."""
     value = os.environ.get("HTTPS_AUTHORIZATION", "").strip()
-    if not (value.isascii() and value.isprintable()):
-        raise ConfigError(
-            "AuthenticationFailed",
-            "HTTPS_AUTHORIZATION in the Secret must be wrong, since a character is in it that cannot be: copy it there"
-            " anew (csv.secretRef).",
-        )
+    expect_plain({"HTTPS_AUTHORIZATION": value}, secret="csv.secretRef")
     return {"Authorization": value} if value else {}

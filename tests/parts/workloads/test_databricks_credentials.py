@@ -114,7 +114,7 @@ def test_a_host_that_nothing_answers_at_is_tried_again(machine: Lake, monkeypatc
 def test_a_character_that_cannot_be_is_said_before_anybody_is_asked(name: str, value: str) -> None:
     environ = dict.fromkeys(("SERVER_HOSTNAME", "HTTP_PATH", "TOKEN", "CLIENT_ID", "CLIENT_SECRET"), "x")
     environ[name] = value
-    with pytest.raises(WorkloadError, match="In the Databricks Secret") as caught:
+    with pytest.raises(WorkloadError, match=r"In the Secret .* \(warehouse.databricks.secretRef\)") as caught:
         connection_options({f"DATABRICKS_{key}": text for key, text in environ.items()})
     assert (caught.value.reason, caught.value.exit_code) == ("AuthenticationFailed", 2)
     assert value not in caught.value.message
