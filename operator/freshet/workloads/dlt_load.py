@@ -8,6 +8,7 @@ dlt's own view of them is coarse.
 
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,21 @@ def warm_up(*, databricks: bool = False) -> None:
         from dlt.destinations.impl.duckdb import duck as impl  # noqa: F401
     from dlt.load import load  # noqa: F401
     from dlt.normalize import normalize  # noqa: F401
+    from dlt.sources.helpers import requests  # noqa: F401
+
+    _spare_sqlalchemy()
+
+
+def _spare_sqlalchemy() -> None:
+    """dlt has shims for the little that it needs of SQLAlchemy, but where that is installed imports it: 0.25 s."""
+    is_imported = "sqlalchemy" in sys.modules
+    if not is_imported:
+        sys.modules["sqlalchemy"] = None  # type: ignore[assignment]
+    try:
+        from dlt.common.libs import sql_alchemy_compat  # noqa: F401
+    finally:
+        if not is_imported:
+            del sys.modules["sqlalchemy"]
 
 
 def duckdb_destination(con: Any) -> Any:
@@ -112,6 +128,7 @@ def load_parquet(
     """
     import dlt
 
+    _spare_sqlalchemy()
     pipeline = dlt.pipeline(
         name, pipelines_dir=str(folder / "dlt" / "pipelines"), destination=destination, dataset_name=schema
     )
