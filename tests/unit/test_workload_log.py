@@ -2,6 +2,7 @@
 
 import json
 import logging
+from functools import partial
 
 import pytest
 
@@ -47,3 +48,22 @@ def test_a_traceback_stays_on_its_line() -> None:
 
 def test_plain_is_the_default(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert line(monkeypatch, capsys).endswith("INFO 3 rows\n")
+
+
+@pytest.mark.parametrize("form", ["json", "plain"])
+def test_what_a_library_warns_of_is_for_debug_and_without_signatures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    monkeypatch.setattr(logging, "lastResort", None)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    line(monkeypatch, capsys, LOG_FORMAT=form)
+    warn = partial(
+        logging.getLogger("databricks.sql").warning, "no answer of %s", "https://x/y?X-Amz-Signature=d34d&a=b"
+    )
+    warn()
+    assert capsys.readouterr().err == ""
+    log.set_up(debug=True)
+    warn()
+    shown = capsys.readouterr().err
+    assert "no answer of https://x/y?***" in shown
+    assert "d34d" not in shown

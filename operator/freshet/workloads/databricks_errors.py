@@ -1,6 +1,6 @@
 """What goes wrong in a load into Databricks: look again, or a sentence for people."""
 
-from freshet.workloads.databricks_sql import error_class, sentence
+from freshet.workloads.databricks_sql import UNREACHED, error_class, sentence
 from freshet.workloads.errors import AnswerLost, TableMoved, Unavailable
 from freshet.workloads.space import is_full, too_little
 from freshet.workloads.warehouse import breaks_rule
@@ -46,7 +46,8 @@ def sorted_out(error: Exception, *, relation: str, host: str) -> Exception:
         return AnswerLost(incomplete(f"Rows arrived late beside {relation}"))
     cause.__cause__ = error
     found = sentence(cause, what=f"the load of {relation}", relation=relation, host=host)
-    return AnswerLost(found) if isinstance(found, Unavailable) and not kind else found
+    is_lost = isinstance(found, Unavailable) and not kind and UNREACHED not in str(cause)
+    return AnswerLost(found) if is_lost else found
 
 
 def incomplete(what: str) -> Unavailable:

@@ -19,7 +19,17 @@ from freshet.workloads.databricks_oauth import machine, no_token, shut
 from freshet.workloads.errors import ConfigError, Unavailable, WorkloadError, missing
 from freshet.workloads.waiting import waits_for
 
-__all__ = ["LONGEST", "RETRIES", "Connect", "Sql", "connection_options", "error_class", "open_sql", "sentence"]
+__all__ = [
+    "LONGEST",
+    "RETRIES",
+    "UNREACHED",
+    "Connect",
+    "Sql",
+    "connection_options",
+    "error_class",
+    "open_sql",
+    "sentence",
+]
 
 Connect = Callable[..., Any]
 RETRIES: dict[str, float] = {
@@ -39,6 +49,8 @@ _IDLE = 300
 _NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _NO_WAREHOUSE = "ENDPOINT_NOT_FOUND|RESOURCE_DOES_NOT_EXIST|not a valid endpoint id"
 _MAY_NOT = ("PERMISSION_DENIED", "INSUFFICIENT_PERMISSIONS", "SQLSTATE: 42501")
+UNREACHED = "RequestError: HTTP request failed"
+"""Of the connector, after all of ``RETRIES``: the storage, which alone it asks so."""
 _REFUSED = r"\b40[13]\b|Invalid access token|invalid_client|UNAUTHENTICATED"
 
 
@@ -195,7 +207,7 @@ def sentence(error: Exception, *, what: str, relation: str, host: str) -> Worklo
             f"Databricks at {host} took longer for {what} than the Job may take, and ended it: it is tried again; if"
             " that stays, take a larger SQL warehouse, or raise the timeout.",
         )
-    if not kind and "Staging operation" in text:
+    if not kind and ("Staging operation" in text or UNREACHED in text):
         return Unavailable(
             "StagingFailed",
             f"The storage behind Databricks at {host} did not take or give the files of {what}: it is tried again; if"

@@ -113,14 +113,18 @@ class DatabricksWarehouse:
     @contextmanager
     def _open(self) -> Iterator[tuple[Sql, tuple[str, str]]]:
         """A session and (catalog, schema). What goes wrong inside is sorted: moved, lost, or a sentence."""
+        is_awake = False
         try:
             with open_sql(self._options) as sql:
                 catalog = self._where.catalog or str(sql.ask("SELECT current_catalog()")[0][0])
+                is_awake = True
                 yield sql, (catalog.lower(), self._where.schema.lower())
         except (WorkloadError, TableMoved, AnswerLost):
             raise
         except Exception as error:
-            raise sorted_out(error, relation=self.relation, host=str(self._options["server_hostname"])) from error
+            found = sorted_out(error, relation=self.relation, host=str(self._options["server_hostname"]))
+            # Where nothing was asked nothing is lost; the connector has been patient for as long as it may.
+            raise (found.error if isinstance(found, AnswerLost) and not is_awake else found) from error
 
     def _expect_time(self, before: TableState, batch: Batch) -> None:
         """Raises ConfigError while nothing is published: what is read back then is a time."""

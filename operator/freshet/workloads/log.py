@@ -27,10 +27,15 @@ def set_up(*, debug: bool) -> None:
     LOG.handlers[:] = [handler]
     LOG.setLevel(logging.DEBUG if debug else logging.INFO)
     LOG.propagate = False
+    # Libraries' warnings, which else go to stderr as they are; what is behind them is told in a sentence of ours.
+    logging.lastResort = handler if debug else logging.NullHandler()
 
 
 class _Discreet(logging.Formatter):
     """What the libraries say is shown without credentials."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return _of(record, super().formatMessage(record))
 
     def formatException(self, ei: Any) -> str:
         return hidden(super().formatException(ei))
@@ -46,11 +51,16 @@ class JsonLines(_Discreet):
     def format(self, record: logging.LogRecord) -> str:
         """The line; a traceback is one of its fields."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        level, message = record.levelname.lower(), record.getMessage()
+        level, message = record.levelname.lower(), _of(record, record.getMessage())
         line = {"time": at, "level": level, "logger": record.name, "message": message, **self._about}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
+
+
+def _of(record: logging.LogRecord, text: str) -> str:
+    """Our own sentences hold no credentials, and words that may be part of one."""
+    return text if record.name == LOG.name else hidden(text)
 
 
 def _about(env: Mapping[str, str]) -> dict[str, str]:

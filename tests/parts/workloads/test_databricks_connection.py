@@ -1,5 +1,6 @@
 """The way to a SQL warehouse: its path, its host, and the time that it takes to start."""
 
+import re
 import socket
 from typing import Any
 
@@ -65,3 +66,21 @@ def test_a_warehouse_that_starts_is_waited_for_and_that_is_said(
     with caplog.at_level("INFO", logger="freshet.workloads"):
         assert count(lake, "raw")["rows"] == 1
     assert "Waiting for the Databricks SQL warehouse at 127.0.0.1" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"), [("OPEN SESSION", "WarehouseUnavailable"), ("^UPLOAD", "StagingFailed")]
+)
+def test_what_does_not_come_is_waited_for_once(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, statement: str, reason: str
+) -> None:
+    """The connector has been patient for a quarter of an hour: three times that is more than a Job may take."""
+    monkeypatch.setitem(RETRIES, "_retry_delay_max", 5)
+    monkeypatch.setitem(RETRIES, "_retry_stop_after_attempts_count", 2)
+    lake.write("id,v\n1,a\n")
+    lake.faults({"action": "status", "statement": statement, "status": 503, "retryAfter": 1, "times": None})
+    with pytest.raises(WorkloadError) as caught:
+        lake.load()
+    assert caught.value.reason == reason
+    asked = [text for text in lake.asked() if re.match(statement, text)]
+    assert 1 <= len(asked) <= 3
