@@ -152,6 +152,13 @@ def test_a_person_who_asks_has_the_warehouse_looked_into() -> None:
     assert loads.hint(asset=known, pipeline=it, source=it.spec.sources[0], now=NOW, asked=True) == {"version": "L1"}
 
 
+def test_a_pod_that_follows_a_failed_one_of_its_job_looks_into_the_warehouse() -> None:
+    """The first may have changed the table, and both are handed the same."""
+    it, last = pipe(jobs={"backoffLimit": 1}), LastRun(id="l", outcome="Unchanged", finished_at=NOW)
+    known = source("src", status=AssetStatus(level={"version": "L1", "fingerprint": "sha256:1"}, last_run=last))
+    assert loads.hint(asset=known, pipeline=it, source=it.spec.sources[0]) == {"version": "L1"}
+
+
 def test_a_counts_spec_is_the_contract() -> None:
     env = variables(count(pipe(), checks={"rows": {"minimum": 1}})["spec"]["template"])
     spec = json.loads(env["FRESHET_SPEC"])
