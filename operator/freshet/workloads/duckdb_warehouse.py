@@ -20,7 +20,7 @@ from freshet.workloads.dlt_load import duckdb_destination, load_parquet
 from freshet.workloads.duckdb_file import connect, lock_timeout, warehouse_error
 from freshet.workloads.duckdb_look import INCOMING, columns_of, left_behind, state_of, sweep
 from freshet.workloads.duckdb_new import is_there
-from freshet.workloads.errors import TableMoved, Unavailable, WorkloadError
+from freshet.workloads.errors import ConfigError, TableMoved, Unavailable, WorkloadError
 from freshet.workloads.names import expect_time
 from freshet.workloads.published import publishing
 from freshet.workloads.spec import DuckDb, IngestSpec
@@ -90,6 +90,8 @@ class DuckDbWarehouse:
                 raise
             except duckdb.ConstraintException as error:
                 raise breaks_rule(self.relation) from error
+            except (duckdb.BinderException, duckdb.CatalogException, duckdb.DependencyException) as error:
+                raise _not_so(self.relation, error) from error
             except duckdb.Error as error:
                 raise warehouse_error(error, path=self._where.path) from error
 
@@ -219,6 +221,15 @@ def _max_time(con: Any, target: Sequence[str], column: str) -> datetime | None:
 
 def _token(state: TableState) -> tuple[object, ...]:
     return (state.level.load_id if state.level else None, state.columns, state.rows)
+
+
+def _not_so(relation: str, error: Exception) -> ConfigError:
+    """A foreign key that refers to it, or a column that is generated, of a table that freshet did not make."""
+    said = str(error).partition(": ")[2].partition("\n")[0].strip().rstrip(".!")
+    return ConfigError(
+        "SchemaConflict",
+        f"DuckDB does not let {relation} be written so ({said}): mend the table, or load into another.",
+    )
 
 
 def _dlt_failed(error: Exception, path: str) -> WorkloadError:

@@ -132,7 +132,7 @@ def _file(scheme: str, info: Any) -> RemoteFile:
 def _reader(url: str) -> _Read:
     """What reads this address and others like it, in pieces: of one bucket with one set of connections."""
     if is_web(url):
-        return lambda file: web.read(file.url, size=file.size)
+        return lambda file: web.read(file.url, size=file.size, mark=file.mark)
     with told(url):
         system = bucket(url.partition("://")[0])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from freshet.workloads.addresses import shown
 from freshet.workloads.clouds import sentence
-from freshet.workloads.errors import WorkloadError
+from freshet.workloads.errors import InputMoved, WorkloadError
 from freshet.workloads.space import is_full, too_little
 
 __all__ = ["RemoteFile", "told"]
@@ -27,7 +27,7 @@ def told(url: str) -> Iterator[None]:
     """What goes wrong within, as a sentence."""
     try:
         yield
-    except WorkloadError:
+    except (WorkloadError, InputMoved):
         raise
     except Exception as error:
         if is_full(error):  # where its copy lies

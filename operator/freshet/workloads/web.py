@@ -11,7 +11,7 @@ from typing import Any
 from freshet.workloads.addresses import shown
 from freshet.workloads.clouds import TIMEOUT
 from freshet.workloads.credentials import expect_plain
-from freshet.workloads.errors import Unavailable
+from freshet.workloads.errors import InputMoved, Unavailable
 from freshet.workloads.remote_file import RemoteFile, told
 
 __all__ = ["hashed", "is_content", "look", "read"]
@@ -22,12 +22,17 @@ _PIECE = 1 << 20
 def look(url: str) -> RemoteFile:
     """Servers that tell nothing of the content are read to the end instead."""
     with told(url), _asked(url) as answer:
-        said = [answer.headers.get(name, "") for name in ("etag", "last-modified")]
+        said = _said(answer.headers)
         size = int(answer.headers.get("content-length") or -1)
         modified = _modified(answer.headers)
     if any(said):
         return RemoteFile(url=url, size=size, mark=":".join([*said, str(size)]), modified=modified)
     return hashed(url, least=size)
+
+
+def _said(headers: Any) -> list[str]:
+    """An ETag is weak where a proxy may have repacked what it is of."""
+    return [headers.get("etag", "").removeprefix("W/"), headers.get("last-modified", "")]
 
 
 def is_content(mark: str) -> bool:
@@ -46,13 +51,16 @@ def hashed(url: str, *, least: int = -1) -> RemoteFile:
 
 
 @contextmanager
-def read(url: str, *, size: int = -1) -> Iterator[Iterator[bytes]]:
-    """The bytes, in pieces. Raises what httpx raises; Unavailable where there are fewer than ``size``.
+def read(url: str, *, size: int = -1, mark: str = "") -> Iterator[Iterator[bytes]]:
+    """The bytes, in pieces. Raises what httpx raises; Unavailable where there are fewer than ``size``, and InputMoved
+    where they are others than the look told of (``mark``), as from one of several servers that are not in step.
 
     httpx takes the end of the connection for the end of an answer that tells no length. Of one that is packed on the
     way, though nobody asked for it, nobody knows how many bytes there should be.
     """
     with _request("GET", url) as answer:
+        if mark and not is_content(mark) and any(said not in mark for said in _said(answer.headers)):
+            raise InputMoved
         pieces = answer.iter_raw(_PIECE)
         yield pieces if "content-encoding" in answer.headers else _whole(pieces, url, size)
 

@@ -63,6 +63,13 @@ def test_an_address_that_is_written_shorter_while_it_is_read_is_read_again(
     assert world.rows() == [(2, "b")]
 
 
+def test_a_server_that_is_behind_does_not_give_its_old_file_for_the_new_one(world: World, server: Server) -> None:
+    """What another told of the new one would be on record, and the old one's rows stay."""
+    server.files["/in.csv"], server.stale = b"id,v\n1,b\n", [b"id,v\n1,a\n"]
+    world.load(csv={"path": f"{server.url}/in.csv"})
+    assert world.rows() == [(1, "b")]
+
+
 def test_an_address_that_was_written_just_now_is_read_when_its_second_is_over(world: World, server: Server) -> None:
     """What overwrites it by then has the same time, and may have the same size."""
     server.files["/a.csv"], server.modified = b"id\n1\n", time.time()

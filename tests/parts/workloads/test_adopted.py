@@ -85,3 +85,27 @@ def test_a_key_that_it_has_already_is_said_to_break_its_rule(world: World) -> No
         world.load(write=WRITES["append"])
     assert caught.value.reason == "ConstraintViolated"
     assert "7" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("made", "content", "write", "says"),
+    [
+        (
+            "(id BIGINT PRIMARY KEY); CREATE TABLE kw.child (of BIGINT REFERENCES kw.raw (id))",
+            "id\n1\n",
+            "replace",
+            "drop",
+        ),
+        ("(id BIGINT, twice BIGINT GENERATED ALWAYS AS (id * 2))", "id,twice\n3,6\n", "append", "generated"),
+    ],
+)
+def test_what_duckdb_does_not_let_one_write_says_why(
+    world: World, made: str, content: str, write: str, says: str
+) -> None:
+    """It was an outage of the warehouse, tried again for ever."""
+    world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.raw {made}; INSERT INTO kw.raw (id) VALUES (1)")
+    world.write(content)
+    with pytest.raises(WorkloadError, match=rf"does not let kw.raw be written so \(.*{says}.*\)") as caught:
+        world.load(write=WRITES[write])
+    assert (caught.value.reason, caught.value.exit_code) == ("SchemaConflict", 2)
+    assert world.rows("SELECT id FROM kw.raw") == [(1,)]

@@ -32,6 +32,8 @@ class Server:
         """After how many bytes GET ends, of which it does not say how many they are."""
         self.packs = False
         """Whether GET packs what it sends, though nobody asks for it."""
+        self.stale: list[bytes] = []
+        """What GET gives first, as a server does that is behind another at the same address."""
         self.modified: float | None = 1767225600.0
         self.redirects: dict[str, str] = {}
         self.refusal: tuple[int, str] | None = None
@@ -68,6 +70,8 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             server.asked.append(f"{self.command} {self.path}")
             parts = urlsplit(self.path)
             content = server.files.get(unquote(parts.path))
+            if body and server.stale:
+                content = server.stale.pop()
             if server.authorization and self.headers.get("Authorization") != server.authorization:
                 self.send(403, b"")
             elif server.refusal:

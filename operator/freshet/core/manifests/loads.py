@@ -51,8 +51,8 @@ def hint(
     It is true as long as no other load has run: for a Job that is started now until the schedule's next time, for the
     CronJob's pods until the one after. A run that failed may have left the table changed: then nothing is handed on,
     but that its input was refused. A person who asks (``asked``) wants that to be tried again, and the warehouse to be
-    looked into: without its fingerprint the result is that of no input. So it is where a Job starts its pod again, which
-    comes after one that failed and is handed the same.
+    looked into: without its fingerprint the result is that of no input. So it is where a Job starts its pod again,
+    which comes after one that failed and is handed the same.
     """
     if asset.status.refused is not None:
         return None if asked else {"refused": asset.status.refused}
