@@ -37,6 +37,10 @@ ENVIRON = {
         ("no host in https://anybody:el5ewhere@h/x", "el5ewhere"),
         ("'403 Forbidden' for url 'https://h/a.csv?X-Signature=abc%2Fdef&X-Date=1'", "abc%2Fdef"),
         ("Max retries exceeded with url: /a.csv?sig=abc+def= (caused by", "abc+def"),
+        *(
+            (f"no answer of 'https://h/a.csv?{query}' (see", "s1gnature")
+            for query in ("s1gnature", "a[0]=s1gnature", "a=(x)&sig=s1gnature", "a:b=s1gnature", "a='x'&b=s1gnature")
+        ),
     ],
 )
 def test_no_credential_is_shown(text: str, secret: str) -> None:

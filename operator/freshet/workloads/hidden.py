@@ -13,7 +13,8 @@ __all__ = ["hidden"]
 
 _NAMES = re.compile("AUTH|CONNECTION|CREDENTIAL|DSN|KEY|PASS|PWD|SAS|SECRET|TOKEN", re.IGNORECASE)
 _USER = re.compile(r"(?<=://)[^/?#\s]*@")
-_QUERY = re.compile(r"""\?[\w.%~+-]+=[^\s"'<>()\[\]{}]*""")
+_QUERY = re.compile(r"""(?:(://[^\s"?]*)\?|\?[\w.%~+-]+=)[^\s"]*[^\s"'<>()\[\]{},]""")
+"""Of an address, to the next blank; of a part of one where it begins like one."""
 _BETWEEN = re.compile(r"""[\s;,&=@/:?"'{}\\]+""")
 _SHORTEST_VALUE, _SHORTEST_PART = 4, 8
 """Letters; what is shorter stands in other words by chance."""
@@ -24,7 +25,7 @@ def hidden(text: str, environ: Mapping[str, str] = os.environ) -> str:
     """``text`` with a mark in their places."""
     if forms := sorted(_forms(environ), key=len, reverse=True):
         text = re.sub("|".join(map(re.escape, forms)), _MARK, text)
-    return _QUERY.sub(f"?{_MARK}", _USER.sub(f"{_MARK}@", text))
+    return _QUERY.sub(rf"\1?{_MARK}", _USER.sub(f"{_MARK}@", text))
 
 
 def _forms(environ: Mapping[str, str]) -> set[str]:

@@ -53,9 +53,11 @@ def _speak(what: str, done: threading.Event, shown: bool, logged: bool) -> None:
     if shown:
         _file().write_text(f"{REASON}: {what}, since {since:%H:%M:%S} UTC")
     try:
-        while not done.wait(EVERY):
+        while True:
             if logged:
                 LOG.info("Waiting for %s, %.0f s by now.", what, time.monotonic() - began)
+            if done.wait(EVERY):
+                return
     finally:
         if shown:
             _file().unlink(missing_ok=True)

@@ -43,6 +43,14 @@ def test_the_probe_repeats_what_is_waited_for(said: Path) -> None:
     assert probe() == (0, "")
 
 
+def test_it_is_in_the_log_as_soon_as_the_probe_tells_it(said: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(waiting.LOG, "info", lambda text, *values: logged.append(text % values))
+    with waits_for("the lake"):
+        wait_for(lambda: logged, what="the wait is logged")
+    assert logged == ["Waiting for the lake, 0 s by now."]
+
+
 def test_a_short_wait_says_nothing(said: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "PATIENCE", 60)
     with waits_for("the lake"):
