@@ -2,6 +2,7 @@
 
 import pytest
 from tests.parts.workloads.conftest import World
+from tests.parts.workloads.writes import MERGE
 
 from freshet.workloads.errors import DataRefused
 
@@ -27,6 +28,18 @@ def test_files_of_a_glob_are_one_load_whatever_the_order_of_their_columns(world:
     world.write("id,name\n", "day-3.csv")
     world.load(csv={"path": str(world.folder / "day-*.csv")})
     assert world.rows("SELECT id, name, level FROM kw.raw ORDER BY id") == [(1, "a", None), (2, None, 9)]
+
+
+def test_merged_files_of_a_glob_count_together_and_one_alone_leaves_what_it_has_not(world: World) -> None:
+    world.write("id,v,w\n1,v1,w1\n2,v2,w2\n", "a.csv")
+    spec = {"csv": {"path": f"{world.folder}/*.csv"}, "write": MERGE}
+    world.load(**spec)
+    world.write("id,w\n1,W\n", "a.csv")
+    world.load(**spec)
+    assert world.rows() == [(1, "v1", "W"), (2, "v2", "w2")]
+    world.write("id,v,w\n3,v3,w3\n", "b.csv")
+    world.load(**spec)
+    assert world.rows() == [(1, None, "W"), (2, "v2", "w2"), (3, "v3", "w3")]
 
 
 def test_a_type_that_only_a_later_file_shows(world: World) -> None:
