@@ -89,6 +89,10 @@ def duckdb_destination(con: Any) -> Any:
         def client_class(self) -> type[Client]:
             return Client
 
+        def configuration(self, initial_config: Any, accept_partial: bool = False) -> Any:
+            """A partial one only helps to find out what DuckDB can do, a dozen times, which does not depend on it."""
+            return initial_config if accept_partial else super().configuration(initial_config)
+
     return Attached(con, create_indexes=False)
 
 
