@@ -8,11 +8,10 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from freshet.workloads.dlt_factory import destination
 from freshet.workloads.dlt_load import heed_signals, prepare
 from freshet.workloads.dlt_sentences import sentence
 from freshet.workloads.errors import AnswerLost, ConfigError, TableMoved, WorkloadError
@@ -140,7 +139,7 @@ def opened(where: Dlt, *, name: str, what: str, relation: str, counts: bool = Fa
         prepare(Path(folder))
         os.environ["SCHEMA__NAMING"] = "snake_case"
         try:
-            pipeline = _pipeline(where, name=name, folder=Path(folder))
+            pipeline = _pipeline(where, name=name, folder=Path(folder), counts=counts)
             with _client(pipeline, where) as client:
                 yield Place(pipeline=pipeline, client=client)
         except Exception as error:
@@ -153,32 +152,14 @@ def _is_ours(error: Exception) -> bool:
     return isinstance(error, (WorkloadError, TableMoved, AnswerLost))
 
 
-def _pipeline(where: Dlt, *, name: str, folder: Path) -> Any:
+def _pipeline(where: Dlt, *, name: str, folder: Path, counts: bool) -> Any:
     """Fresh each time: nothing that an earlier run left comes along, nothing is restored from the destination."""
     import dlt
 
-    pipeline = dlt.pipeline(
-        name, pipelines_dir=str(folder / "pipelines"), destination=_destination(where), dataset_name=where.schema
-    )
+    made = destination(where, counts=counts)
+    pipeline = dlt.pipeline(name, pipelines_dir=str(folder / "pipelines"), destination=made, dataset_name=where.schema)
     pipeline.config.restore_from_destination = False
     return pipeline
-
-
-def _destination(where: Dlt) -> Any:
-    from dlt.common.destination import Destination
-
-    known = Destination.from_reference(where.destination).capabilities()
-    more: dict[str, Any] = {}
-    if "insert-from-staging" in (known.supported_replace_strategies or ()):
-        more["replace_strategy"] = "insert-from-staging"
-    if known.escape_literal:
-        more["escape_literal"] = partial(_literal, known.escape_literal)
-    return Destination.from_reference(where.destination, **more)
-
-
-def _literal(escape: Callable[[Any], Any], value: Any) -> Any:
-    """dlt writes ``nan`` and ``inf`` bare, which SQL takes for columns; as texts the server makes numbers of them."""
-    return escape(str(value) if isinstance(value, float) and not isfinite(value) else value)
 
 
 @contextmanager
