@@ -4,16 +4,17 @@ dlt writes it, in a package of its own after the rows were counted. Rows carry t
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from freshet.workloads.dlt_destination import Place
 from freshet.workloads.dlt_types import moment
 from freshet.workloads.inputs import InputFile
-from freshet.workloads.ledger import LEVEL, LOADS, file_values, taken_file
+from freshet.workloads.ledger import LEVEL, LOAD_ID, LOADS, file_values, taken_file
 from freshet.workloads.warehouse import Level
 
-__all__ = ["level_of", "record", "taken_by"]
+__all__ = ["level_of", "record", "taken_by", "unrecorded"]
 
 _COLUMNS = {
     "load_id": "text",
@@ -75,11 +76,35 @@ def taken_by(place: Place, table: str) -> dict[str, InputFile]:
     return taken
 
 
-def record(place: Place, *, table: str, values: Mapping[str, Any], files: Sequence[InputFile]) -> None:
-    """One more row; ``values`` lacks what is said beside it."""
+def unrecorded(place: Place, table: str) -> frozenset[str]:
+    """Loads that were cut off between their rows, which are in the table, and their record.
+
+    Rows that an adopted table had name none.
+    """
+    mark, known = place.quoted(LOAD_ID), ""
+    values: tuple[str, ...] = ()
+    if place.columns(LOADS):
+        ids = f"SELECT {place.quoted('load_id')} FROM {place.named(LOADS)} WHERE {place.quoted('table_name')} = %s"
+        known, values = f" AND {mark} NOT IN ({ids})", (table,)
+    found = place.ask(f"SELECT DISTINCT {mark} FROM {place.named(table)} WHERE {mark} IS NOT NULL{known}", *values)
+    return frozenset(str(load_id) for (load_id,) in found)
+
+
+def record(
+    place: Place, *, table: str, values: Mapping[str, Any], files: Sequence[InputFile], before: Iterable[str] = ()
+) -> None:
+    """One more row; ``values`` lacks what is said beside it. ``before``: loads that were cut off, whose rows stay."""
     import dlt
 
     row = {"table_name": table, **values, "files": json.dumps([file_values(file) for file in files])}
     columns = {name: {"name": name, "data_type": kind, "nullable": True} for name, kind in _COLUMNS.items()}
-    resource = dlt.resource([row], name=LOADS, write_disposition="append", columns=columns)
+    rows = [*(_cut_off(row, load_id) for load_id in sorted(before)), row]
+    resource = dlt.resource(rows, name=LOADS, write_disposition="append", columns=columns)
     place.run([place.afresh(resource, table=LOADS, names=_COLUMNS, mark=str(values["load_id"]))])
+
+
+def _cut_off(row: Mapping[str, Any], load_id: str) -> dict[str, Any]:
+    """All that is known of it: which table it was, and that it came before the one of ``row``."""
+    earlier = row["finished_at"] - timedelta(seconds=1)
+    known = {"table_name": row["table_name"], "load_id": load_id, "version": load_id, "fingerprint": ""}
+    return {**dict.fromkeys(row), **known, "finished_at": earlier, "made_anew": False, "files": "[]"}

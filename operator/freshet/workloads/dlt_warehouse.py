@@ -111,13 +111,15 @@ class DltWarehouse:
         )
         if not columns:
             return state
+        appends, marked = self._spec.write.disposition == "append", LOAD_ID in columns
         return replace(
             state,
             columns=_typed(columns, filter(place.writes, columns)),
             unwritten=_typed(columns, filterfalse(place.writes, columns)),
             rows=int(place.ask(f"SELECT count(*) FROM {place.named(self._table)}")[0][0]),
-            taken=ledger.taken_by(place, self._table) if self._spec.write.disposition == "append" else {},
-            marked=LOAD_ID in columns,
+            taken=ledger.taken_by(place, self._table) if appends else {},
+            marked=marked,
+            unrecorded=ledger.unrecorded(place, self._table) if marked and not appends else frozenset(),
         )
 
     def _expect_types(self, batch: Batch, before: TableState) -> None:
@@ -198,7 +200,8 @@ class DltWarehouse:
             "made_anew": before.columns is None or disposition == "replace",
         }
         files = batch.files if disposition == "append" else ()
-        ledger.record(place, table=self._table, values=values, files=files)
+        others = before.unrecorded - {load_id}
+        ledger.record(place, table=self._table, values=values, files=files, before=others)
 
     def _data_time(self, place: Place) -> datetime | None:
         column = self._spec.data_time_column
@@ -231,4 +234,4 @@ def _count(place: Place, table: str, *, mark: str, load_id: str, operator: str =
 
 
 def _token(state: TableState) -> tuple[object, ...]:
-    return (state.level.load_id if state.level else None, state.columns, state.rows)
+    return (state.level.load_id if state.level else None, state.columns, state.rows, state.unrecorded)

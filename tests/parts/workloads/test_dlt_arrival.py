@@ -1,5 +1,7 @@
 """dlt says that rows have arrived, or that they have not: what is there is counted nevertheless."""
 
+import os
+from functools import partial
 from typing import Any
 
 import psycopg2
@@ -47,6 +49,47 @@ def test_a_load_cut_off_before_its_record_is_not_loaded_twice(place: Place, monk
     assert place.rows() == [(1, "a")]
     assert place.load()["rowsLoaded"] == 1
     assert place.rows() == [(1, "a")]
+
+
+@pytest.mark.parametrize("destination", ["postgres", "sqlalchemy"])
+@pytest.mark.parametrize("write", [MERGE, {"disposition": "replace"}], ids=["merge", "replace"])
+def test_rows_of_a_load_that_was_cut_off_do_not_pass_for_an_input_that_came_back(
+    place: Place, write: dict[str, Any], destination: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They stayed: the input was unchanged since the newest load on record, and "changed by hand"."""
+    os.environ["DESTINATION__SQLALCHEMY__CREDENTIALS"] = f"sqlite:///{place.folder}/lite.db"
+    load = partial(place.load, destination=destination, write=write)
+    place.write("id,v\n1,a\n2,b\n")
+    first = load()
+    place.write("id,v\n1,x\n2,y\n3,z\n")
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dlt_warehouse.ledger, "record", killed)
+        with pytest.raises(KeyboardInterrupt):
+            load()
+    place.write("id,v\n1,a\n2,b\n")
+    again = load()
+    assert (again["changed"], again["rows"]) == (True, 3 if write == MERGE else 2)
+    assert again["version"] != first["version"]
+    told = load()
+    assert (told["changed"], told["version"], told["rows"]) == (False, again["version"], again["rows"])
+    if destination == "postgres":
+        assert place.rows()[:2] == [(1, "a"), (2, "b")]
+
+
+@pytest.mark.parametrize("write", [MERGE, {"disposition": "replace"}], ids=["merge", "replace"])
+def test_rows_that_an_adopted_table_had_are_no_load_that_was_cut_off(place: Place, write: dict[str, Any]) -> None:
+    place.server.query(
+        f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.raw AS SELECT 7::bigint AS id, 'g' AS v"
+    )
+    place.write("id,v\n1,a\n")
+    first = place.load(write={**write, "adopt": True})
+    place.server.query(f"INSERT INTO {place.schema}.raw (id, v) VALUES (8, 'h')")
+    told = place.load(write={**write, "adopt": True})
+    assert (told["changed"], told["version"]) == (False, first["version"])
 
 
 @pytest.mark.parametrize("write", [{"disposition": "append"}, MERGE, {"disposition": "replace"}])
