@@ -17,6 +17,7 @@ from freshet.workloads import dlt_ledger as ledger
 from freshet.workloads import dlt_rows, ownership
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_destination import Place, normalized, opened
+from freshet.workloads.dlt_keys import held_twice
 from freshet.workloads.dlt_newest import ask_newest
 from freshet.workloads.dlt_types import expect_known, from_dlt, moment, stored
 from freshet.workloads.errors import AnswerLost, ConfigError, TableMoved, Unavailable
@@ -27,7 +28,7 @@ from freshet.workloads.published import publishing
 from freshet.workloads.rejected import expect_ours, is_ours
 from freshet.workloads.shortened import short_name
 from freshet.workloads.spec import Dlt, IngestSpec
-from freshet.workloads.warehouse import Batch, Outcome, TableState, next_load_id, owned
+from freshet.workloads.warehouse import Batch, Outcome, TableState, doubled, next_load_id, owned
 
 __all__ = ["DltWarehouse"]
 
@@ -69,11 +70,11 @@ class DltWarehouse:
         expect_known(batch.columns)
         try:
             with opened(self._where, name=self._name, what=self._what, relation=self.relation) as place:
-                return self._load(place, batch, expected)
+                return self._load(place, batch, expected, folder)
         except Unavailable as error:
             raise AnswerLost(error) from error
 
-    def _load(self, place: Place, batch: Batch, expected: TableState) -> Outcome:
+    def _load(self, place: Place, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         before = self._state(place)
         if _token(before) != _token(expected):
             raise TableMoved
@@ -83,6 +84,7 @@ class DltWarehouse:
             expect_ours(place.columns(self._rejected), relation=f"{place.schema}.{place.table(self._rejected)}")
         load_id = next_load_id(batch, before)
         self._expect_recorded(place, load_id, before)
+        self._expect_keys(place, batch, before, folder)
         self._clear(place, load_id, before)
         resources = dlt_rows.resources(place, self._spec, batch, table=self._table, load_id=load_id)
         with publishing():
@@ -150,6 +152,13 @@ class DltWarehouse:
         if before.marked and before.level is None and self._spec.write.disposition == "append":
             others = _count(place, self._table, mark=LOAD_ID, load_id=load_id, operator="<>")
             ownership.expect_ours(self._spec, replace(before, loaded=others), relation=self.relation)
+
+    def _expect_keys(self, place: Place, batch: Batch, before: TableState, folder: Path) -> None:
+        """Raises InputError where a row would be written over several."""
+        held = {column.in_table for column in before.columns or ()}
+        can_be = self._spec.write.disposition == "merge" and held.issuperset(batch.table_key)
+        if can_be and held_twice(place, batch, of=place.named(self._table), folder=folder):
+            raise doubled(self.relation, key=batch.key)
 
     def _clear(self, place: Place, load_id: str, before: TableState) -> None:
         """Rows of this very load, which was cut off before it was recorded."""

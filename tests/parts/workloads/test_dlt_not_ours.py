@@ -1,5 +1,9 @@
 """Tables of somebody else's at one of dlt's destinations: left alone, or adopted with their rules."""
 
+import os
+import sqlite3
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -38,6 +42,29 @@ def test_what_dlt_brings_as_text_is_appended_and_not_merged(place: Place, kind: 
     with pytest.raises(ConfigError, match="that dlt brings as text") as caught:
         place.load(write={**MERGE, "adopt": True})
     assert caught.value.reason == "SchemaConflict"
+
+
+@pytest.mark.parametrize("destination", ["postgres", "sqlalchemy"])
+def test_a_merge_writes_no_row_over_several(place: Place, destination: str) -> None:
+    """PostgreSQL published it, and each try failed for good; SQLite took the other row away."""
+    os.environ["DESTINATION__SQLALCHEMY__CREDENTIALS"] = f"sqlite:///{place.folder}/lite.db"
+    kinds = {"day": "DATE", "at": "TIMESTAMP", "n": "DECIMAL(9,2)", "ok": "BOOLEAN"}
+    write = {"disposition": "merge", "primaryKey": ["id", *kinds]}
+    load = partial(place.load, destination=destination, write=write, csv={"schema": kinds})
+    row = "{},2026-01-02,2026-01-02 03:04:05,1.50,true,{}\n"
+    place.write("id,day,at,n,ok,v\n" + row.format(1, "a") + row.format(2, "b"))
+    load()
+    if destination == "postgres":
+        place.server.query(f"INSERT INTO {place.schema}.raw SELECT * FROM {place.schema}.raw WHERE id = 1")
+    else:
+        with closing(sqlite3.connect(f"{place.folder}/lite__{place.schema}.db")) as file, file:
+            file.execute("INSERT INTO raw SELECT * FROM raw WHERE id = 1")
+    place.write("id,day,at,n,ok,v\n" + row.format(1, "x"))
+    with pytest.raises(InputError, match="nothing was published") as caught:
+        load()
+    assert caught.value.reason == "DuplicateKeysInTable"
+    place.write("id,day,at,n,ok,v\n" + row.format(2, "y"))
+    assert load()["rows"] == 3
 
 
 def test_a_table_of_somebody_else_is_left_alone(place: Place) -> None:
