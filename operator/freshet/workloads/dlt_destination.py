@@ -56,6 +56,11 @@ class Place:
     def quoted(self, name: str) -> str:
         return str(self._sql.escape_column_name(name))
 
+    @property
+    def is_postgres(self) -> bool:
+        """Or what is spoken to by its driver."""
+        return getattr(getattr(self._sql, "dbapi", None), "__name__", "") == "psycopg2"
+
     def columns(self, table: str) -> dict[str, Mapping[str, Any]]:
         """dlt's view of the table's columns, by name; in lower case, but for those that it cannot write.
 

@@ -67,6 +67,21 @@ def test_a_row_of_a_year_that_python_lacks_does_not_hide_the_newest_of_the_other
     assert [(one["rows"], one["dataTime"][:10]) for one in told] == [(5, "9999-12-31")] * 2
 
 
+@pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz"])
+def test_nor_does_a_time_after_all_others(place: Place, kind: str) -> None:
+    """PostgreSQL's ``infinity`` was the last moment of the year 9999, and ``-infinity`` the first of the year 1."""
+    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.raw (id bigint, at {kind})")
+    found = []
+    for value in ("-infinity", "9999-12-31", "infinity"):
+        place.server.query(f"INSERT INTO {place.schema}.raw VALUES (1, '{value}')")
+        found.append(str(place.count("raw", dataTimeColumn="at")["dataTime"])[:10])
+    assert found == ["None", "9999-12-31", "9999-12-31"]
+    place.server.query(f"DELETE FROM {place.schema}.raw WHERE at = '9999-12-31'")
+    place.write("id,at\n2,2026-01-03\n")
+    told = place.load(write={"disposition": "append", "adopt": True}, dataTimeColumn="at")
+    assert (told["rows"], told["dataTime"]) == (3, "2026-01-03T00:00:00.000000Z")
+
+
 @pytest.mark.parametrize("destination", ["sqlalchemy", "duckdb"])
 def test_nor_does_it_where_the_driver_makes_it_a_text(place: Place, destination: str) -> None:
     lite, duck = f"{place.folder}/lite.db", f"{place.folder}/d.duckdb"
