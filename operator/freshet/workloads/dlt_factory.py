@@ -20,6 +20,8 @@ def destination(where: Dlt, *, counts: bool) -> Any:
         more["replace_strategy"] = "insert-from-staging"
     if known.escape_literal:
         more["escape_literal"] = partial(_literal, known.escape_literal)
+    if _lacks_real(known.type_mapper):
+        more["type_mapper"] = _with_real(known.type_mapper)
     found = Destination.from_reference(where.destination, **more)
     if not counts:
         found.configuration = partial(_in_utc, found.configuration)
@@ -29,6 +31,16 @@ def destination(where: Dlt, *, counts: bool) -> Any:
 def _literal(escape: Callable[[Any], Any], value: Any) -> Any:
     """dlt writes ``nan`` and ``inf`` bare, which SQL takes for columns; as texts the server makes numbers of them."""
     return escape(str(value) if isinstance(value, float) and not isfinite(value) else value)
+
+
+def _lacks_real(mapper: Any) -> bool:
+    known = getattr(mapper, "dbt_to_sct", {})
+    return "double precision" in known and "real" not in known
+
+
+def _with_real(mapper: Any) -> Any:
+    """dlt takes a ``real`` of PostgreSQL for a text, which no statement of its own writes into one."""
+    return type(mapper.__name__, (mapper,), {"dbt_to_sct": {**mapper.dbt_to_sct, "real": "double"}})
 
 
 def _in_utc(configured: Callable[..., Any], *given: Any, **more: Any) -> Any:

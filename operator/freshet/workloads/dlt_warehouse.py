@@ -17,6 +17,7 @@ from freshet.workloads import dlt_ledger as ledger
 from freshet.workloads import dlt_rows, ownership
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_destination import Place, normalized, opened
+from freshet.workloads.dlt_fits import expect_fit
 from freshet.workloads.dlt_keys import held_twice
 from freshet.workloads.dlt_newest import ask_newest
 from freshet.workloads.dlt_types import expect_known, from_dlt, moment, stored
@@ -84,6 +85,7 @@ class DltWarehouse:
             expect_ours(place.columns(self._rejected), relation=f"{place.schema}.{place.table(self._rejected)}")
         load_id = next_load_id(batch, before)
         self._expect_recorded(place, load_id, before)
+        expect_fit(place, batch, table=self._table, folder=folder)
         self._expect_keys(place, batch, before, folder)
         self._clear(place, load_id, before)
         resources = dlt_rows.resources(place, self._spec, batch, table=self._table, load_id=load_id)

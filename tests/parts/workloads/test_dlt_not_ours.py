@@ -44,6 +44,25 @@ def test_what_dlt_brings_as_text_is_appended_and_not_merged(place: Place, kind: 
     assert caught.value.reason == "SchemaConflict"
 
 
+def test_values_that_an_adopted_column_would_change_are_refused(place: Place) -> None:
+    """They were rounded, or had their NUL character taken out, in silence."""
+    place.server.query(
+        f"CREATE SCHEMA {place.schema};"
+        f" CREATE TABLE {place.schema}.raw (r real, t timestamptz(0), h time(1), m money, w text)"
+    )
+    good = {"r": "0.1", "t": "2026-01-02T03:04:05Z", "h": "03:04:05.9", "m": "12.340", "w": "a"}
+    bad = {"r": "16777217", "t": "2026-01-02T03:04:05.9Z", "h": "03:04:05.95", "m": "12.345", "w": "a\0b"}
+    load = partial(place.load, csv={"nullStrings": ["NULL"]})
+    for name, value in bad.items():
+        place.write(",".join(good) + "\n" + ",".join({**good, name: value}.values()) + "\n")
+        with pytest.raises(InputError, match=rf"Column {name} of .* would change 1 values") as caught:
+            load(write={"disposition": "append", "adopt": True})
+        assert caught.value.reason == "ConstraintViolated"
+    place.write("r,t,w\n0.1,2026-01-02T03:04:05Z,a\n")
+    load(write={"disposition": "replace", "adopt": True}, csv={"schema": {"r": "DOUBLE"}})
+    assert place.rows("r::text, w") == [("0.1", "a")]
+
+
 @pytest.mark.parametrize("destination", ["postgres", "sqlalchemy"])
 def test_a_merge_writes_no_row_over_several(place: Place, destination: str) -> None:
     """PostgreSQL published it, and each try failed for good; SQLite took the other row away."""
