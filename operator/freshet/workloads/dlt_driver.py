@@ -15,7 +15,7 @@ _REFUSED = (
 _RACE = r"pg_(type|class|namespace|attribute)_"
 """Two that make one table at once stumble over a rule of PostgreSQL's own catalog."""
 _KEPT_OUT = r"pg_hba\.conf"
-_FORBIDDEN = r"permission denied|insufficient privileg|not authorized|access denied|\b403\b"
+_FORBIDDEN = r"permission denied|must be owner of|insufficient privileg|not authorized|access denied|\b403\b"
 _NO_TLS = (
     r"does not support SSL|certificate verify failed|does not match host name|invalid sslmode value"
     r"|root certificate file .* does not exist"

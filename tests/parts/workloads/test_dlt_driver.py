@@ -21,6 +21,7 @@ from freshet.workloads.dlt_driver import of_driver
         (errors.UndefinedColumn('column "401" does not exist'), "StatementRefused"),
         (errors.FeatureNotSupported("not in this version"), "StatementRefused"),
         (errors.InsufficientPrivilege("permission denied for table raw"), "PermissionDenied"),
+        (errors.InsufficientPrivilege("must be owner of table raw"), "PermissionDenied"),
         (errors.RaiseException("no Sundays"), "ConstraintViolated"),
         (errors.DuplicateTable('relation "raw" already exists'), "WarehouseUnavailable"),
         (psycopg2.ProgrammingError("Statement reached its statement timeout"), "WarehouseUnavailable"),
