@@ -1,9 +1,11 @@
 """A count at any destination of dlt's that speaks SQL."""
 
+from freshet.workloads.columns import table_column
 from freshet.workloads.dlt_destination import normalized, opened
 from freshet.workloads.dlt_newest import ask_newest
 from freshet.workloads.dlt_types import moment
 from freshet.workloads.errors import ConfigError
+from freshet.workloads.names import meant
 from freshet.workloads.spec import Dlt
 from freshet.workloads.sql import split_quoted
 
@@ -26,12 +28,12 @@ def ask_dlt(where: Dlt, *, relation: str, column: str | None) -> tuple[int, obje
 
 
 def _own(column: str, names: list[str], relation: str) -> str:
-    """The column as the relation spells it; PostgreSQL may have "At" beside at."""
+    """The column as the relation spells it, by whatever name a load would know it; PostgreSQL may have "At" beside at."""
     if column in names:
         return column
-    found = next((name for name in names if name.lower() == column.lower()), None)
+    found = meant(column, columns=[table_column(name, "") for name in names])
     if found is None:
         raise ConfigError(
             "DataTimeColumnMissing", f"dataTimeColumn {column} is not in {relation}, which has {', '.join(names)}."
         )
-    return found
+    return found.in_table

@@ -69,6 +69,13 @@ def test_of_two_columns_the_one_of_the_exact_name_is_meant(place: Place) -> None
         assert place.count("t", dataTimeColumn=column)["dataTime"] == f"2026-01-0{day}T00:00:00.000000Z"
 
 
+def test_a_column_may_be_called_as_the_file_calls_it(place: Place) -> None:
+    """So it is with a load: to a count of the same table it was missing."""
+    place.server.query(f"CREATE SCHEMA {place.schema}; CREATE TABLE {place.schema}.t AS SELECT now() AS event_time")
+    for column in ("Event Time", "eventTime", "EVENT_TIME"):
+        assert place.count("t", dataTimeColumn=column)["dataTime"] is not None
+
+
 @pytest.mark.parametrize("name", ["a:b", "a :b", "a%sb", "a b", "order"])
 def test_names_that_sqlalchemy_would_read_are_counted(place: Place, name: str) -> None:
     """They went into the statement as they stood, and what came of it was told as an outage."""
