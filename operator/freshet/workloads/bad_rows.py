@@ -1,16 +1,19 @@
 """Rows that DuckDB's reader refuses, or that were marked as bad: where they stand in the file, and why."""
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from freshet.workloads.columns import Column
 from freshet.workloads.engine import forget_rejects
 from freshet.workloads.errors import Sample
-from freshet.workloads.lines import last_text, lines_of_bytes, lines_of_rows
+from freshet.workloads.header import open_text
+from freshet.workloads.lines import lines_of_bytes, lines_of_rows
+from freshet.workloads.records import LONGEST, is_left_open
 from freshet.workloads.spec import Csv
 
-__all__ = ["Refused", "ends_open", "marked_rows", "may_be_lost", "misfits", "structural"]
+__all__ = ["SHOWN", "Refused", "ends_open", "marked_rows", "may_be_lost", "misfits", "structural"]
 
 _REASONS = {
     "CAST": "the value does not fit the column's type",
@@ -36,26 +39,45 @@ class Refused:
     def sample(self) -> Sample:
         return Sample(line=self.line, column=self.column, reason=self.reason)
 
+    def bare(self) -> "Refused":
+        """DuckDB shows the line ends before a row with it."""
+        return replace(self, raw=self.raw.lstrip("\r\n"))
+
+    def is_of(self, text: str) -> bool:
+        """Whether it is the row of this text, as DuckDB shows it; of bytes that are no text it shows other signs."""
+        shown, is_cut = self.raw.strip("\r\n"), len(self.raw.encode()) >= _CUT
+        return text == shown or (is_cut and text.startswith(shown[:-_LONGEST_SIGN])) or _REPLACED in text
+
 
 _IN_QUOTES = "('UNQUOTED VALUE', 'LINE SIZE OVER MAXIMUM', 'INVALID STATE')"
-_WHOLE_TEXT = 10_000
-"""DuckDB shows this many characters of a refused row, and the line end of one only where it lies within quotes."""
+_REPLACED = "\ufffd"
+SHOWN = 10_000
+"""DuckDB shows so many bytes of a refused row, with the line ends before it, and that behind it only within quotes."""
+_LONGEST_SIGN = 4
+"""Bytes of one, which is cut, too."""
+_CUT = SHOWN - _LONGEST_SIGN
+_ONLY_BLANKS = f"strlen(csv_line) >= {_CUT} AND left(csv_line, 1) IN (chr(10), chr(13))"
 
 
 def ends_open(con: Any, path: str, csv: Csv) -> bool:
     """Whether the file ends within the quotes of a refused row, so that what may be appended belongs to that row."""
     found = con.execute(
-        f"SELECT arg_max(csv_line, line_byte_position) FROM reject_errors WHERE error_type IN {_IN_QUOTES}"
+        "SELECT max(line_byte_position) FROM reject_errors"
+        f" WHERE error_type IN {_IN_QUOTES} OR error_type = 'INVALID ENCODING'"
     ).fetchone()
-    raw = found and found[0]
-    if not raw:
+    if found[0] is None or found[0] + 2 * LONGEST < os.path.getsize(path):
         return False
-    return len(raw) >= _WHOLE_TEXT or raw.endswith(("\n", "\r")) or last_text(path, csv, len(raw)) == raw
+    with open_text(path, csv) as lines:
+        return is_left_open(lines, csv)
 
 
 def may_be_lost(con: Any) -> bool:
-    """Whether the reader refused a row behind which it may have gone on at a wrong place, or gone there by one."""
-    found = con.execute(f"SELECT count(*) > 0 FROM reject_errors WHERE error_type IN {_IN_QUOTES}").fetchone()
+    """Whether the reader refused a row behind which it may have gone on at a wrong place, or gone there by one; or one
+    of which it shows but the blank lines before it.
+    """
+    found = con.execute(
+        f"SELECT count(*) > 0 FROM reject_errors WHERE error_type IN {_IN_QUOTES} OR ({_ONLY_BLANKS})"
+    ).fetchone()
     return bool(found[0])
 
 
@@ -66,7 +88,7 @@ def misfits(con: Any) -> set[str]:
 
 
 def structural(con: Any, path: str, csv: Csv, details: int) -> tuple[int, list[Refused]]:
-    """What the reader itself refused: how many rows, and the first of them."""
+    """What the reader itself refused: how many rows, and the first of them, each with its text as DuckDB shows it."""
     total = con.execute("SELECT count(DISTINCT line_byte_position) FROM reject_errors").fetchone()[0]
     found: list[Any] = []
     if total:
@@ -80,15 +102,14 @@ def structural(con: Any, path: str, csv: Csv, details: int) -> tuple[int, list[R
     lines = lines_of_bytes(path, csv, [row[0] - 1 for row in found])
     return total, [
         Refused(
-            path=path, line=lines[at - 1], column=column, reason=_REASONS.get(kind, "not valid CSV"), raw=_bare(raw)
+            path=path,
+            line=lines[at - 1],
+            column=column,
+            reason=_REASONS.get(kind, "not valid CSV"),
+            raw=raw or "",
         )
         for at, column, kind, raw in found
     ]
-
-
-def _bare(raw: str | None) -> str:
-    """DuckDB shows the line ends before a row with it."""
-    return (raw or "").lstrip("\r\n")
 
 
 def marked_rows(

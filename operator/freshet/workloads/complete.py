@@ -7,19 +7,20 @@ counted once more: by line ends where these tell, else apart from DuckDB.
 """
 
 import os
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from freshet.workloads.bad_rows import SHOWN, Refused
+from freshet.workloads.by_lines import rows_by_lines, spans
 from freshet.workloads.errors import DataRefused
-from freshet.workloads.lines import chunks, rows_of
+from freshet.workloads.lines import rows_of
 from freshet.workloads.records import LONGEST
 from freshet.workloads.spec import Csv
 
-__all__ = ["PlaceLost", "expect_all", "is_short", "rows_by_lines"]
+__all__ = ["PlaceLost", "Way", "expect_all", "way_of"]
 
 _TAKEN = 2_000_000
 """Bytes of a row that DuckDB takes."""
-_BLANK = re.compile(rb"\n(?=\n)")
 
 
 class PlaceLost(Exception):
@@ -30,76 +31,53 @@ class PlaceLost(Exception):
         self.path = path
 
 
-def is_short(path: str) -> bool:
-    """Whether DuckDB cannot lose its place there."""
-    return os.path.getsize(path) <= _TAKEN
-
-
-def rows_by_lines(path: str, csv: Csv) -> int | None:
-    """How many lines are rows: all but the header, if there is one, and blank ones. None where a line may end within
-    quotes.
-
-    A quote within a value that has none about it may be taken for one of a pair, so that this may be None, or too many.
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How a file is read. ``by_lines``: how many rows its lines tell, None where they do not. ``each_line``: in pieces,
+    since each line is taken for a row. ``is_last``: there is no other way.
     """
-    rows, last, quotes = -int(csv.header), b"\n", _Quotes(csv)
-    for chunk in _with_one_end(chunks(path, csv)):
-        if quotes.may_span(chunk):
-            return None
-        rows += chunk.count(b"\n")
-        if b"\n\n" in (text := last + chunk):
-            rows -= sum(1 for _ in _BLANK.finditer(text))
-        last = text[-1:]
-    return rows + (last != b"\n")
+
+    by_lines: int | None
+    in_pieces: bool
+    each_line: bool
+    is_last: bool
 
 
-class _Quotes:
-    """Whether they are open, from one part of a text to the next."""
-
-    def __init__(self, csv: Csv) -> None:
-        self._quote = csv.quote.encode()
-        self._has_escape = csv.escaping != csv.quote
-        self._others = bytes(set(range(256)) - {*self._quote, *b"\n"})
-        self._open = b""
-
-    def may_span(self, chunk: bytes) -> bool:
-        """Whether a line may end within them there. Line ends are LF."""
-        if not self._quote or not (self._open or self._quote in chunk):
-            return False
-        if self._has_escape:
-            return True
-        # Two quotes with no line end between are nothing, or one, whose like has come before.
-        marks = (self._open + chunk.translate(None, self._others)).replace(self._quote * 2, b"")
-        lines, _, self._open = marks.rpartition(b"\n")
-        return self._quote in lines
+def way_of(path: str, csv: Csv, *, is_turned: bool) -> Way:
+    """``is_turned``: it was read in the one way, and now is to be in the other: in several pieces, or in one."""
+    by_lines = rows_by_lines(path, csv)
+    is_short = os.path.getsize(path) <= _TAKEN
+    in_pieces = is_short or (by_lines is not None) != is_turned
+    each_line = in_pieces and not is_short and by_lines is not None
+    return Way(by_lines=by_lines, in_pieces=in_pieces, each_line=each_line, is_last=is_short or is_turned)
 
 
-def _with_one_end(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """LF for CR LF, which may be parted, and for CR."""
-    was_cr = False
-    for part in parts:
-        own = part[1:] if was_cr and part.startswith(b"\n") else part
-        was_cr = part.endswith(b"\r")
-        yield own.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in own else own
+def expect_all(path: str, csv: Csv, *, count: int, told: Sequence[Refused], way: Way, ahead: int) -> list[Refused]:
+    """Those that were ``told``, with the text that they have in the file.
 
-
-def expect_all(path: str, csv: Csv, *, count: int, is_last: bool, ahead: int) -> None:
-    """Raises PlaceLost, or DataRefused if it ``is_last``, where ``count``, of good and bad rows, is not how many there
-    are.
-
-    Of lines in a quoted field that is longer than ``LONGEST`` some may have come for as many that are lost.
+    Raises PlaceLost, or DataRefused where there is no other way, if ``count``, of good and bad rows, is not how many
+    there are, or one that was told is none of them. Of lines in a quoted field that is longer than ``LONGEST`` some may
+    have come for as many that are lost.
     """
+    lines = {one.line: one for one in told}
+    found: list[Refused] = []
     rows, longest, text = 0, 0, ""
     for line, own in rows_of(path, csv):
         rows += 1
+        if way.each_line and spans(own):
+            raise PlaceLost(path)
         if len(own) > len(text):
             longest, text = line, own
-    spans = len(text) >= LONGEST and any(end in text for end in "\r\n")
-    if rows == count and not spans:
-        return
-    if not (is_last or spans):
+        if line in lines and lines[line].is_of(own):
+            found.append(replace(lines[line], raw=own[:SHOWN]))
+    swallows = len(text) >= LONGEST and spans(text)
+    if rows == count and len(found) == len(told) and not swallows:
+        return found
+    if not (way.is_last or swallows):
         raise PlaceLost(path)
     raise DataRefused(
         "BadCsv",
         f"The rows of {path} cannot be told apart: the longest, which begins in line {longest + ahead}, has a quote"
-        " that is never closed, or is longer than 2 MB; nothing was loaded, so that none is lost: mend the export.",
+        " that is never closed, or one in its text that is not doubled, or is longer than 2 MB; nothing was loaded, so"
+        " that none is lost: mend the export.",
     )

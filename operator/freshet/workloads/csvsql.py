@@ -95,14 +95,19 @@ def checked_select(*, path: str, csv: Csv, columns: Sequence[Column], in_pieces:
     return f"SELECT {outputs}, {bad} AS {BAD} FROM (SELECT *{inner} FROM {call})"
 
 
-_NUMBER = r"[+-]?(0|[1-9][0-9]*)"
+_NUMBER = "(0|[1-9][0-9]*)"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = "[0-9:]{5,8}([.][0-9]{1,6})?"
 _WHOLE = "[+-]?[0-9]+([.]0*)?"
+_DECIMAL = r"\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?\s*"
+"""DuckDB takes ``1_000``, too."""
+_LONG = 18
+"""So many signs of a whole number fit a BIGINT."""
 _DIGITS = {"FLOAT": 7, "DOUBLE": 15}
 _FINE = "[.][0-9]{6}[0-9]*[1-9]"
 """A fraction of a second below what a TIMESTAMP keeps: microseconds."""
 _LOOSE_DAY = r"\s*[+-]?[0-9]+[-/\\ ][0-9]{1,2}[-/\\ ][0-9]{1,2}( ?\(BC\))?"
+_CENTURY = r"^\s*[+-]?[0-9]{4}"
 _LOOSE_CLOCK = r"[0-9]{1,2}:[0-9]{0,2}(:[0-9]{0,2}([.][0-9]*)?)?( ?(Z|UTC|GMT))?\s*"
 _WORD = r"\s*(?i:epoch)\s*"
 _WHOLE_TIMES = {
@@ -112,15 +117,15 @@ _WHOLE_TIMES = {
 }
 """What DuckDB reads as such to its end: it leaves out what follows a clock (a zone, ``PM``), and a TIME's date."""
 _SHAPES = {
-    "BIGINT": _NUMBER,
-    "DOUBLE": rf"({_NUMBER}([.][0-9]*)?|[+-]?[.][0-9]+)([eE][+-]?[0-9]+)?",
+    "BIGINT": f"-?{_NUMBER}",
+    "DOUBLE": f"(-?{_NUMBER}|[+-]?{_NUMBER}[.][0-9]*|[+-]?[.][0-9]+)([eE][+-]?[0-9]+)?",
     "BOOLEAN": "(?i:true|false)",
     "DATE": _DAY,
     "TIMESTAMP": f"{_DAY}([T ]{_CLOCK})?",
     "TIMESTAMP WITH TIME ZONE": f"{_DAY}[T ]{_CLOCK}(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)",
 }
 INFERRED = tuple(_SHAPES)
-"""What a column is tried for, in this order; what fits none is VARCHAR."""
+"""What a column is tried for, in this order; what fits none is VARCHAR, as a plus and digits, which call somebody."""
 
 
 def inference_test(column: str, kind: str, csv: Csv, *, value: str | None = None) -> str:
@@ -134,7 +139,8 @@ def inference_test(column: str, kind: str, csv: Csv, *, value: str | None = None
         fits = _formatted(column, value, pattern, kind=kind)
     else:
         fits = f"regexp_full_match({column}, {literal(_SHAPES[kind])}) AND {value} IS NOT NULL"
-        fits += f" AND {_keeps_digits(column, value, kind)}" if kind == "DOUBLE" else ""
+        if kind == "DOUBLE":
+            fits += f" AND {_keeps_digits(column, value, kind)} AND NOT {_is_too_long(column)}"
         fits += f" AND {_in_calendar(value, kind)}" if kind in _TIMES else ""
     return f"({column} IS NULL OR {fits})"
 
@@ -145,6 +151,12 @@ def _keeps_digits(text: str, value: str, kind: str) -> str:
     whole = f"regexp_full_match(trim({text}), {literal(_WHOLE)})"
     digits = f"CASE WHEN length({text}) <= {_DIGITS[kind]} THEN true WHEN NOT {whole} THEN true ELSE {same} END"
     return f"CASE WHEN isfinite({value}) THEN {digits} ELSE NOT regexp_matches({text}, '[0-9]') END"
+
+
+def _is_too_long(text: str) -> str:
+    """Whether it is a whole number that no BIGINT holds: an id, more likely than a quantity."""
+    whole = f"regexp_full_match({text}, '-?[0-9]+') AND try_cast({text} AS BIGINT) IS NULL"
+    return f"CASE WHEN length({text}) <= {_LONG} THEN false ELSE {whole} END"
 
 
 _OF_DAYS = frozenset("aAbBdjmuUVwWxyYG%")
@@ -228,15 +240,23 @@ def _fits(column: Column, csv: Csv) -> str:
 
 
 def _time_fits(kind: str, text: str, value: str) -> str:
-    """Neither an offset nor ``PM``, a date, a time of day or a nanosecond is left out."""
-    known = "true" if kind == "TIME" else _in_calendar(value, kind)
+    """Neither an offset nor ``PM``, a date, a time of day or a nanosecond is left out, nor the century of a year."""
+    known = "true" if kind == "TIME" else f"{_in_calendar(value, kind)} AND {_has_century(text, value, kind)}"
     fine = f"CASE WHEN contains({text}, '.') THEN regexp_matches({text}, {literal(_FINE)}) ELSE false END"
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"{known} AND NOT {fine}"
     whole = f"{value} IS NOT NULL AND regexp_full_match({text}, {literal(_WHOLE_TIMES[kind])})"
     midnight = f"try_cast({text} AS TIMESTAMP) = {value}::TIMESTAMP"
-    exact = f"CASE WHEN contains({text}, ':') THEN {midnight} ELSE true END" if kind == "DATE" else f"NOT {fine}"
+    exact = f"NOT {fine}"
+    if kind == "DATE":
+        exact = f"CASE WHEN contains({text}, ':') THEN {midnight} AND {exact} ELSE true END"
     return f"CASE WHEN {value}::VARCHAR = {text} THEN {known} ELSE {whole} AND {exact} AND {known} END"
+
+
+def _has_century(text: str, value: str, kind: str) -> str:
+    """Of ``26-01-02`` DuckDB makes the year 26."""
+    written = f"regexp_matches({text}, {literal(_CENTURY)})"
+    return f"CASE WHEN {value} >= '1000-01-01'::{kind} THEN true ELSE {written} END"
 
 
 def _decimal_fits(column: Column, text: str, value: str) -> str:
@@ -245,5 +265,6 @@ def _decimal_fits(column: Column, text: str, value: str) -> str:
     scale = int(digits[1]) if digits else 3
     fraction = f"length(rtrim(regexp_extract({text}, '[.]([0-9]*)', 1), '0'))"
     exponent = f"coalesce(try_cast(regexp_extract({text}, '[eE]([+-]?[0-9]+)', 1) AS INTEGER), 0)"
-    exact = f"{value} IS NOT NULL AND {fraction} - {exponent} <= {scale}"
+    plain = f"regexp_full_match({text}, {literal(_DECIMAL)})"
+    exact = f"{value} IS NOT NULL AND {plain} AND {fraction} - {exponent} <= {scale}"
     return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {exact} END"

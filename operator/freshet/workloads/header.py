@@ -9,6 +9,7 @@ from typing import Any
 
 from freshet.workloads.encodings import UTF_8, codec_of
 from freshet.workloads.errors import InputError
+from freshet.workloads.records import is_sound, records
 from freshet.workloads.spec import Csv
 
 __all__ = [
@@ -71,8 +72,8 @@ def _names(head: str, path: str, csv: Csv) -> tuple[str, ...]:
             " of a page about the file.",
         )
     try:
-        records = csvlib.reader(io.StringIO(head, newline=""), **dialect(csv))
-        first = next((record for record in records if record), None)
+        reader = csvlib.reader(io.StringIO(head, newline=""), **dialect(csv))
+        first = next((record for record in reader if record), None)
     except (csvlib.Error, TypeError) as error:
         raise InputError(
             "HeaderUnreadable",
@@ -80,13 +81,25 @@ def _names(head: str, path: str, csv: Csv) -> tuple[str, ...]:
         ) from error
     if first is None:
         raise InputError("EmptyFile", f"The file {path} holds only blank lines: see whether its export failed.")
+    if not csv.header:
+        return csv.columns or tuple(f"column{index}" for index in range(len(first)))
     if any("\ufffd" in name for name in first):
         raise InputError(
             "BadEncoding", f"The header of {path} is not {csv.encoding}: set csv.encoding or mend the export."
         )
-    if csv.header:
-        return tuple(first)
-    return csv.columns or tuple(f"column{index}" for index in range(len(first)))
+    _expect_sound(head, path, csv)
+    return tuple(first)
+
+
+def _expect_sound(head: str, path: str, csv: Csv) -> None:
+    """Raises InputError for a header that Python takes and DuckDB does not, with which all rows below it would go."""
+    row = next(text for _, text in records(io.StringIO(head, newline=""), csv) if text)
+    if not is_sound(row, csv):
+        raise InputError(
+            "HeaderUnreadable",
+            f"The header of {path} cannot be read as CSV: a quote in it is never closed, or text follows it: see"
+            " csv.delimiter and csv.quote, or mend the export.",
+        )
 
 
 def leading_blanks(path: str, csv: Csv) -> int:
@@ -115,6 +128,7 @@ def first_record(head: bytes, csv: Csv) -> int:
     if not csv.header:
         return mark
     lines = io.StringIO(head[mark:].decode(codec, "replace"), newline="").readlines()
-    reader = csvlib.reader(lines, **dialect(csv))
-    next((record for record in reader if record), None)
-    return mark + len("".join(lines[: reader.line_num]).encode(codec))
+    rows = records(lines, csv)
+    next((text for _, text in rows if text), None)
+    beyond = next((line for line, _ in rows), len(lines) + 1)
+    return mark + len("".join(lines[: beyond - 1]).encode(codec))

@@ -1,6 +1,7 @@
 """From a byte or a row to the physical line in a file: only on the way to an error, so speed matters little."""
 
 import codecs
+import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -9,20 +10,26 @@ from freshet.workloads.header import open_text, read_header, text_codec
 from freshet.workloads.records import records
 from freshet.workloads.spec import Csv
 
-__all__ = ["chunks", "last_text", "line_ends", "lines_of_bytes", "lines_of_rows", "rows_of"]
+__all__ = ["chunks", "line_ends", "lines_of_bytes", "lines_of_rows", "rows_of"]
 
 _CHUNK = 1 << 20
+_TEXT = re.compile(rb"[^\r\n]")
 
 
 def lines_of_bytes(path: str, csv: Csv, positions: Collection[int]) -> dict[int, int]:
-    """Byte position (in the unpacked UTF-8 text) → physical line, counted from 1. One pass."""
+    """Byte position (in the unpacked UTF-8 text) → physical line, counted from 1. One pass.
+
+    DuckDB counts the empty lines before a row as part of it, however many they are.
+    """
     found: dict[int, int] = {}
     waiting = sorted(set(positions), reverse=True)
     line, at, last = 1, 0, b""
     for chunk in chunks(path, csv):
         while waiting and waiting[-1] < at + len(chunk):
-            position = waiting.pop()
-            found[position] = line + line_ends(chunk[: _row_start(chunk, max(0, position - at))], after=last)
+            row = _TEXT.search(chunk, max(0, waiting[-1] - at))
+            if row is None:
+                break
+            found[waiting.pop()] = line + line_ends(chunk[: row.start()], after=last)
         if not waiting:
             return found
         line, at, last = line + line_ends(chunk, after=last), at + len(chunk), chunk[-1:]
@@ -33,21 +40,6 @@ def line_ends(part: bytes, *, after: bytes) -> int:
     """LF, CR LF, or CR alone, as editors count. ``after``: what came before ``part``, which may divide a CR LF."""
     divided = after == b"\r" and part.startswith(b"\n")
     return part.count(b"\n") + part.count(b"\r") - part.count(b"\r\n") - divided
-
-
-def _row_start(chunk: bytes, position: int) -> int:
-    """DuckDB counts the empty lines before a row as part of it."""
-    ahead = chunk[position : position + 4096]
-    return position + len(ahead) - len(ahead.lstrip(b"\r\n"))
-
-
-def last_text(path: str, csv: Csv, length: int) -> str:
-    """The last ``length`` characters of the unpacked text. One pass."""
-    last = ""
-    with open_text(path, csv) as stream:
-        while text := stream.read(_CHUNK):
-            last = (last + text)[-length:]
-    return last
 
 
 def chunks(path: str, csv: Csv) -> Iterator[bytes]:

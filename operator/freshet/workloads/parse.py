@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from freshet.workloads.bad_rows import Refused, ends_open, marked_rows, may_be_lost, misfits, structural
+from freshet.workloads.by_lines import has_quotes, spans_in
 from freshet.workloads.columns import Column
-from freshet.workloads.complete import PlaceLost, expect_all, is_short, rows_by_lines
+from freshet.workloads.complete import PlaceLost, expect_all, way_of
 from freshet.workloads.csvsql import BAD, checked_select, parquet_type
+from freshet.workloads.engine import forget_rejects
 from freshet.workloads.log import LOG, Progress
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier
@@ -86,6 +88,7 @@ def parse(
             except PlaceLost as error:
                 LOG.info("Of the rows of %s some are missing: reading once more, in another way.", error.path)
                 turned.add(error.path)
+                forget_rejects(con)
     parsed.refused = [replace(one, line=one.line + ahead[one.path]) for one in parsed.refused]
     return parsed
 
@@ -102,16 +105,15 @@ def _parse_file(
     ahead: int,
     is_turned: bool,
 ) -> None:
-    """``is_turned``: it was read in the one way, and now is to be in the other: in several pieces, or in one."""
+    """``is_turned``: as for ``way_of``."""
     import duckdb
 
     marked: list[tuple[int, str]] = []
-    can_be_lost = not is_short(path)
-    by_lines = rows_by_lines(path, csv) if can_be_lost else None
-    in_pieces = not can_be_lost or (by_lines is not None) != is_turned
+    way = way_of(path, csv, is_turned=is_turned)
     try:
-        query = _query(parsed.columns, path, names, csv, in_pieces=in_pieces)
-        rows, bad = _stream(con, parsed, writer, query=query, marked=marked, details=details)
+        query = _query(parsed.columns, path, names, csv, in_pieces=way.in_pieces)
+        source = _Source(con=con, query=query, path=path, each_line=way.each_line)
+        rows, bad = _stream(source, parsed, writer, marked=marked, details=details)
     except (duckdb.Error, OSError) as error:
         raise unreadable(path, csv, error, ahead=ahead) from error
     parsed.counts[path] = rows
@@ -119,13 +121,16 @@ def _parse_file(
         parsed.left_open.add(path)
     parsed.blamed |= misfits(con)
     is_doubtful = is_turned or may_be_lost(con)
-    total, refused = structural(con, path, csv, details)
-    if can_be_lost and (is_doubtful or by_lines != rows + bad + total):
-        expect_all(path, csv, count=rows + bad + total, is_last=is_turned, ahead=ahead)
+    total, refused = structural(con, path, csv, DETAILS if is_doubtful else details)
+    count, is_bad = rows + bad + total, bad + total > 0
+    if is_doubtful or way.by_lines != count or (is_bad and way.each_line and has_quotes(path, csv)):
+        refused = expect_all(path, csv, count=count, told=refused, way=way, ahead=ahead)
+    else:
+        refused = [one.bare() for one in refused]
     lines = {one.line for one in refused}
     parsed.skipped[path] = lines
     parsed.rejected += bad + total
-    refused += marked_rows(path, csv, marked, lines, parsed.columns)
+    refused = refused[:details] + marked_rows(path, csv, marked, lines, parsed.columns)
     parsed.refused += sorted(refused, key=lambda one: one.line)
 
 
@@ -142,12 +147,28 @@ def _query(columns: Sequence[Column], path: str, names: Sequence[str], csv: Csv,
     return f"SELECT {outputs}, {BAD} FROM ({rows})"
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """``each_line`` of ``path`` was to be a row."""
+
+    con: Any
+    query: str
+    path: str
+    each_line: bool
+
+
 def _stream(
-    con: Any, parsed: Parsed, writer: Any, *, query: str, marked: list[tuple[int, str]], details: int
+    source: _Source, parsed: Parsed, writer: Any, *, marked: list[tuple[int, str]], details: int
 ) -> tuple[int, int]:
-    """Copy the good rows; note the ordinals of the marked ones. Returns how many of each."""
+    """Copy the good rows; note the ordinals of the marked ones. Returns how many of each.
+
+    Raises PlaceLost where a value has several lines, and each was to be a row: a quote in a value that has none about
+    it was taken for one of a pair. (A value of another type than text that has several makes a bad row.)
+    """
     progress, good, bad = Progress(), 0, 0
-    for batch in con.sql(query).to_arrow_reader(_BATCH):
+    for batch in source.con.sql(source.query).to_arrow_reader(_BATCH):
+        if source.each_line and spans_in(batch):
+            raise PlaceLost(source.path)
         marks = batch.column(batch.num_columns - 1)
         rows = batch.select(range(batch.num_columns - 1))
         if marks.null_count != batch.num_rows:

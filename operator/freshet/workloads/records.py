@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from freshet.workloads.spec import Csv
 
-__all__ = ["LONGEST", "records"]
+__all__ = ["LONGEST", "is_left_open", "is_sound", "records"]
 
 LONGEST = 1 << 22
 """So many characters of a row are kept: more than any has that DuckDB takes, which is 2 MB."""
@@ -37,11 +37,41 @@ def records(lines: Iterable[str], csv: Csv) -> Iterator[tuple[int, str]]:
         yield first, "".join(taken).rstrip("\r\n")
 
 
-def _quotes(csv: Csv) -> Callable[[str, bool], bool]:
-    """Whether a line ends within quotes, given whether it begins within them."""
+def is_left_open(lines: Iterable[str], csv: Csv) -> bool:
+    """Whether they end within quotes."""
+    within, is_open = _quotes(csv) if csv.quote else None, False
+    for line in lines:
+        if within is not None and (is_open or csv.quote in line):
+            is_open = within(line, is_open)
+    return is_open
+
+
+def is_sound(row: str, csv: Csv) -> bool:
+    """Whether each quoted field of a row is closed, with nothing but spaces behind it: else DuckDB does not take it."""
+    if not csv.quote:
+        return True
+    (opening, closing), at = _marks(csv), 0
+    behind = re.compile(f" *(?:{re.escape(csv.delimiter)}|[\r\n]|$)")
+    while found := opening.search(row, at):
+        while found is not None and (found.re is opening or found[0] != csv.quote):
+            found = closing.search(row, found.end())
+        if found is None or not behind.match(row, found.end()):
+            return False
+        at = found.end()
+    return True
+
+
+def _marks(csv: Csv) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What opens quotes, and what may close them: a quote that no escape makes one of the text."""
     quote, escape = re.escape(csv.quote), re.escape(csv.escaping)
     opening = re.compile(f"(?:^|{re.escape(csv.delimiter)}) ?{quote}")
     closing = re.compile(f"{escape}{quote}|{quote}" if escape == quote else f"{escape}.|{quote}", re.DOTALL)
+    return opening, closing
+
+
+def _quotes(csv: Csv) -> Callable[[str, bool], bool]:
+    """Whether a line ends within quotes, given whether it begins within them."""
+    opening, closing = _marks(csv)
 
     def within(line: str, is_open: bool) -> bool:
         at = 0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freshet.workloads import lines
-from freshet.workloads.complete import rows_by_lines
+from freshet.workloads.by_lines import rows_by_lines
 from freshet.workloads.spec import Csv
 
 FIELDS = st.text(alphabet='ab,"\n§', max_size=6)

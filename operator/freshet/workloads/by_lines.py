@@ -1,0 +1,81 @@
+"""How many rows a file has by its line ends, in bytes, which is fast: where each line is a row."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from freshet.workloads.lines import chunks
+from freshet.workloads.spec import Csv
+
+__all__ = ["has_quotes", "rows_by_lines", "spans", "spans_in"]
+
+_BLANK = re.compile(rb"\n(?=\n)")
+
+
+def has_quotes(path: str, csv: Csv) -> bool:
+    quote = csv.quote.encode()
+    return bool(quote) and any(quote in chunk for chunk in chunks(path, csv))
+
+
+def spans(text: str) -> bool:
+    """Whether a row, without the line end behind it, has several lines."""
+    return "\n" in text or "\r" in text
+
+
+def spans_in(batch: Any) -> bool:
+    """Whether a text of an Arrow record batch has several lines: looked up in its bytes."""
+    parts = (
+        buffer.to_pybytes()
+        for column in batch.columns
+        if "string" in str(column.type)
+        for buffer in column.buffers()[2:]
+        if buffer is not None
+    )
+    return any(b"\n" in part or b"\r" in part for part in parts)
+
+
+def rows_by_lines(path: str, csv: Csv) -> int | None:
+    """How many lines are rows: all but the header, if there is one, and blank ones. None where a line may end within
+    quotes.
+
+    A quote within a value that has none about it may be taken for one of a pair, so that this may be None, or too many.
+    """
+    rows, last, quotes = -int(csv.header), b"\n", _Quotes(csv)
+    for chunk in _with_one_end(chunks(path, csv)):
+        if quotes.may_span(chunk):
+            return None
+        rows += chunk.count(b"\n")
+        if b"\n\n" in (text := last + chunk):
+            rows -= sum(1 for _ in _BLANK.finditer(text))
+        last = text[-1:]
+    return rows + (last != b"\n")
+
+
+class _Quotes:
+    """Whether they are open, from one part of a text to the next."""
+
+    def __init__(self, csv: Csv) -> None:
+        self._quote = csv.quote.encode()
+        self._has_escape = csv.escaping != csv.quote
+        self._others = bytes(set(range(256)) - {*self._quote, *b"\n"})
+        self._open = b""
+
+    def may_span(self, chunk: bytes) -> bool:
+        """Whether a line may end within them there. Line ends are LF."""
+        if not self._quote or not (self._open or self._quote in chunk):
+            return False
+        if self._has_escape:
+            return True
+        # Two quotes with no line end between are nothing, or one, whose like has come before.
+        marks = (self._open + chunk.translate(None, self._others)).replace(self._quote * 2, b"")
+        lines, _, self._open = marks.rpartition(b"\n")
+        return self._quote in lines
+
+
+def _with_one_end(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """LF for CR LF, which may be parted, and for CR."""
+    was_cr = False
+    for part in parts:
+        own = part[1:] if was_cr and part.startswith(b"\n") else part
+        was_cr = part.endswith(b"\r")
+        yield own.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in own else own

@@ -1,0 +1,56 @@
+"""What both Python and DuckDB read as a header, and what the first row is where there is none."""
+
+from typing import Any
+
+import pytest
+from tests.parts.workloads.conftest import World
+
+from freshet.workloads.errors import InputError
+
+GROW = {"disposition": "append", "onFileChange": "append"}
+UNREADABLE = {
+    "open": 'id,v,"w\n3,c,z\n4,d,z\n',
+    "text behind a quote": 'id,"v"s\n3,c\n4,d\n',
+    "a tab behind a quote": 'id,"v"\t\n3,c\n4,d\n',
+    "alone": '"id\n',
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_header_that_only_python_reads_is_refused_also_in_one_file_of_many(world: World, name: str) -> None:
+    """All rows below it were gone, and the file was on record as taken."""
+    world.write("id,v\n1,a\n2,b\n", "a.csv")
+    path = world.write(UNREADABLE[name], "b.csv")
+    for where in (path, world.folder / "*.csv"):
+        for disposition in ("append", "replace"):
+            with pytest.raises(InputError, match=f"header of {path} cannot be read as CSV: a quote in it") as caught:
+                world.load(csv={"path": str(where)}, write={"disposition": disposition})
+            assert (caught.value.reason, caught.value.exit_code) == ("HeaderUnreadable", 2)
+
+
+@pytest.mark.parametrize(
+    ("header", "csv"),
+    [
+        ('id,"v"  ', {}),
+        ('id,v"', {}),
+        ('"id","v ""w"" "', {}),
+        ('"id","v\nw"', {}),
+        ('id, "v\nw"', {}),
+        ('"id","v\\"w"', {"escape": "\\"}),
+        ("'id','v'", {"quote": "'"}),
+        ('"id,v', {"quote": ""}),
+    ],
+)
+def test_one_that_both_read_is_taken_and_is_that_of_further_rows(world: World, header: str, csv: Any) -> None:
+    world.write(f"{header}\n1,a\n")
+    world.load(csv=csv, write=GROW)
+    world.write(f"{header}\n1,a\n2,b\n")
+    world.load(csv=csv, write=GROW)
+    assert world.rows() == [(1, "a"), (2, "b")]
+
+
+def test_a_bad_byte_in_the_first_row_of_a_file_without_a_header_makes_a_bad_row(world: World) -> None:
+    world.write(b"1,\xff\n2,b\n")
+    told = world.load(csv={"header": False, "columns": ["id", "v"]}, onBadRows="drop")
+    assert [sample["line"] for sample in told["samples"]] == [1]
+    assert world.rows() == [(2, "b")]
