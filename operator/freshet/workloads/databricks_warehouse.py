@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from freshet.workloads import databricks_ledger as ledger
 from freshet.workloads import databricks_publish as publish
+from freshet.workloads import databricks_strangers as strangers
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.databricks_aside import Aside
 from freshet.workloads.databricks_catalog import add_columns, make_schema
@@ -58,6 +59,10 @@ class DatabricksWarehouse:
     def stored(self, kind: str) -> str:
         return stored(kind)
 
+    @property
+    def _adds_to_others(self) -> bool:
+        return self._spec.write.adopt and self._spec.write.disposition == "append"
+
     def inspect(self) -> TableState:
         """Also takes in what a load that was cut off has left."""
         with self._open() as (sql, place):
@@ -66,6 +71,8 @@ class DatabricksWarehouse:
     def tidy(self) -> None:
         with self._open() as (sql, place):
             self._incoming(place).tidy(sql)
+            if self._adds_to_others:
+                strangers.accept(sql, place, self._table)
             self._forget_lost(sql, place, sorted(ledger.pending(sql, place, self._table)), published=False)
 
     def data_time(self, *, expected: TableState) -> datetime | None:
@@ -167,6 +174,8 @@ class DatabricksWarehouse:
                 self._never_came(sql, place, aside, load_id)
             self._prove(sql, it, batch, written=written, rows=rows)
         aside.keep(batch, load_id, folder)
+        if before.strange and self._adds_to_others:  # sooner it might publish nothing
+            strangers.accept(sql, place, self._table)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
         self._forget_lost(sql, place, sorted(others.keys() - {load_id}), published=written > 0)
         ledger.settle(sql, place, self._table)
