@@ -32,6 +32,7 @@ from freshet.workloads.warehouse import Batch, Level
 __all__ = [
     "Noted",
     "came",
+    "files_of",
     "forget",
     "forget_lost",
     "forget_older",
@@ -164,6 +165,16 @@ def came(sql: Sql, schema: Sequence[str], table: str, *, among: Iterable[str]) -
         return frozenset()
     found = sql.ask(f"SELECT DISTINCT {LOAD_ID} FROM {_named(schema, table)} WHERE {LOAD_ID} IN ({ids})")
     return frozenset(load_id for (load_id,) in found)
+
+
+def files_of(sql: Sql, schema: Sequence[str], table: str, *, load_id: str) -> frozenset[str]:
+    """What the load takes for good, by path."""
+    found = sql.ask(
+        f"SELECT path FROM {_named(schema, FILES)} WHERE table_name = :name AND load_id = :id AND path <> ''",
+        name=table,
+        id=load_id,
+    )
+    return frozenset(path for (path,) in found)
 
 
 def forget_older(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, paths: Sequence[str]) -> None:

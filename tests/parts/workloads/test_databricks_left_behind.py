@@ -1,0 +1,67 @@
+"""What a load into Databricks that was cut off has left, where something has changed by the time that others look."""
+
+from typing import Any
+
+import pytest
+from tests.parts.workloads.breaking import POINTS, break_at, broken
+from tests.parts.workloads.lake import Lake
+from tests.parts.workloads.writes import APPEND, MERGE
+
+from freshet.workloads.errors import WorkloadError
+from freshet.workloads.ledger import LOAD_ID
+
+DOUBLED = f"INSERT INTO {{raw}} SELECT * FROM {{raw}} WHERE {LOAD_ID} NOT IN (SELECT load_id FROM {{_freshet_loads}})"
+
+
+def appended(lake: Lake) -> dict[str, Any]:
+    """A second file, whose load was cut off with its rows in the table."""
+    spec = {"csv": {"path": str(lake.folder / "*.csv")}, "write": APPEND}
+    lake.write("id,v\n1,a\n", "a.csv")
+    lake.load(**spec)
+    lake.write("id,v\n2,b\n3,c\n4,d\n", "b.csv")
+    break_at(lake, POINTS["publish"], "cut")
+    assert broken(lake, spec) is None
+    lake.faults()
+    return spec
+
+
+@pytest.mark.parametrize("following", ["nothing", "its file is gone", "a merge of another"])
+def test_rows_that_somebody_deleted_do_not_take_the_others_with_them(lake: Lake, following: str) -> None:
+    spec = appended(lake)
+    lake.query("DELETE FROM {raw} WHERE id = 3")
+    held = [(1, "a"), (2, "b"), (4, "d")]
+    if following == "its file is gone":
+        (lake.folder / "b.csv").unlink()
+    elif following == "a merge of another":
+        other = lake.write("id,v\n9,z\n", "m.txt")
+        lake.load(csv={"path": str(other)}, write=MERGE)
+        held.append((9, "z"))
+    lake.load(**spec)
+    assert lake.rows() == held
+    assert not lake.load(**spec)["changed"], "its file is on record"
+
+
+@pytest.mark.parametrize("following", ["its file is gone", "a merge of another"])
+def test_rows_that_are_too_many_stay_where_nobody_would_load_them_again(lake: Lake, following: str) -> None:
+    spec = appended(lake)
+    lake.query(DOUBLED)
+    held = lake.rows()
+    if following == "its file is gone":
+        (lake.folder / "b.csv").unlink()
+    else:
+        other = lake.write("id,v\n9,z\n", "m.txt")
+        spec = {"csv": {"path": str(other)}, "write": MERGE}
+    for _ in range(2):
+        with pytest.raises(WorkloadError, match="holds 6 rows of a load that had 3") as caught:
+            lake.load(**spec)
+        assert (caught.value.reason, caught.value.exit_code, lake.rows()) == ("TableNotOurs", 2, held)
+    lake.load(**{**spec, "write": {**spec["write"], "adopt": True}})
+    assert set(held) <= set(lake.rows())
+
+
+def test_a_replace_takes_them_away_without_a_word(lake: Lake) -> None:
+    appended(lake)
+    lake.query(DOUBLED)
+    other = lake.write("id,v\n9,z\n", "m.txt")
+    lake.load(csv={"path": str(other)}, write={"disposition": "replace"})
+    assert lake.rows() == [(9, "z")]
