@@ -16,7 +16,7 @@ from freshet.workloads.log import LOG
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.warehouse import Level, doubled
 
-__all__ = ["UPDATED", "finish", "previous"]
+__all__ = ["UPDATED", "disposition_of", "finish", "previous"]
 
 UPDATED = "all of which were updated"
 
@@ -44,7 +44,7 @@ def finish(
     for load_id, noted in expected.items():
         if load_id not in unrecorded:
             continue
-        how = _disposition(noted, spec)
+        how = disposition_of(noted, spec)
         rows, written = publish.rows_of(sql, target, load_id)
         if how == "append" and noted.is_fewer_than(written) and spec.write.disposition != "replace":
             if not is_lost and _comes_again(sql, target, load_id, spec):
@@ -82,7 +82,7 @@ def _values(noted: ledger.Noted, level: Level | None, *, how: str, load_id: str,
     }
 
 
-def _disposition(noted: ledger.Noted, spec: IngestSpec) -> str:
+def disposition_of(noted: ledger.Noted, spec: IngestSpec) -> str:
     """Of the load itself: the spec may be of another by now, or of another asset. Earlier freshets did not note it."""
     guess = "merge" if spec.write.disposition == "append" else spec.write.disposition
     return noted.disposition or ("append" if noted.files else guess)

@@ -6,7 +6,7 @@ out from the rows themselves.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from freshet.workloads.databricks_errors import incomplete, sorted_out
 from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_look import Look
 from freshet.workloads.databricks_publish import Publishing
-from freshet.workloads.databricks_recovery import UPDATED, previous
+from freshet.workloads.databricks_recovery import UPDATED, disposition_of, previous
 from freshet.workloads.databricks_sql import Sql, connection_options, open_sql
 from freshet.workloads.databricks_types import expect_known, stored, to_databricks
 from freshet.workloads.errors import AnswerLost, TableMoved, WorkloadError
@@ -73,7 +73,7 @@ class DatabricksWarehouse:
             self._incoming(place).tidy(sql)
             if self._adds_to_others:
                 strangers.accept(sql, place, self._table)
-            self._forget_lost(sql, place, sorted(ledger.pending(sql, place, self._table)), published=False)
+            self._forget_lost(sql, place, ledger.pending(sql, place, self._table), published=False)
 
     def data_time(self, *, expected: TableState) -> datetime | None:
         column, columns = self._spec.data_time_column, expected.columns or ()
@@ -177,7 +177,8 @@ class DatabricksWarehouse:
         if before.strange and self._adds_to_others:  # sooner it might publish nothing
             strangers.accept(sql, place, self._table)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
-        self._forget_lost(sql, place, sorted(others.keys() - {load_id}), published=written > 0)
+        others.pop(load_id, None)
+        self._forget_lost(sql, place, others, published=written > 0)
         ledger.settle(sql, place, self._table)
         if before.level is not None and disposition == "replace":  # not sooner: until here it may publish nothing
             ledger.forget(sql, place, self._table, last=before.level.load_id)
@@ -213,24 +214,36 @@ class DatabricksWarehouse:
         ledger.forget_lost(sql, place, self._table, load_ids=[load_id])
         raise TableMoved
 
-    def _forget_lost(self, sql: Sql, place: tuple[str, str], others: Sequence[str], *, published: bool) -> None:
-        """What was said of loads that never published, and their bad rows, when nothing of theirs can come any more.
-
-        Bad rows go before that where another load of ``append`` keeps theirs out, which has ``published`` or taken
-        the same file, and those of ``replace``: one that comes late is itself replaced. A ``merge`` may come late.
-        """
+    def _forget_lost(
+        self, sql: Sql, place: tuple[str, str], others: Mapping[str, ledger.Noted], *, published: bool
+    ) -> None:
+        """What was said of loads that never published, and their bad rows, when nothing of theirs can come any more."""
         if not others:
             return
-        aside, disposition = self._aside(sql, place), self._spec.write.disposition
-        if disposition == "replace" or (disposition == "append" and published):
-            aside.discard(others)
-        elif disposition == "append":
-            aside.discard(ledger.overtaken(sql, place, self._table))
+        aside = self._aside(sql, place)
+        aside.discard(sorted(self._kept_out(sql, place, others, published=published)))
         life = _LIFE + timedelta(seconds=2 * (self._spec.timeout or 0))
         lost = ledger.lost(sql, place, self._table, before=datetime.now(UTC) - life)
         if lost:
             aside.discard(lost)
             ledger.forget_lost(sql, place, self._table, load_ids=lost)
+
+    def _kept_out(
+        self, sql: Sql, place: tuple[str, str], others: Mapping[str, ledger.Noted], *, published: bool
+    ) -> set[str]:
+        """Those whose bad rows may go before that, by how each writes itself.
+
+        Another load of ``append``, which has ``published`` or taken the same file, keeps such a one out. A ``replace``
+        that comes late is itself replaced where this source replaces. A ``merge`` may come late.
+        """
+        by: dict[str, set[str]] = {}
+        for load_id, noted in others.items():
+            by.setdefault(disposition_of(noted, self._spec), set()).add(load_id)
+        disposition, appends = self._spec.write.disposition, by.get("append", set())
+        found = by.get("replace", set()) if disposition == "replace" else set()
+        if appends and not (published and disposition == "append"):
+            appends = appends.intersection(ledger.overtaken(sql, place, self._table))
+        return found | appends
 
     def _named(
         self, sql: Sql, place: tuple[str, str], incoming: Incoming, batch: Batch, before: TableState

@@ -3,13 +3,16 @@
 from typing import Any
 
 import pytest
-from tests.parts.workloads.breaking import POINTS, break_at, broken
+from tests.parts.workloads.breaking import GONE, POINTS, break_at, broken
+from tests.parts.workloads.exports import rejected
 from tests.parts.workloads.lake import Lake
 from tests.parts.workloads.writes import APPEND, MERGE
+from tests.support.waiting import wait_for
 
 from freshet.workloads.errors import WorkloadError
 from freshet.workloads.ledger import LOAD_ID
 
+TYPED = {"schema": {"id": "BIGINT"}}
 DOUBLED = f"INSERT INTO {{raw}} SELECT * FROM {{raw}} WHERE {LOAD_ID} NOT IN (SELECT load_id FROM {{_freshet_loads}})"
 
 
@@ -65,3 +68,29 @@ def test_a_replace_takes_them_away_without_a_word(lake: Lake) -> None:
     other = lake.write("id,v\n9,z\n", "m.txt")
     lake.load(csv={"path": str(other)}, write={"disposition": "replace"})
     assert lake.rows() == [(9, "z")]
+
+
+@pytest.mark.parametrize("asset", ["raw", "other"])
+def test_bad_rows_of_a_merge_that_comes_late_are_there_though_the_next_load_appends(lake: Lake, asset: str) -> None:
+    """Its pod is gone; the source's spec has changed since, or another asset loads into the table."""
+    merge = {"csv": TYPED, "write": MERGE, "onBadRows": "quarantine"}
+    lake.write("id,v\n1,a\n")
+    lake.load(**merge)
+    lake.write("id,v\n2,b\nx,bad\n")
+    lake.faults({"action": "late", "statement": r"^MERGE INTO \S+`raw`"}, GONE)
+    assert broken(lake, merge) is None
+    lake.server.faults._uses.clear()
+    path = lake.write("id,v\n3,c\n", "next.txt")
+    following = {
+        "csv": {**TYPED, "path": str(path)},
+        "write": {**APPEND, "adopt": asset == "other"},
+        "onBadRows": "quarantine",
+        "asset": asset,
+    }
+    lake.load(**following)
+    lake.server.faults.go()
+    wait_for(lambda: (2, "b") in lake.rows(), what="what comes late is there")
+    lake.faults()
+    lake.load(**following)
+    assert lake.rows() == [(1, "a"), (2, "b"), (3, "c")]
+    assert rejected(lake) == ["x,bad"]
