@@ -166,7 +166,7 @@ class DatabricksWarehouse:
             ledger.forget(sql, place, self._table, last=before.level.load_id)
         asset = self._spec.asset
         ledger.note(sql, place, self._table, load_id=load_id, asset=asset, disposition=disposition, batch=batch)
-        aside.put(batch, load_id, folder)
+        aside.put(batch, load_id, folder, again=load_id in others)
         with publishing():
             self._change(sql, it, batch, before)
             rows, written = publish.rows_of(sql, target, load_id)

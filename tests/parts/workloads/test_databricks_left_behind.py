@@ -94,3 +94,20 @@ def test_bad_rows_of_a_merge_that_comes_late_are_there_though_the_next_load_appe
     lake.load(**following)
     assert lake.rows() == [(1, "a"), (2, "b"), (3, "c")]
     assert rejected(lake) == ["x,bad"]
+
+
+def test_bad_rows_that_an_earlier_try_of_the_load_had_set_aside_are_those_of_the_last(lake: Lake) -> None:
+    """The table was made anew with a wider type meanwhile, so that the one row is bad no more, or both."""
+    lake.query(f'CREATE SCHEMA "main@"."{lake.schema}"')
+    spec = {"write": {**APPEND, "adopt": True}, "onBadRows": "quarantine"}
+    for number, (kind, left) in enumerate({"VARCHAR": [], "BIGINT": ["x,c"]}.items()):
+        lake.query("DROP TABLE IF EXISTS {raw}; CREATE TABLE {raw} (id INTEGER, v VARCHAR NOT NULL)")
+        lake.query("DROP TABLE IF EXISTS {raw__rejected}")
+        lake.write(f"id,v\n1,a{number}\n5000000000,b\nx,c\n4,\n")
+        with pytest.raises(WorkloadError) as caught:
+            lake.load(**spec)
+        assert caught.value.reason == "ConstraintViolated"
+        assert rejected(lake) == ["x,c", "5000000000,b"]
+        lake.query(f"DROP TABLE {{raw}}; CREATE TABLE {{raw}} (id {kind}, v VARCHAR)")
+        told = lake.load(**spec)
+        assert (told["rowsLoaded"], told["rowsRejected"], rejected(lake)) == (4 - len(left), len(left), left)
