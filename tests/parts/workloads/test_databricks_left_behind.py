@@ -111,3 +111,26 @@ def test_bad_rows_that_an_earlier_try_of_the_load_had_set_aside_are_those_of_the
         lake.query(f"DROP TABLE {{raw}}; CREATE TABLE {{raw}} (id {kind}, v VARCHAR)")
         told = lake.load(**spec)
         assert (told["rowsLoaded"], told["rowsRejected"], rejected(lake)) == (4 - len(left), len(left), left)
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_what_a_load_that_was_cut_off_had_read_is_told_once_also_where_another_asset_loads(
+    lake: Lake, meanwhile: bool
+) -> None:
+    def of(asset: str) -> dict[str, Any]:
+        return {"csv": {"path": str(lake.folder / f"{asset}*.csv")}, "write": {**APPEND, "adopt": True}, "asset": asset}
+
+    lake.write("id,v\n1,a\n", "a1.csv")
+    lake.write("id,v\n9,b\n", "b1.csv")
+    told = lake.load(**of("a"))
+    lake.write("id,v\n2,a\n", "a2.csv")
+    break_at(lake, POINTS["publish"], "cut")
+    assert broken(lake, of("a")) is None
+    lake.faults()
+    if meanwhile:
+        lake.load(**of("b"))
+    told = lake.load(last=told, **of("a"))
+    assert told["rowsIn"] == 1
+    lake.write("id,v\n3,a\n", "a3.csv")
+    again = lake.load(last=told, **of("a"))
+    assert (again["rowsIn"], again["rowsLoaded"]) == (1, 1)
