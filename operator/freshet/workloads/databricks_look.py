@@ -53,6 +53,8 @@ class Look:
         """Whose rows they are is asked where the answer counts: it takes more than a count."""
         if known.marked and (known.level is None or self._spec.write.disposition == "append"):
             rows, loaded, strange = strangers.counted(self._sql, self._place, self._table)
+            if strange:  # it reads three tables, of which one may be older: another pod's rows, and not yet its note
+                rows, loaded, strange = strangers.counted(self._sql, self._place, self._table)
             strange = rows if known.level is None and not loaded else strange
             return replace(known, rows=rows, loaded=loaded, strange=strange)
         found = f"SELECT count(*), count({LOAD_ID if known.marked else 'NULL'}) FROM"
