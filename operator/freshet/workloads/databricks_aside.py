@@ -7,7 +7,7 @@ from typing import Any
 from freshet.workloads.databricks_catalog import columns_of
 from freshet.workloads.databricks_errors import incomplete
 from freshet.workloads.databricks_incoming import Incoming
-from freshet.workloads.databricks_quarantine import discard, held, quarantine
+from freshet.workloads.databricks_quarantine import clear, discard, held, quarantine
 from freshet.workloads.databricks_sql import Sql
 from freshet.workloads.errors import AnswerLost
 from freshet.workloads.rejected import SUFFIX, expect_ours
@@ -33,9 +33,14 @@ class Aside:
             held = columns_of(self._sql, self._rejected, relation=relation) or ()
             expect_ours([column.name for column in held], relation=relation)
 
-    def put(self, batch: Batch, load_id: str, folder: Path) -> None:
-        """Once per load: they may be written again by whoever finishes it. Raises AnswerLost."""
+    def put(self, batch: Batch, load_id: str, folder: Path, *, again: bool = False) -> None:
+        """Once per load: they may be written again by whoever finishes it. Raises AnswerLost.
+
+        ``again``: an earlier try of the load may have set others aside, onto a table of other columns.
+        """
         if not batch.refused:
+            if again:
+                clear(self._sql, self._rejected, load_id=load_id)
             return
         arrived = quarantine(
             self._sql,
@@ -45,6 +50,7 @@ class Aside:
             refused=batch.refused,
             folder=folder / "rejected",
             options=self._options,
+            again=again,
         )
         if arrived != len(batch.refused):
             what = f"{arrived:,} of {len(batch.refused):,} bad rows arrived beside {self._relation}"

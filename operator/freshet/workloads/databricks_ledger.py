@@ -32,6 +32,7 @@ from freshet.workloads.warehouse import Batch, Level
 __all__ = [
     "Noted",
     "came",
+    "files_of",
     "forget",
     "forget_lost",
     "forget_older",
@@ -44,6 +45,7 @@ __all__ = [
     "record",
     "settle",
     "taken_by",
+    "write",
 ]
 
 _FOUND = ("rows_in", "rows_rejected", "samples")
@@ -106,7 +108,7 @@ def _add(sql: Sql, schema: Sequence[str], name: str, columns: Mapping[str, str])
         if lacking(sql, schema, {name: columns}):
             raise
     if "noted_at" in columns:
-        _write(sql, f"UPDATE {_named(schema, name)} SET noted_at = :now WHERE noted_at IS NULL", now=datetime.now(UTC))
+        write(sql, f"UPDATE {_named(schema, name)} SET noted_at = :now WHERE noted_at IS NULL", now=datetime.now(UTC))
 
 
 def level_of(sql: Sql, schema: Sequence[str], table: str, *, asset: str | None = None) -> Level | None:
@@ -114,7 +116,7 @@ def level_of(sql: Sql, schema: Sequence[str], table: str, *, asset: str | None =
     of_asset, values = (" AND asset = :asset", {"asset": asset}) if asset else ("", {})
     found = sql.ask(
         f"SELECT {', '.join(f'`{name}`' for name in LEVEL)} FROM {_named(schema, LOADS)}"
-        f" WHERE table_name = :name{of_asset} ORDER BY seq DESC LIMIT 1",
+        f" WHERE table_name = :name AND seq > 0{of_asset} ORDER BY seq DESC LIMIT 1",
         name=table,
         **values,
     )
@@ -165,12 +167,22 @@ def came(sql: Sql, schema: Sequence[str], table: str, *, among: Iterable[str]) -
     return frozenset(load_id for (load_id,) in found)
 
 
+def files_of(sql: Sql, schema: Sequence[str], table: str, *, load_id: str) -> frozenset[str]:
+    """What the load takes for good, by path."""
+    found = sql.ask(
+        f"SELECT path FROM {_named(schema, FILES)} WHERE table_name = :name AND load_id = :id AND path <> ''",
+        name=table,
+        id=load_id,
+    )
+    return frozenset(path for (path,) in found)
+
+
 def forget_older(sql: Sql, schema: Sequence[str], table: str, *, load_id: str, paths: Sequence[str]) -> None:
     """What loads that were recorded before ``load_id`` noted of those files says nothing any more."""
     recorded = _UP_TO.format(loads=_named(schema, LOADS), than="<")
     for start in range(0, len(paths), _MARKS):
         marks = {f"path{at}": path for at, path in enumerate(paths[start : start + _MARKS])}
-        _write(
+        write(
             sql,
             f"DELETE FROM {_named(schema, FILES)} WHERE table_name = :name AND load_id IN ({recorded})"
             f" AND path IN ({', '.join(f':{mark}' for mark in marks)})",
@@ -210,7 +222,7 @@ def overtaken(sql: Sql, schema: Sequence[str], table: str) -> list[str]:
 
 def forget_lost(sql: Sql, schema: Sequence[str], table: str, *, load_ids: Sequence[str]) -> None:
     among = ", ".join(map(literal, load_ids))
-    _write(sql, f"DELETE FROM {_named(schema, FILES)} WHERE table_name = :name AND load_id IN ({among})", name=table)
+    write(sql, f"DELETE FROM {_named(schema, FILES)} WHERE table_name = :name AND load_id IN ({among})", name=table)
 
 
 def forget(sql: Sql, schema: Sequence[str], table: str, *, last: str) -> None:
@@ -218,7 +230,7 @@ def forget(sql: Sql, schema: Sequence[str], table: str, *, last: str) -> None:
     another pod has loaded since ``last``, the newest load that was recorded when this one looked.
     """
     recorded = _UP_TO.format(loads=_named(schema, LOADS), than="<=")
-    _write(
+    write(
         sql,
         f"DELETE FROM {_named(schema, FILES)} WHERE table_name = :name AND load_id IN ({recorded})",
         name=table,
@@ -229,7 +241,7 @@ def forget(sql: Sql, schema: Sequence[str], table: str, *, last: str) -> None:
 def settle(sql: Sql, schema: Sequence[str], table: str) -> None:
     """Of loads that took no files nothing need be noted once they are recorded."""
     recorded = f"SELECT load_id FROM {_named(schema, LOADS)} WHERE table_name = :name"
-    _write(
+    write(
         sql,
         f"DELETE FROM {_named(schema, FILES)} WHERE path = '' AND table_name = :name AND load_id IN ({recorded})",
         name=table,
@@ -275,7 +287,7 @@ def _named(schema: Sequence[str], table: str) -> str:
     return qualified([*schema, table], mark="`")
 
 
-def _write(sql: Sql, statement: str, **values: object) -> None:
+def write(sql: Sql, statement: str, **values: object) -> None:
     """Run what may as well be run later: loads of other tables, too, write to the ledger, and need not wait for more.
 
     Where Databricks does not tell rows apart, of two such statements at once one fails.
@@ -307,7 +319,7 @@ def _once(
     source = ", ".join(f"{value} AS `{name}`" for name, value in made.items())
     same = " AND ".join(f"t.`{name}` = s.`{name}`" for name in key)
     names = ", ".join(f"`{name}`" for name in made)
-    _write(
+    write(
         sql,
         f"MERGE INTO {qualified(target, mark='`')} AS t USING (SELECT {source}) AS s ON {same}{matched}"
         f" WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({', '.join(f's.`{name}`' for name in made)})",

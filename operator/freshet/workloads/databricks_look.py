@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from freshet.workloads import databricks_ledger as ledger
+from freshet.workloads import databricks_strangers as strangers
 from freshet.workloads.columns import Column
 from freshet.workloads.databricks_catalog import columns_of
 from freshet.workloads.databricks_incoming import Incoming
@@ -19,6 +20,7 @@ from freshet.workloads.warehouse import Level, TableState, owned, rival_of
 __all__ = ["Look"]
 
 _UNMARKED = "was made anew by others than freshet: its rows do not name the loads that wrote them"
+_UNRECORDED = "has no record of its loads, and no row of it tells whether {path} was loaded"
 
 
 class Look:
@@ -42,12 +44,22 @@ class Look:
         known = self._recorded(columns=columns, marked=marked)
         if all_columns is None:
             return TableState(columns=None, level=known.level, rows=0, own=known.own)
-        found = f"SELECT count(*), count({LOAD_ID if marked else 'NULL'}) FROM"
-        rows, loaded = map(int, self._sql.ask(f"{found} {qualified(self._target, mark='`')}")[0])
-        known = replace(known, rows=rows, loaded=loaded)
+        known = self._counted(known)
         if known.untold or self._spec.write.disposition != "append":
             return known
-        return replace(known, untold=untold(known.level, known.taken, rows=rows))
+        return replace(known, untold=untold(known.level, known.taken, rows=known.rows))
+
+    def _counted(self, known: TableState) -> TableState:
+        """Whose rows they are is asked where the answer counts: it takes more than a count."""
+        if known.marked and (known.level is None or self._spec.write.disposition == "append"):
+            rows, loaded, strange = strangers.counted(self._sql, self._place, self._table)
+            if strange:  # it reads three tables, of which one may be older: another pod's rows, and not yet its note
+                rows, loaded, strange = strangers.counted(self._sql, self._place, self._table)
+            strange = rows if known.level is None and not loaded else strange
+            return replace(known, rows=rows, loaded=loaded, strange=strange)
+        found = f"SELECT count(*), count({LOAD_ID if known.marked else 'NULL'}) FROM"
+        rows, loaded = map(int, self._sql.ask(f"{found} {qualified(self._target, mark='`')}")[0])
+        return replace(known, rows=rows, loaded=loaded)
 
     def finish(self, level: Level | None, unrecorded: frozenset[str], *, columns: Sequence[Column]) -> Level | None:
         """Take in those loads, whose rows are there. Returns the level then. Raises InputError."""
@@ -89,6 +101,10 @@ class Look:
         rival = known.rival or next(filter(None, others), "")
         if self._spec.write.disposition != "append" or (rival and not self._spec.write.adopt):
             return replace(known, rival=rival)
+        if level is None and not self._spec.write.adopt:
+            path = strangers.perhaps_taken(*where, noted, came=unrecorded)
+            if path is not None:  # to record the others would make it pass for one that never came
+                return replace(known, untold=_UNRECORDED.format(path=path))
         level = self.finish(known.level, unrecorded, columns=columns)
         return replace(self._owned(replace(known, level=level)), unrecorded=frozenset(), taken=ledger.taken_by(*where))
 

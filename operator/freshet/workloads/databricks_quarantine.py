@@ -16,7 +16,7 @@ from freshet.workloads.ledger import LOAD_ID
 from freshet.workloads.rejected import COLUMNS
 from freshet.workloads.sql import identifier, literal, qualified
 
-__all__ = ["discard", "held", "quarantine"]
+__all__ = ["clear", "discard", "held", "quarantine"]
 
 
 def quarantine(
@@ -28,8 +28,11 @@ def quarantine(
     refused: Sequence[Refused],
     folder: Path,
     options: Any,
+    again: bool = False,
 ) -> int:
     """Writes ``refused`` into ``target``, once per load. Returns how many are there then. ``folder`` is made.
+
+    ``again``: what an earlier try of the load had set aside, and this one does not, goes.
 
     Raises what dlt and the connector raise.
     """
@@ -41,6 +44,8 @@ def quarantine(
         arrived = incoming.bring(sql, path=path, rows=len(refused), columns=COLUMNS, folder=folder, options=options)
         if arrived != len(refused):
             return arrived
+        if again:
+            _clear_others(sql, incoming.table, target, load_id=load_id)
         _merge(sql, incoming.table, target)
     finally:
         incoming.drop(sql)
@@ -50,6 +55,15 @@ def quarantine(
 def held(sql: Sql, target: Sequence[str], *, load_id: str) -> int:
     """How many bad rows of the load are there."""
     return int(sql.ask(f"SELECT count(*) FROM {_table(target)} WHERE load_id = {literal(load_id)}")[0][0])
+
+
+def clear(sql: Sql, target: Sequence[str], *, load_id: str) -> None:
+    """No row of the load is bad: an earlier try of it may have found otherwise."""
+    try:
+        sql.ask(f"DELETE FROM {_table(target)} WHERE load_id = {literal(load_id)}")
+    except Exception as error:
+        if error_class(error) not in ("TABLE_OR_VIEW_NOT_FOUND", "UNRESOLVED_COLUMN"):  # there are none
+            raise
 
 
 def discard(sql: Sql, target: Sequence[str], *, load_ids: Sequence[str], of: Sequence[str]) -> None:
@@ -62,6 +76,15 @@ def discard(sql: Sql, target: Sequence[str], *, load_ids: Sequence[str], of: Seq
         # There are none, or no load has come yet: then the next that does takes them away.
         if error_class(error) not in ("TABLE_OR_VIEW_NOT_FOUND", "UNRESOLVED_COLUMN"):
             raise
+
+
+def _clear_others(sql: Sql, incoming: Sequence[str], target: Sequence[str], *, load_id: str) -> None:
+    """Rows that are as they were stay where they are: another pod may have published the same load."""
+    same = " AND ".join(f"s.{_name(column.name)} <=> t.{_name(column.name)}" for column in COLUMNS)
+    sql.ask(
+        f"DELETE FROM {_table(target)} AS t WHERE t.load_id = {literal(load_id)}"
+        f" AND NOT EXISTS (SELECT 1 FROM {_table(incoming)} AS s WHERE {same})"
+    )
 
 
 def _merge(sql: Sql, incoming: Sequence[str], target: Sequence[str]) -> None:

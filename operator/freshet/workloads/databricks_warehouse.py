@@ -6,7 +6,7 @@ out from the rows themselves.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from freshet.workloads import databricks_ledger as ledger
 from freshet.workloads import databricks_publish as publish
+from freshet.workloads import databricks_strangers as strangers
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.databricks_aside import Aside
 from freshet.workloads.databricks_catalog import add_columns, make_schema
@@ -22,7 +23,7 @@ from freshet.workloads.databricks_errors import incomplete, sorted_out
 from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_look import Look
 from freshet.workloads.databricks_publish import Publishing
-from freshet.workloads.databricks_recovery import UPDATED, previous
+from freshet.workloads.databricks_recovery import UPDATED, disposition_of, previous
 from freshet.workloads.databricks_sql import Sql, connection_options, open_sql
 from freshet.workloads.databricks_types import expect_known, stored, to_databricks
 from freshet.workloads.errors import AnswerLost, TableMoved, WorkloadError
@@ -58,6 +59,10 @@ class DatabricksWarehouse:
     def stored(self, kind: str) -> str:
         return stored(kind)
 
+    @property
+    def _adds_to_others(self) -> bool:
+        return self._spec.write.adopt and self._spec.write.disposition == "append"
+
     def inspect(self) -> TableState:
         """Also takes in what a load that was cut off has left."""
         with self._open() as (sql, place):
@@ -66,7 +71,9 @@ class DatabricksWarehouse:
     def tidy(self) -> None:
         with self._open() as (sql, place):
             self._incoming(place).tidy(sql)
-            self._forget_lost(sql, place, sorted(ledger.pending(sql, place, self._table)), published=False)
+            if self._adds_to_others:
+                strangers.accept(sql, place, self._table)
+            self._forget_lost(sql, place, ledger.pending(sql, place, self._table), published=False)
 
     def data_time(self, *, expected: TableState) -> datetime | None:
         column, columns = self._spec.data_time_column, expected.columns or ()
@@ -163,7 +170,7 @@ class DatabricksWarehouse:
             ledger.forget(sql, place, self._table, last=before.level.load_id)
         asset = self._spec.asset
         ledger.note(sql, place, self._table, load_id=load_id, asset=asset, disposition=disposition, batch=batch)
-        aside.put(batch, load_id, folder)
+        aside.put(batch, load_id, folder, again=load_id in others)
         with publishing():
             self._change(sql, it, batch, before)
             rows, written = publish.rows_of(sql, target, load_id)
@@ -171,8 +178,11 @@ class DatabricksWarehouse:
                 self._never_came(sql, place, aside, load_id)
             self._prove(sql, it, batch, written=written, rows=rows)
         aside.keep(batch, load_id, folder)
+        if before.strange and self._adds_to_others:  # sooner it might publish nothing
+            strangers.accept(sql, place, self._table)
         level = self._record(sql, place, batch, before, load_id=load_id, rows=rows, written=written)
-        self._forget_lost(sql, place, sorted(others.keys() - {load_id}), published=written > 0)
+        others.pop(load_id, None)
+        self._forget_lost(sql, place, others, published=written > 0)
         ledger.settle(sql, place, self._table)
         if before.level is not None and disposition == "replace":  # not sooner: until here it may publish nothing
             ledger.forget(sql, place, self._table, last=before.level.load_id)
@@ -208,24 +218,36 @@ class DatabricksWarehouse:
         ledger.forget_lost(sql, place, self._table, load_ids=[load_id])
         raise TableMoved
 
-    def _forget_lost(self, sql: Sql, place: tuple[str, str], others: Sequence[str], *, published: bool) -> None:
-        """What was said of loads that never published, and their bad rows, when nothing of theirs can come any more.
-
-        Bad rows go before that where another load of ``append`` keeps theirs out, which has ``published`` or taken
-        the same file, and those of ``replace``: one that comes late is itself replaced. A ``merge`` may come late.
-        """
+    def _forget_lost(
+        self, sql: Sql, place: tuple[str, str], others: Mapping[str, ledger.Noted], *, published: bool
+    ) -> None:
+        """What was said of loads that never published, and their bad rows, when nothing of theirs can come any more."""
         if not others:
             return
-        aside, disposition = self._aside(sql, place), self._spec.write.disposition
-        if disposition == "replace" or (disposition == "append" and published):
-            aside.discard(others)
-        elif disposition == "append":
-            aside.discard(ledger.overtaken(sql, place, self._table))
+        aside = self._aside(sql, place)
+        aside.discard(sorted(self._kept_out(sql, place, others, published=published)))
         life = _LIFE + timedelta(seconds=2 * (self._spec.timeout or 0))
         lost = ledger.lost(sql, place, self._table, before=datetime.now(UTC) - life)
         if lost:
             aside.discard(lost)
             ledger.forget_lost(sql, place, self._table, load_ids=lost)
+
+    def _kept_out(
+        self, sql: Sql, place: tuple[str, str], others: Mapping[str, ledger.Noted], *, published: bool
+    ) -> set[str]:
+        """Those whose bad rows may go before that, by how each writes itself.
+
+        Another load of ``append``, which has ``published`` or taken the same file, keeps such a one out. A ``replace``
+        that comes late is itself replaced where this source replaces. A ``merge`` may come late.
+        """
+        by: dict[str, set[str]] = {}
+        for load_id, noted in others.items():
+            by.setdefault(disposition_of(noted, self._spec), set()).add(load_id)
+        disposition, appends = self._spec.write.disposition, by.get("append", set())
+        found = by.get("replace", set()) if disposition == "replace" else set()
+        if appends and not (published and disposition == "append"):
+            appends = appends.intersection(ledger.overtaken(sql, place, self._table))
+        return found | appends
 
     def _named(
         self, sql: Sql, place: tuple[str, str], incoming: Incoming, batch: Batch, before: TableState

@@ -22,14 +22,26 @@ def expect_ours(spec: IngestSpec, state: TableState, *, relation: str) -> None:
     """Raises ConfigError where the load would write what nobody asked it to."""
     if state.columns is None or spec.write.adopt:
         return
-    if state.level is None and not state.marked:
+    if state.level is None:
+        _expect_made(spec, state, relation=relation)
+    if spec.write.disposition == "append":
+        _expect_told(state, relation=relation)
+
+
+def _expect_made(spec: IngestSpec, state: TableState, *, relation: str) -> None:
+    """Its rows name loads of freshet's. That it has the column says nothing: a refused load may have left it."""
+    if not state.marked or (state.strange and not state.loaded):
         raise ConfigError(
             "TableNotOurs",
             f"The table {relation} exists, but freshet did not make it: give the source another "
             "table, or set write.adopt to load into this one.",
         )
-    if spec.write.disposition == "append":
-        _expect_told(state, relation=relation)
+    if state.strange and spec.write.disposition != "append":
+        raise ConfigError(
+            "TableNotOurs",
+            f"The table {relation} holds {state.strange:,} rows of loads that freshet has no record of: it is a copy,"
+            " or the record was dropped; give the source another table, or set write.adopt to load into this one.",
+        )
 
 
 def _expect_told(state: TableState, *, relation: str) -> None:
@@ -40,9 +52,10 @@ def _expect_told(state: TableState, *, relation: str) -> None:
             f"The table {relation} {state.untold}; files that are in it would come again: drop it to load"
             " them anew, give the source another table, or set write.adopt to append them all.",
         )
-    if state.level is None and state.loaded:
+    unknown = state.strange or (state.loaded if state.level is None else 0)
+    if unknown:
         raise ConfigError(
             "TableNotOurs",
-            f"The table {relation} holds {state.loaded:,} rows of loads that freshet has no record of: files"
+            f"The table {relation} holds {unknown:,} rows of loads that freshet has no record of: files"
             " that are in it might come again; give the source another table, or set write.adopt to append them all.",
         )

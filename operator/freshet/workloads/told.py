@@ -61,13 +61,21 @@ def _found_before(level: Level | None) -> dict[str, Any]:
 
 def with_untold(told: dict[str, Any], before: Level | None, last: Mapping[str, Any]) -> dict[str, Any]:
     """With what a load of other files had found that was cut off before it told anybody: it has no fingerprint."""
-    if before is None or before.fingerprint or before.version == last.get("version") or before.rows_in is None:
+    if before is None or before.fingerprint or before.rows_in is None or _was_told(before, last):
         return told
     more = {"rowsIn": before.rows_in, "rowsLoaded": before.rows_loaded or 0, "rowsRejected": before.rows_rejected or 0}
     samples = [*(json.loads(before.samples) if before.samples else []), *(told["samples"] or [])][:3]
     message = f"{told['message']} {more['rowsIn']:,} more rows had been read by a load that was cut off."
     sums = {name: told[name] + count for name, count in more.items()}
     return {**told, **sums, "samples": samples or None, "message": message}
+
+
+def _was_told(own: Level, last: Mapping[str, Any]) -> bool:
+    """The newest result tells of that load, or of a table that has moved since, by another asset's: of both then."""
+    if own.version == last.get("version"):
+        return True
+    updated = last.get("updatedAt")
+    return isinstance(updated, str) and parse_time(rfc3339(own.updated_at)) <= parse_time(updated)
 
 
 def _level(spec: IngestSpec, warehouse: Warehouse, level: Level, started: datetime, *, rows: int) -> dict[str, Any]:

@@ -78,6 +78,10 @@ class TableState:
     """Another asset, whose load is the newest."""
     loaded: int = 0
     """So many rows name their load, where a warehouse has them do so."""
+    strange: int = 0
+    """So many of them name one that is not on record, or whose files are not; all rows, where none names one and no
+    load is on record.
+    """
     unrecorded: frozenset[str] = frozenset()
     """Loads that were cut off between their rows, which are in the table, and their record: ``level`` is behind."""
     awaited: bool = False
