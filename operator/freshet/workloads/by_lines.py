@@ -2,19 +2,25 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from freshet.workloads.lines import chunks
 from freshet.workloads.spec import Csv
 
-__all__ = ["has_quotes", "rows_by_lines", "spans", "spans_in"]
+__all__ = ["Lines", "lines_of", "spans", "spans_in"]
 
 _BLANK = re.compile(rb"\n(?=\n)")
 
 
-def has_quotes(path: str, csv: Csv) -> bool:
-    quote = csv.quote.encode()
-    return bool(quote) and any(quote in chunk for chunk in chunks(path, csv))
+@dataclass(frozen=True, kw_only=True)
+class Lines:
+    """``rows``: how many lines are such, all but the header, if there is one, and blank ones; None where a line may end
+    within quotes. ``quoted``: whether there is any quote.
+    """
+
+    rows: int | None
+    quoted: bool
 
 
 def spans(text: str) -> bool:
@@ -34,21 +40,17 @@ def spans_in(batch: Any) -> bool:
     return any(b"\n" in part or b"\r" in part for part in parts)
 
 
-def rows_by_lines(path: str, csv: Csv) -> int | None:
-    """How many lines are rows: all but the header, if there is one, and blank ones. None where a line may end within
-    quotes.
-
-    A quote within a value that has none about it may be taken for one of a pair, so that this may be None, or too many.
-    """
+def lines_of(path: str, csv: Csv) -> Lines:
+    """A quote within a value without quotes may be taken for one of a pair: rows may be None then, or too many."""
     rows, last, quotes = -int(csv.header), b"\n", _Quotes(csv)
     for chunk in _with_one_end(chunks(path, csv)):
         if quotes.may_span(chunk):
-            return None
+            return Lines(rows=None, quoted=True)
         rows += chunk.count(b"\n")
         if b"\n\n" in (text := last + chunk):
             rows -= sum(1 for _ in _BLANK.finditer(text))
         last = text[-1:]
-    return rows + (last != b"\n")
+    return Lines(rows=rows + (last != b"\n"), quoted=quotes.seen)
 
 
 class _Quotes:
@@ -59,11 +61,13 @@ class _Quotes:
         self._has_escape = csv.escaping != csv.quote
         self._others = bytes(set(range(256)) - {*self._quote, *b"\n"})
         self._open = b""
+        self.seen = False
 
     def may_span(self, chunk: bytes) -> bool:
         """Whether a line may end within them there. Line ends are LF."""
         if not self._quote or not (self._open or self._quote in chunk):
             return False
+        self.seen = True
         if self._has_escape:
             return True
         # Two quotes with no line end between are nothing, or one, whose like has come before.

@@ -28,7 +28,7 @@ def ask_dlt(where: Dlt, *, relation: str, column: str | None) -> tuple[int, obje
 
 
 def _own(column: str, names: list[str], relation: str) -> str:
-    """The column as the relation spells it, by whatever name a load would know it; PostgreSQL may have "At" beside at."""
+    """The column as the relation spells it, by any name that a load knows it by; PostgreSQL may have "At" beside at."""
     if column in names:
         return column
     found = meant(column, columns=[table_column(name, "") for name in names])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from freshet.workloads.bad_rows import Refused, ends_open, marked_rows, may_be_lost, misfits, structural
-from freshet.workloads.by_lines import has_quotes, spans_in
+from freshet.workloads.by_lines import spans_in
 from freshet.workloads.columns import Column
 from freshet.workloads.complete import PlaceLost, expect_all, way_of
 from freshet.workloads.csvsql import BAD, checked_select, parquet_type
@@ -123,7 +123,7 @@ def _parse_file(
     is_doubtful = is_turned or may_be_lost(con)
     total, refused = structural(con, path, csv, DETAILS if is_doubtful else details)
     count, is_bad = rows + bad + total, bad + total > 0
-    if is_doubtful or way.by_lines != count or (is_bad and way.each_line and has_quotes(path, csv)):
+    if is_doubtful or way.by_lines != count or (is_bad and way.each_line):
         refused = expect_all(path, csv, count=count, told=refused, way=way, ahead=ahead)
     else:
         refused = [one.bare() for one in refused]

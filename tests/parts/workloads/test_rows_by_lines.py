@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freshet.workloads import lines
-from freshet.workloads.by_lines import rows_by_lines
+from freshet.workloads.by_lines import lines_of
 from freshet.workloads.spec import Csv
 
 FIELDS = st.text(alphabet='ab,"\n§', max_size=6)
@@ -40,7 +40,7 @@ def test_each_line_is_a_row_but_blank_ones_and_the_header(
         path.write_bytes(content.encode())
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(lines, "_CHUNK", size)
-            assert rows_by_lines(str(path), Csv(path=str(path))) == (None if spans else len(rows))
+            assert lines_of(str(path), Csv(path=str(path))).rows == (None if spans else len(rows))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_each_line_is_a_row_but_blank_ones_and_the_header(
 def test_so_it_is_in_other_dialects(folder: Path, dialect: dict[str, str], text: str, rows: int | None) -> None:
     path = folder / "other.csv"
     path.write_bytes(text.encode())
-    assert rows_by_lines(str(path), Csv(path=str(path), **dialect)) == rows  # type: ignore[arg-type]
+    assert lines_of(str(path), Csv(path=str(path), **dialect)).rows == rows  # type: ignore[arg-type]
 
 
 def test_the_lines_of_a_file_may_be_in_any_number_of_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,4 +69,4 @@ def test_the_lines_of_a_file_may_be_in_any_number_of_parts(folder: Path, monkeyp
         path.write_bytes("".join(f"{at},x{end}" for at, end in enumerate(ends)).encode())
         for size in (1, 2, 3, 5):
             monkeypatch.setattr(lines, "_CHUNK", size)
-            assert rows_by_lines(str(path), Csv(path=str(path))) == 3, ends
+            assert lines_of(str(path), Csv(path=str(path))).rows == 3, ends
