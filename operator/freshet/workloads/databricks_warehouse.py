@@ -188,7 +188,8 @@ class DatabricksWarehouse:
             ledger.forget(sql, place, self._table, last=before.level.load_id)
         grown = [file.path for file in batch.files if file.path in before.taken]
         ledger.forget_older(sql, place, self._table, load_id=load_id, paths=grown)
-        return Outcome(level=level, changed=level.version == load_id, written=written)
+        awaited = bool(others and ledger.pending(sql, place, self._table))
+        return Outcome(level=level, changed=level.version == load_id, written=written, awaited=awaited)
 
     def _expect_keys(self, sql: Sql, it: Publishing, batch: Batch, before: TableState) -> None:
         """Raises InputError where a row would be written over several."""

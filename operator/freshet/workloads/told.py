@@ -32,7 +32,7 @@ def loaded(
         "rowsLoaded": outcome.written,
         "rowsRejected": batch.rejected,
         "bytes": sum(file.size for file in batch.files),
-        "fingerprint": batch.fingerprint,
+        "fingerprint": None if outcome.awaited else batch.fingerprint,  # so that the next pod looks again
         "samples": samples or None,
         "message": f"{batch.rows_in:,} rows read, {done}{aside}: {warehouse.relation} holds {level.rows:,} rows.",
     }
@@ -45,7 +45,7 @@ def unchanged(
     return {
         **_level(spec, warehouse, level, started, rows=state.rows),
         **_nothing(found),
-        **({"fingerprint": None} if state.awaited else {}),  # so that the next pod looks again
+        **({"fingerprint": None} if state.awaited else {}),
         **_found_before(state.own),
         "message": f"The input is unchanged: {warehouse.relation} holds {state.rows:,} rows{by_hand}.",
     }

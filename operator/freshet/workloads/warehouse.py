@@ -117,11 +117,14 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a load did: the level afterwards, read back, and how many rows it wrote."""
+    """What a load did: the level afterwards, read back, and how many rows it wrote. ``awaited``: those of another,
+    which was cut off, may still come.
+    """
 
     level: Level
     changed: bool
     written: int
+    awaited: bool = False
 
 
 class Warehouse(Protocol):

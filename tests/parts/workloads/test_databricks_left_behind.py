@@ -70,6 +70,25 @@ def test_a_replace_takes_them_away_without_a_word(lake: Lake) -> None:
     assert lake.rows() == [(9, "z")]
 
 
+def test_what_may_still_come_is_looked_for_after_a_load_of_another_input(lake: Lake) -> None:
+    """Its rows would be in no version until the input changes."""
+    lake.write("id,v\n1,a\n")
+    lake.load(write=MERGE)
+    lake.write("id,v\n2,b\n")
+    lake.faults({"action": "late", "statement": r"^MERGE INTO \S+`raw`"}, GONE)
+    assert broken(lake, {"write": MERGE}) is None
+    lake.server.faults._uses.clear()
+    lake.write("id,v\n3,c\n")
+    told = lake.load(write=MERGE)
+    assert (told["changed"], told["fingerprint"]) == (True, None)
+    lake.server.faults.go()
+    wait_for(lambda: (2, "b") in lake.rows(), what="what comes late is there")
+    lake.faults()
+    again = lake.load(write=MERGE, last=told)
+    assert (again["version"] != told["version"], again["rows"]) == (True, 3)
+    assert again["fingerprint"]
+
+
 @pytest.mark.parametrize("asset", ["raw", "other"])
 def test_bad_rows_of_a_merge_that_comes_late_are_there_though_the_next_load_appends(lake: Lake, asset: str) -> None:
     """Its pod is gone; the source's spec has changed since, or another asset loads into the table."""
