@@ -59,21 +59,21 @@ def held(sql: Sql, target: Sequence[str], *, load_id: str) -> int:
 
 def clear(sql: Sql, target: Sequence[str], *, load_id: str) -> None:
     """No row of the load is bad: an earlier try of it may have found otherwise."""
-    try:
-        sql.ask(f"DELETE FROM {_table(target)} WHERE load_id = {literal(load_id)}")
-    except Exception as error:
-        if error_class(error) not in ("TABLE_OR_VIEW_NOT_FOUND", "UNRESOLVED_COLUMN"):  # there are none
-            raise
+    _delete(sql, target, f"load_id = {literal(load_id)}")
 
 
 def discard(sql: Sql, target: Sequence[str], *, load_ids: Sequence[str], of: Sequence[str]) -> None:
     """Bad rows of loads that never came; not of one that has published into ``of`` and is about to be recorded."""
     among = ", ".join(map(literal, load_ids))
     came = f"SELECT {LOAD_ID} FROM {_table(of)} WHERE {LOAD_ID} IN ({among})"
+    _delete(sql, target, f"load_id IN ({among}) AND load_id NOT IN ({came})")
+
+
+def _delete(sql: Sql, target: Sequence[str], condition: str) -> None:
+    """Where there are any, and a load has come yet: else the next that does takes them away."""
     try:
-        sql.ask(f"DELETE FROM {_table(target)} WHERE load_id IN ({among}) AND load_id NOT IN ({came})")
+        sql.ask(f"DELETE FROM {_table(target)} WHERE {condition}")
     except Exception as error:
-        # There are none, or no load has come yet: then the next that does takes them away.
         if error_class(error) not in ("TABLE_OR_VIEW_NOT_FOUND", "UNRESOLVED_COLUMN"):
             raise
 

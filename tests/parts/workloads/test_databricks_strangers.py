@@ -5,12 +5,11 @@ from typing import Any
 import pytest
 from tests.parts.workloads.breaking import GONE, break_at, broken
 from tests.parts.workloads.lake import Lake
-from tests.parts.workloads.writes import APPEND, MERGE
+from tests.parts.workloads.writes import APPEND, GROW, MERGE
 
 from freshet.workloads import databricks_strangers
 from freshet.workloads.errors import WorkloadError
 
-GROW = {**APPEND, "onFileChange": "append"}
 REPLACE = {"disposition": "replace"}
 
 

@@ -1,6 +1,8 @@
 """dlt says that rows have arrived, or that they have not: what is there is counted nevertheless."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -36,8 +38,9 @@ def test_bad_rows_that_did_not_arrive_are_no_success(
     assert place.rows() == [(1, "a")]
 
 
-def test_a_load_cut_off_before_its_record_is_not_loaded_twice(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    place.write("id,v\n1,a\n")
+@contextmanager
+def cut_off(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The load within is killed before its record."""
 
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -45,7 +48,13 @@ def test_a_load_cut_off_before_its_record_is_not_loaded_twice(place: Place, monk
     with monkeypatch.context() as patch:
         patch.setattr(dlt_warehouse.ledger, "record", killed)
         with pytest.raises(KeyboardInterrupt):
-            place.load()
+            yield
+
+
+def test_a_load_cut_off_before_its_record_is_not_loaded_twice(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write("id,v\n1,a\n")
+    with cut_off(monkeypatch):
+        place.load()
     assert place.rows() == [(1, "a")]
     assert place.load()["rowsLoaded"] == 1
     assert place.rows() == [(1, "a")]
@@ -62,14 +71,8 @@ def test_rows_of_a_load_that_was_cut_off_do_not_pass_for_an_input_that_came_back
     place.write("id,v\n1,a\n2,b\n")
     first = load()
     place.write("id,v\n1,x\n2,y\n3,z\n")
-
-    def killed(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(dlt_warehouse.ledger, "record", killed)
-        with pytest.raises(KeyboardInterrupt):
-            load()
+    with cut_off(monkeypatch):
+        load()
     place.write("id,v\n1,a\n2,b\n")
     again = load()
     assert (again["changed"], again["rows"]) == (True, 3 if write == MERGE else 2)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 from tests.parts.workloads.conftest import World
 from tests.parts.workloads.lake import Lake
+from tests.parts.workloads.writes import GROW
 
 from freshet.workloads.errors import InputError, WorkloadError
 from freshet.workloads.growth import part_of, wanted, with_content
@@ -25,7 +26,6 @@ from freshet.workloads.prepare import prepare
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.warehouse import TableState
 
-GROW = {"disposition": "append", "onFileChange": "append"}
 EMPTY = TableState(columns=None, level=None, rows=0)
 CALM = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 from tests.parts.workloads.conftest import World
+from tests.parts.workloads.writes import GROW
 
 from freshet.workloads.errors import InputError
 
-GROW = {"disposition": "append", "onFileChange": "append"}
 UNREADABLE = {
     "open": 'id,v,"w\n3,c,z\n4,d,z\n',
     "text behind a quote": 'id,"v"s\n3,c\n4,d\n',

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 from tests.parts.workloads.conftest import World
-from tests.parts.workloads.writes import APPEND
+from tests.parts.workloads.writes import APPEND, GROW
 
 from freshet.workloads.errors import DataRefused
 
-GROW = {"disposition": "append", "onFileChange": "append"}
 ODD = ["b[1].csv", "a*.csv", "a?.csv", "[ab].csv", "w[!x].csv", "b\\[1].csv", "d[1]/in.csv", "a\\b.csv", "{a,b}.csv"]
 BESIDE = ["b1.csv", "ab.csv", "a.csv", "b.csv", "w1.csv", "d1/in.csv"]
 

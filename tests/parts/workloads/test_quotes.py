@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from tests.parts.workloads.conftest import World
+from tests.parts.workloads.writes import GROW
 
 from freshet.workloads.errors import DataRefused, InputError
 
 KEPT = 'SELECT line, "column", raw FROM kw.raw__rejected ORDER BY line'
 THREE = {"schema": {"id": "BIGINT", "v": "VARCHAR", "w": "VARCHAR"}}
 TWO = {"schema": {"id": "BIGINT", "v": "VARCHAR"}}
-GROW = {"disposition": "append", "onFileChange": "append"}
 
 APART = {
     "text and an open quote": '1,a,b\n2,c,d\n3,"say "hi, "\n4,e,f\n5,"g",h\n6,i,j\n',

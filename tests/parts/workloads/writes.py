@@ -2,7 +2,8 @@
 
 from typing import Any
 
-__all__ = ["APPEND", "MERGE"]
+__all__ = ["APPEND", "GROW", "MERGE"]
 
 APPEND: dict[str, Any] = {"disposition": "append"}
+GROW: dict[str, Any] = {**APPEND, "onFileChange": "append"}
 MERGE: dict[str, Any] = {"disposition": "merge", "primaryKey": ["id"]}
