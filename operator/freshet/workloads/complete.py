@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from freshet.workloads.bad_rows import SHOWN, Refused
-from freshet.workloads.by_lines import lines_of, spans
+from freshet.workloads.by_lines import blank_lines, lines_of, spans
 from freshet.workloads.errors import DataRefused
 from freshet.workloads.lines import rows_of
 from freshet.workloads.records import LONGEST
@@ -33,23 +33,27 @@ class PlaceLost(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """How a file is read. ``by_lines``: how many rows its lines tell, None where they do not. ``each_line``: in pieces,
-    since each line is taken for a row, though there are quotes. ``is_last``: there is no other way.
+    """How a file is read. ``lines``: how many there are but the header, None where one is no row. ``each_line``: in
+    pieces, since each line is taken for a row, though there are quotes. ``is_last``: there is no other way.
     """
 
-    by_lines: int | None
+    lines: int | None
     in_pieces: bool
     each_line: bool
     is_last: bool
+
+    def tells(self, count: int, path: str, csv: Csv) -> bool:
+        """Whether so many rows are all of ``path``. Blank lines are none, or all are, where there is but one column."""
+        return self.lines is not None and (count == self.lines or count == self.lines - blank_lines(path, csv))
 
 
 def way_of(path: str, csv: Csv, *, is_turned: bool) -> Way:
     """``is_turned``: it was read in the one way, and now is to be in the other: in several pieces, or in one."""
     lines = lines_of(path, csv)
     is_short = os.path.getsize(path) <= _TAKEN
-    in_pieces = is_short or (lines.rows is not None) != is_turned
-    each_line = in_pieces and not is_short and lines.rows is not None and lines.quoted
-    return Way(by_lines=lines.rows, in_pieces=in_pieces, each_line=each_line, is_last=is_short or is_turned)
+    in_pieces = is_short or (lines.count is not None) != is_turned
+    each_line = in_pieces and not is_short and lines.count is not None and lines.quoted
+    return Way(lines=lines.count, in_pieces=in_pieces, each_line=each_line, is_last=is_short or is_turned)
 
 
 def expect_all(path: str, csv: Csv, *, count: int, told: Sequence[Refused], way: Way, ahead: int) -> list[Refused]:

@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from freshet.workloads.databricks_newest import ask_newest
-from freshet.workloads.databricks_sql import Connect, connection_options, error_class, open_sql, sentence
+from freshet.workloads.databricks_sql import Connect, Sql, connection_options, error_class, open_sql, sentence
 from freshet.workloads.errors import Unavailable, WorkloadError, broken, unfit
 from freshet.workloads.moments import no_times
+from freshet.workloads.names import spelled
 from freshet.workloads.sql import identifier, qualified
 
 __all__ = ["ask_databricks"]
@@ -22,6 +23,11 @@ _BROKEN = ("INCOMPATIBLE_VIEW_SCHEMA_CHANGE", "AMBIGUOUS_REFERENCE", "DELTA_TABL
 _STATE = re.compile(r"SQLSTATE: ([0-9A-Z]{5})\b")
 _NO_FILE = "42K03"
 """A file of a table that was written anew meanwhile, too."""
+_NO_TIMES = (
+    *("boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "decimal"),
+    *("string", "varchar", "char", "binary", "array", "map", "struct"),
+)
+"""As the connector calls them."""
 _NAME = re.compile("`((?:[^`]|``)+)`")
 
 
@@ -40,12 +46,36 @@ def ask_databricks(
     options = connection_options(environ, timeout=timeout)
     try:
         with open_sql(options, connect=connect) as sql:
-            quoted = column and identifier(column, mark="`")
-            return ask_newest(sql, of=qualified(parts, mark="`"), column=quoted)
+            return _ask(sql, parts, column)
     except WorkloadError:
         raise
     except Exception as error:
         raise _told(error, parts=parts, column=column, host=str(options["server_hostname"])) from error
+
+
+def _ask(sql: Sql, parts: Sequence[str], column: str | None) -> tuple[int, object]:
+    relation = qualified(parts, mark="`")
+    try:
+        rows, newest = ask_newest(sql, of=relation, column=_quoted(column))
+    except Exception as error:
+        if column is None or error_class(error) != "UNRESOLVED_COLUMN" or _is_below(error, parts, column):
+            raise
+        column = spelled(column, names=list(sql.columns(relation)), where=".".join(parts))
+        rows, newest = ask_newest(sql, of=relation, column=_quoted(column))
+    if column is not None and newest is None:
+        _expect_times(column, sql.columns(relation))
+    return rows, newest
+
+
+def _quoted(column: str | None) -> str | None:
+    return column and identifier(column, mark="`")
+
+
+def _expect_times(column: str, kinds: Mapping[str, str]) -> None:
+    """Raises ConfigError where a column that holds nothing yet will hold no times."""
+    own = {name.lower(): kind for name, kind in kinds.items()}
+    if own.get(column.lower()) in _NO_TIMES:
+        raise no_times(column)
 
 
 def _told(error: Exception, *, parts: Sequence[str], column: str | None, host: str) -> WorkloadError:

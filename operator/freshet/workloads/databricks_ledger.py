@@ -207,14 +207,15 @@ def lost(sql: Sql, schema: Sequence[str], table: str, *, before: datetime) -> li
 def overtaken(sql: Sql, schema: Sequence[str], table: str) -> list[str]:
     """Pending loads of ``append`` of which a recorded one has taken a file: its rows keep theirs out for good.
 
-    So has one that took as much of the file or more: what it had grown to when it was pending was within that.
+    So has one that took as much of the file or more: what it had grown to when it was pending was within that. One that
+    has no rows needs nobody to keep them out.
     """
     found = sql.ask(
         f"SELECT DISTINCT f.load_id FROM {_named(schema, FILES)} AS f"
         f" JOIN {_named(schema, FILES)} AS g ON g.table_name = f.table_name AND g.path = f.path"
         " AND (g.sha256 = f.sha256 OR g.content_bytes >= f.content_bytes)"
         f" JOIN {_named(schema, LOADS)} AS l ON l.table_name = g.table_name AND l.load_id = g.load_id"
-        " WHERE f.table_name = :name AND f.path <> '' AND l.rows_loaded > 0",
+        " WHERE f.table_name = :name AND f.path <> '' AND (l.rows_loaded > 0 OR f.load_rows = 0)",
         name=table,
     )
     return sorted({load_id for (load_id,) in found}.intersection(pending(sql, schema, table) if found else ()))

@@ -55,7 +55,7 @@ _REFUSED = r"\b40[13]\b|Invalid access token|invalid_client|UNAUTHENTICATED"
 
 
 class Sql:
-    """Sessions with one warehouse, one at a time. ``ask`` is its one verb; nothing in a session need outlive it."""
+    """Sessions with one warehouse, one at a time; nothing in a session need outlive it."""
 
     def __init__(self, *, connect: Callable[[], Any], host: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._connect = connect
@@ -67,15 +67,26 @@ class Sql:
 
     def ask(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
         """The rows of one statement; ``values`` fill its ``:name`` marks. Raises what the connector raises."""
+        return self._run(statement, values)[0]
+
+    def columns(self, relation: str) -> dict[str, str]:
+        """Name → type, as the connector calls it, of a relation, whose name is quoted. Raises what it raises.
+
+        Unlike an information schema, every catalog has that, and it tells of views, too.
+        """
+        return self._run(f"SELECT * FROM {relation} LIMIT 0", {})[1]
+
+    def _run(self, statement: str, values: Mapping[str, object]) -> tuple[list[tuple[Any, ...]], dict[str, str]]:
         if self._clock() - self._used > _IDLE:
             self.close()
             self._open()
         with self._patience(), self._connection.cursor() as cursor:
-            cursor.execute(statement, values or None)
+            cursor.execute(statement, dict(values) or None)
             rows = [tuple(row) for row in cursor.fetchall()]
+            columns = {str(name): str(kind) for name, kind, *_ in getattr(cursor, "description", None) or ()}
         self._is_awake = True
         self._used = self._clock()
-        return rows
+        return rows, columns
 
     def close(self) -> None:
         with suppress(Exception):  # the warehouse ends a session that is not used, and one that is not ended

@@ -7,7 +7,7 @@ Names become snake_case, unless the table has the column under another: one that
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from freshet.workloads.columns import Column, plain, snake
+from freshet.workloads.columns import Column, plain, snake, table_column
 from freshet.workloads.errors import ConfigError, InputError
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "expect_time",
     "meant",
     "resolve_key",
+    "spelled",
     "table_names",
     "time_column",
 ]
@@ -61,6 +62,24 @@ def meant(name: str, *, columns: Sequence[Column]) -> Column | None:
         if found is not None:
             return found
     return None
+
+
+def spelled(name: str, *, names: Sequence[str], where: str) -> str:
+    """That of ``names``, of a relation's columns, which ``name`` (dataTimeColumn) means: itself, if it is there, since
+    others may have made "At" beside at. Raises ConfigError where none does.
+    """
+    if name in names:
+        return name
+    found = meant(name, columns=[table_column(one, "") for one in names])
+    if found is None:
+        raise _no_column(name, names=names, where=where)
+    return found.in_table
+
+
+def _no_column(name: str, *, names: Iterable[str], where: str) -> ConfigError:
+    return ConfigError(
+        "DataTimeColumnMissing", f"dataTimeColumn {name} is not in {where}, which has {', '.join(names)}."
+    )
 
 
 def table_names(header: Sequence[str], *, where: str) -> tuple[str, ...]:
@@ -147,8 +166,7 @@ def expect_time(name: str, *, columns: Sequence[Column], where: str) -> Column:
     """
     found = meant(name, columns=columns)
     if found is None:
-        names = ", ".join(column.name for column in columns)
-        raise ConfigError("DataTimeColumnMissing", f"dataTimeColumn {name} is not in {where}, which has {names}.")
+        raise _no_column(name, names=[column.name for column in columns], where=where)
     if found.type not in _TIMES:
         raise ConfigError(
             "DataTimeColumnType",

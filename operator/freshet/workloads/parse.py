@@ -123,7 +123,7 @@ def _parse_file(
     is_doubtful = is_turned or may_be_lost(con)
     total, refused = structural(con, path, csv, DETAILS if is_doubtful else details)
     count, is_bad = rows + bad + total, bad + total > 0
-    if is_doubtful or way.by_lines != count or (is_bad and way.each_line):
+    if is_doubtful or (is_bad and way.each_line) or not way.tells(count, path, csv):
         refused = expect_all(path, csv, count=count, told=refused, way=way, ahead=ahead)
     else:
         refused = [one.bare() for one in refused]

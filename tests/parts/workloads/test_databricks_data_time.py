@@ -93,3 +93,34 @@ def test_the_data_time_and_the_checks_come_from_the_table(lake: Lake) -> None:
     assert (told["dataTime"], told["checks"][0]["passed"]) == ("2026-01-02T03:04:05.000000Z", False)
     found = count(lake, f"{lake.schema}.raw", dataTimeColumn="at", checks={"rows": {"maximum": 2}}, timeout=60)
     assert (found["rows"], found["dataTime"], found["checks"][0]["passed"]) == (2, told["dataTime"], True)
+
+
+@pytest.mark.parametrize("name", ["Event Time", "eventTime", "event_time"])
+def test_a_count_finds_the_column_as_a_load_does(lake: Lake, name: str) -> None:
+    lake.write("id,Event Time\n1,2026-01-02\n")
+    told = lake.load(dataTimeColumn=name)
+    lake.query("CREATE VIEW {seen} AS SELECT * FROM {raw}")
+    for relation in ("raw", "seen"):
+        found = count(lake, f"{lake.schema}.{relation}", dataTimeColumn=name)
+        assert (found["rows"], found["dataTime"]) == (1, told["dataTime"])
+    assert told["dataTime"] == "2026-01-02T00:00:00.000000Z"
+
+
+def test_a_count_names_the_columns_where_none_is_meant(lake: Lake) -> None:
+    lake.write("id,at\n1,2026-01-02\n")
+    lake.load()
+    with pytest.raises(WorkloadError, match=r"dataTimeColumn nope is not in \S+\.raw, which has id, at") as caught:
+        count(lake, f"{lake.schema}.raw", dataTimeColumn="nope")
+    assert caught.value.reason == "DataTimeColumnMissing"
+
+
+@pytest.mark.parametrize(("kind", "is_time"), [("VARCHAR", False), ("BIGINT", False), ("DATE", True)])
+def test_a_column_that_holds_nothing_yet_is_known_by_its_type(lake: Lake, kind: str, is_time: bool) -> None:
+    lake.write("id,at\n1,\n")
+    lake.load(csv={"schema": {"at": kind}})
+    if is_time:
+        assert count(lake, f"{lake.schema}.raw", dataTimeColumn="at")["dataTime"] is None
+        return
+    with pytest.raises(WorkloadError, match="At holds no times") as caught:
+        count(lake, f"{lake.schema}.raw", dataTimeColumn="At")
+    assert caught.value.reason == "DataTimeColumnType"

@@ -6,7 +6,7 @@ import pytest
 from tests.parts.workloads.breaking import GONE, POINTS, break_at, broken
 from tests.parts.workloads.exports import rejected
 from tests.parts.workloads.lake import Lake
-from tests.parts.workloads.writes import APPEND, MERGE
+from tests.parts.workloads.writes import APPEND, GROW, MERGE
 from tests.support.waiting import wait_for
 
 from freshet.workloads.errors import WorkloadError
@@ -153,3 +153,17 @@ def test_what_a_load_that_was_cut_off_had_read_is_told_once_also_where_another_a
     lake.write("id,v\n3,a\n", "a3.csv")
     again = lake.load(last=told, **of("a"))
     assert (again["rowsIn"], again["rowsLoaded"]) == (1, 1)
+
+
+def test_bad_rows_by_which_alone_a_file_grew_are_set_aside_once(lake: Lake) -> None:
+    """The load that was cut off has no rows that another would have to keep out."""
+    spec: dict[str, Any] = {"csv": TYPED, "write": GROW, "onBadRows": "quarantine"}
+    lake.write("id,v\n1,a\n")
+    lake.load(**spec)
+    lake.write("id,v\n1,a\nx,b\n")
+    break_at(lake, POINTS["quarantine"], "cut")
+    assert broken(lake, spec) is None
+    lake.faults()
+    lake.write("id,v\n1,a\nx,b\ny,c\n")
+    lake.load(**spec)
+    assert (lake.rows(), rejected(lake)) == ([(1, "a")], ["x,b", "y,c"])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freshet.workloads import lines
-from freshet.workloads.by_lines import lines_of
+from freshet.workloads.by_lines import blank_lines, lines_of
 from freshet.workloads.spec import Csv
 
 FIELDS = st.text(alphabet='ab,"\n§', max_size=6)
@@ -21,6 +21,11 @@ ROWS = st.lists(st.tuples(FIELDS, FIELDS, st.integers(0, 2)), min_size=1, max_si
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("rows")
+
+
+def rows_of(path: Path, csv: Csv) -> int | None:
+    count = lines_of(str(path), csv).count
+    return None if count is None else count - blank_lines(str(path), csv)
 
 
 @given(rows=ROWS, size=st.integers(1, 9), end=st.sampled_from(["\n", "\r\n", "\r"]), minimal=st.booleans())
@@ -40,7 +45,7 @@ def test_each_line_is_a_row_but_blank_ones_and_the_header(
         path.write_bytes(content.encode())
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(lines, "_CHUNK", size)
-            assert lines_of(str(path), Csv(path=str(path))).rows == (None if spans else len(rows))
+            assert rows_of(path, Csv(path=str(path))) == (None if spans else len(rows))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +65,7 @@ def test_each_line_is_a_row_but_blank_ones_and_the_header(
 def test_so_it_is_in_other_dialects(folder: Path, dialect: dict[str, str], text: str, rows: int | None) -> None:
     path = folder / "other.csv"
     path.write_bytes(text.encode())
-    assert lines_of(str(path), Csv(path=str(path), **dialect)).rows == rows  # type: ignore[arg-type]
+    assert rows_of(path, Csv(path=str(path), **dialect)) == rows  # type: ignore[arg-type]
 
 
 def test_the_lines_of_a_file_may_be_in_any_number_of_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,4 +74,4 @@ def test_the_lines_of_a_file_may_be_in_any_number_of_parts(folder: Path, monkeyp
         path.write_bytes("".join(f"{at},x{end}" for at, end in enumerate(ends)).encode())
         for size in (1, 2, 3, 5):
             monkeypatch.setattr(lines, "_CHUNK", size)
-            assert lines_of(str(path), Csv(path=str(path))).rows == 3, ends
+            assert rows_of(path, Csv(path=str(path))) == 3, ends
