@@ -5,6 +5,7 @@ Where an answer was lost a copy may still be under way: the table is renamed fir
 the count is wrong. Dropping the tables of others is the fence: whoever was slower can no longer publish.
 """
 
+import hashlib
 import re
 import secrets
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ __all__ = ["PART_BYTES", "Incoming"]
 
 PART_BYTES = 64 << 20
 """The connector holds a file that it uploads in memory as a whole."""
+_PLAIN = re.compile(r"\w[\w -]{0,99}")
 
 
 class Incoming:
@@ -32,9 +34,10 @@ class Incoming:
     def __init__(self, *, place: tuple[str, str], table: str, pipeline: str) -> None:
         self._place = place
         self._pipeline = pipeline
-        self._volume = f"_freshet_staging_{table}"
-        self._any = re.compile(rf"_freshet_incoming_{re.escape(table)}__[0-9a-f]{{12}}(_arriving)?")
-        self._mine = f"_freshet_incoming_{table}__{secrets.token_hex(6)}"
+        name = _plain(table)
+        self._volume = f"_freshet_staging_{name}"
+        self._any = re.compile(rf"_freshet_incoming_{re.escape(name)}__[0-9a-f]{{12}}(_arriving)?")
+        self._mine = f"_freshet_incoming_{name}__{secrets.token_hex(6)}"
         self._arriving = f"{self._mine}_arriving"
 
     @property
@@ -107,6 +110,13 @@ class Incoming:
 
     def _named(self, name: str) -> str:
         return qualified((*self._place, name), mark="`")
+
+
+def _plain(table: str) -> str:
+    """Of a name that is long, or that a volume's path would need quoted, a hash takes the place."""
+    if _PLAIN.fullmatch(table):
+        return table
+    return hashlib.sha256(table.encode()).hexdigest()[:24]
 
 
 def _destination(options: dict[str, Any], place: tuple[str, str], volume: str) -> Any:

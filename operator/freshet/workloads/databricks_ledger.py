@@ -15,6 +15,7 @@ import tenacity
 from freshet.workloads.databricks_catalog import add_columns, lacking
 from freshet.workloads.databricks_sql import Sql, error_class
 from freshet.workloads.databricks_types import to_databricks
+from freshet.workloads.errors import TableMoved
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.ledger import (
     FILES,
@@ -201,7 +202,12 @@ def lost(sql: Sql, schema: Sequence[str], table: str, *, before: datetime) -> li
         before=before,
     )
     noted = {load_id for (load_id,) in old}.intersection(pending(sql, schema, table) if old else ())
-    return sorted(noted - came(sql, schema, table, among=noted))
+    try:
+        return sorted(noted - came(sql, schema, table, among=noted))
+    except Exception as error:
+        if error_class(error) not in ("TABLE_OR_VIEW_NOT_FOUND", "UNRESOLVED_COLUMN"):
+            raise
+        return sorted(noted)  # of a table that is gone, or was made anew by hand, no row is theirs
 
 
 def overtaken(sql: Sql, schema: Sequence[str], table: str) -> list[str]:
@@ -271,8 +277,14 @@ def note(
         _once(sql, [*schema, FILES], values, key=key, kinds=_FILES, renewed=tuple(said))
 
 
-def record(sql: Sql, schema: Sequence[str], *, table: str, values: Mapping[str, Any]) -> None:
+def record(sql: Sql, schema: Sequence[str], *, table: str, values: Mapping[str, Any], last: Level | None) -> Level:
+    """The level then, which is of this load. ``last``: the one that it goes on, as this pod knows it.
+
+    Raises TableMoved where another came in between: a load that wrote no row leaves nothing there by which that one
+    would have known of it, and would be put over what is newer.
+    """
     loads = _named(schema, LOADS)
+    newest = f"(SELECT max_by(load_id, seq) FROM {loads} WHERE table_name = :table_name AND seq > 0)"
     following = f"(SELECT coalesce(max(seq), 0) + 1 FROM {loads} WHERE table_name = :table_name)"
     _once(
         sql,
@@ -281,7 +293,12 @@ def record(sql: Sql, schema: Sequence[str], *, table: str, values: Mapping[str, 
         key=("table_name", "load_id"),
         kinds=_COLUMNS,
         more={"seq": following},
+        given=f"coalesce({newest}, '') = {literal(last.load_id if last else '')}",
     )
+    level = level_of(sql, schema, table)
+    if level is None or level.load_id != values["load_id"]:
+        raise TableMoved
+    return level
 
 
 def _named(schema: Sequence[str], table: str) -> str:
@@ -312,8 +329,12 @@ def _once(
     kinds: Mapping[str, str],
     more: Mapping[str, str] | None = None,
     renewed: Sequence[str] = (),
+    given: str = "true",
 ) -> None:
-    """Insert a row unless its key is there: repeated by whomever, it stays one. ``renewed``: what is set anew then."""
+    """Insert a row unless its key is there: repeated by whomever, it stays one. ``renewed``: what is set anew then.
+
+    ``given``: a condition without which nothing happens.
+    """
     sets = ", ".join(f"`{name}` = s.`{name}`" for name in renewed)
     matched = f" WHEN MATCHED THEN UPDATE SET {sets}" if sets else ""
     made = {name: f"CAST(:{name} AS {kinds[name]})" for name in values} | dict(more or {})
@@ -322,7 +343,7 @@ def _once(
     names = ", ".join(f"`{name}`" for name in made)
     write(
         sql,
-        f"MERGE INTO {qualified(target, mark='`')} AS t USING (SELECT {source}) AS s ON {same}{matched}"
+        f"MERGE INTO {qualified(target, mark='`')} AS t USING (SELECT {source} WHERE {given}) AS s ON {same}{matched}"
         f" WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({', '.join(f's.`{name}`' for name in made)})",
         **values,
     )

@@ -27,10 +27,19 @@ class Look:
     """At ``table`` of ``place`` (catalog, schema), in one session. All methods raise what the connector raises."""
 
     def __init__(
-        self, sql: Sql, place: tuple[str, str], table: str, *, spec: IngestSpec, relation: str, incoming: Incoming
+        self,
+        sql: Sql,
+        place: tuple[str, str],
+        table: str,
+        *,
+        spec: IngestSpec,
+        relation: str,
+        incoming: Incoming,
+        told: str | None,
     ) -> None:
+        """``told``: the version of the newest result."""
         self._sql, self._place, self._table = sql, place, table
-        self._spec, self._relation, self._incoming = spec, relation, incoming
+        self._spec, self._relation, self._incoming, self._told = spec, relation, incoming, told
 
     @property
     def _target(self) -> tuple[str, str, str]:
@@ -64,7 +73,14 @@ class Look:
     def finish(self, level: Level | None, unrecorded: frozenset[str], *, columns: Sequence[Column]) -> Level | None:
         """Take in those loads, whose rows are there. Returns the level then. Raises InputError."""
         level = finish(
-            self._sql, self._target, level, unrecorded, spec=self._spec, relation=self._relation, columns=columns
+            self._sql,
+            self._target,
+            level,
+            unrecorded,
+            spec=self._spec,
+            relation=self._relation,
+            columns=columns,
+            told=self._told,
         )
         if unrecorded:
             self._incoming.fence(self._sql)

@@ -27,6 +27,7 @@ __all__ = [
     "overwrite",
     "rows_of",
     "take_back",
+    "unfilled",
 ]
 
 
@@ -147,6 +148,13 @@ def merge(sql: Sql, it: Publishing, *, key: Sequence[str]) -> None:
         f" WHEN NOT MATCHED THEN INSERT ({_list([*it.names, LOAD_ID])})"
         f" VALUES ({_list(it.names, of='s.')}, {literal(it.load_id)})"
     )
+
+
+def unfilled(sql: Sql, it: Publishing, *, key: Sequence[str]) -> list[str]:
+    """Columns of the key that no row of the target has a value in: a load that was killed may have added them."""
+    counts = ", ".join(f"count({_name(name)})" for name in key)
+    rows, *filled = sql.ask(f"SELECT count(*), {counts} FROM {_table(it.target)}")[0]
+    return [name for name, count in zip(key, filled, strict=True) if rows and not count]
 
 
 def held_twice(sql: Sql, it: Publishing, *, key: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from freshet.workloads.bad_rows import Refused
 from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_sql import Sql, error_class
 from freshet.workloads.databricks_types import to_databricks
-from freshet.workloads.ledger import LOAD_ID
+from freshet.workloads.ledger import LOAD_ID, LOADS
 from freshet.workloads.rejected import COLUMNS
 from freshet.workloads.sql import identifier, literal, qualified
 
@@ -63,10 +63,13 @@ def clear(sql: Sql, target: Sequence[str], *, load_id: str) -> None:
 
 
 def discard(sql: Sql, target: Sequence[str], *, load_ids: Sequence[str], of: Sequence[str]) -> None:
-    """Bad rows of loads that never came; not of one that has published into ``of`` and is about to be recorded."""
+    """Bad rows of loads that never came; not of one that has published into ``of`` and is about to be recorded, nor of
+    one that was recorded meanwhile, which may have had no others.
+    """
     among = ", ".join(map(literal, load_ids))
     came = f"SELECT {LOAD_ID} FROM {_table(of)} WHERE {LOAD_ID} IN ({among})"
-    _delete(sql, target, f"load_id IN ({among}) AND load_id NOT IN ({came})")
+    recorded = f"SELECT load_id FROM {_table((*of[:2], LOADS))} WHERE load_id IN ({among})"
+    _delete(sql, target, f"load_id IN ({among}) AND load_id NOT IN ({came}) AND load_id NOT IN ({recorded})")
 
 
 def _delete(sql: Sql, target: Sequence[str], condition: str) -> None:

@@ -30,8 +30,10 @@ def finish(
     spec: IngestSpec,
     relation: str,
     columns: Sequence[Column],
+    told: str | None,
 ) -> Level | None:
-    """Records them, after the ``level`` that is known. Returns the level then. Raises InputError.
+    """Records them, after the ``level`` that is known. Returns the level then. Raises InputError, ConfigError, and
+    TableMoved where another pod records one meanwhile.
 
     Such a record has no fingerprint: no input counts as loaded on its word. What it found of bad rows is as its note
     says. Its rows came at once: if fewer are there than it had, somebody has deleted the others. One of which more are
@@ -56,12 +58,12 @@ def finish(
         LOG.info("An earlier load wrote its rows and was cut off: it is recorded now.")
         values = {
             **_values(noted, level, how=how, load_id=load_id, asset=noted.asset or spec.asset),
+            "previous_rows": previous(level, told=told),
             "data_time": publish.newest(sql, target, spec.data_time_column, columns=columns),
             "rows": rows,
             "rows_loaded": written,
         }
-        ledger.record(sql, place, table=table, values=values)
-        level = ledger.level_of(sql, place, table)
+        level = ledger.record(sql, place, table=table, values=values, last=level)
     return level
 
 
@@ -75,7 +77,6 @@ def _values(noted: ledger.Noted, level: Level | None, *, how: str, load_id: str,
         "version": load_id,
         "changed": True,
         "updated_at": now,
-        "previous_rows": previous(level),
         **noted.found,
         "files_taken": noted.files or _kept(how, level),
         "finished_at": now,
@@ -93,11 +94,13 @@ def _kept(how: str, level: Level | None) -> int | None:
     return level.files_taken if level is not None and how == "merge" else 0
 
 
-def previous(level: Level | None) -> int | None:
-    """Rows as they last were told: a level without a fingerprint is of a load that was cut off and told nobody."""
+def previous(level: Level | None, *, told: str | None) -> int | None:
+    """Rows as they last were told: a level without a fingerprint is of a load that was cut off and told nobody, unless
+    a look ``told`` that version since.
+    """
     if level is None:
         return None
-    return level.rows if level.fingerprint else level.previous_rows
+    return level.rows if level.fingerprint or level.version == told else level.previous_rows
 
 
 def _comes_again(sql: Sql, target: tuple[str, str, str], load_id: str, spec: IngestSpec) -> bool:

@@ -36,11 +36,14 @@ def to_databricks(kind: str) -> str:
 
 
 def from_databricks(kind: str) -> str:
-    """A ``full_data_type`` of the information schema → DuckDB's spelling; what no CSV can fill stays as it is."""
+    """A ``full_data_type`` of the information schema → DuckDB's spelling; what no CSV can fill stays as it is.
+
+    So does CHAR(n), which Databricks fills up with spaces: no row would be found as it was loaded.
+    """
     text = re.sub(r"\s", "", kind.upper())
     if text.startswith("DECIMAL("):
         return text
-    return "VARCHAR" if re.fullmatch(r"(VAR)?CHAR\(\d+\)", text) else _BACK.get(text, text)
+    return "VARCHAR" if re.fullmatch(r"VARCHAR\(\d+\)", text) else _BACK.get(text, text)
 
 
 def stored(kind: str) -> str:

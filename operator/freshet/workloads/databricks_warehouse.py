@@ -28,7 +28,7 @@ from freshet.workloads.databricks_sql import Sql, connection_options, open_sql
 from freshet.workloads.databricks_types import expect_known, stored, to_databricks
 from freshet.workloads.errors import AnswerLost, TableMoved, WorkloadError
 from freshet.workloads.ledger import LOAD_ID, files_taken
-from freshet.workloads.names import expect_time
+from freshet.workloads.names import expect_time, unfound
 from freshet.workloads.published import publishing
 from freshet.workloads.spec import Databricks, IngestSpec
 from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, doubled, gone, new, next_load_id
@@ -45,8 +45,10 @@ _SETTINGS = {"TIMEZONE": "UTC"}
 class DatabricksWarehouse:
     """One table of one Databricks schema (``warehouse.Warehouse``)."""
 
-    def __init__(self, *, spec: IngestSpec, where: Databricks) -> None:
+    def __init__(self, *, spec: IngestSpec, where: Databricks, told: str | None = None) -> None:
+        """``told``: the version of the newest result."""
         self._spec = spec
+        self._told = told
         self._where = where
         self._table = spec.table.lower()
         self._options = connection_options(os.environ, timeout=spec.timeout, settings=_SETTINGS)
@@ -111,7 +113,9 @@ class DatabricksWarehouse:
         return Incoming(place=place, table=self._table, pipeline=pipeline)
 
     def _look(self, sql: Sql, place: tuple[str, str], incoming: Incoming) -> Look:
-        return Look(sql, place, self._table, spec=self._spec, relation=self.relation, incoming=incoming)
+        return Look(
+            sql, place, self._table, spec=self._spec, relation=self.relation, incoming=incoming, told=self._told
+        )
 
     def _aside(self, sql: Sql, place: tuple[str, str]) -> Aside:
         target, incoming = (*place, self._table), self._incoming(place)
@@ -192,10 +196,13 @@ class DatabricksWarehouse:
         return Outcome(level=level, changed=level.version == load_id, written=written, awaited=awaited)
 
     def _expect_keys(self, sql: Sql, it: Publishing, batch: Batch, before: TableState) -> None:
-        """Raises InputError where a row would be written over several."""
+        """Raises InputError where a row would be written over several, and ConfigError where none would be found."""
         key = batch.table_key
-        has_key = {column.in_table for column in before.columns or ()}.issuperset(key)
-        if key and has_key and publish.held_twice(sql, it, key=key):
+        if not key or not {column.in_table for column in before.columns or ()}.issuperset(key):
+            return
+        if unfilled := publish.unfilled(sql, it, key=key):
+            raise unfound(unfilled, where=self._spec.csv.path)
+        if publish.held_twice(sql, it, key=key):
             raise doubled(self.relation, key=batch.key)
 
     def _change(self, sql: Sql, it: Publishing, batch: Batch, before: TableState) -> None:
@@ -302,7 +309,7 @@ class DatabricksWarehouse:
                 columns=self._columns_after(before, batch),
             ),
             "rows": rows,
-            "previous_rows": kept.previous_rows if kept else previous(old),
+            "previous_rows": kept.previous_rows if kept else previous(old, told=self._told),
             "rows_in": batch.rows_in,
             "rows_loaded": written,
             "rows_rejected": batch.rejected,
@@ -311,11 +318,7 @@ class DatabricksWarehouse:
             "bytes": sum(file.size for file in batch.files),
             "finished_at": now,
         }
-        ledger.record(sql, place, table=self._table, values=values)
-        level = ledger.level_of(sql, place, self._table)
-        if level is None or level.load_id != load_id:
-            raise TableMoved
-        return level
+        return ledger.record(sql, place, table=self._table, values=values, last=before.level)
 
 
 def _new(before: TableState, batch: Batch) -> list[tuple[str, str]]:

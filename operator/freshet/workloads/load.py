@@ -83,7 +83,7 @@ def _once(spec: IngestSpec, last: Mapping[str, Any], started: datetime) -> dict[
         return repeated(spec, last, started, found)
     refusal.expect_none(last, spec=spec, found=found, now=started)
     with refusal.remembered(last, spec=spec, found=found, now=started):
-        return _into(open_warehouse(spec), spec, last, started, found)
+        return _into(open_warehouse(spec, told=last.get("version")), spec, last, started, found)
 
 
 def _into(

@@ -20,6 +20,7 @@ __all__ = [
     "spelled",
     "table_names",
     "time_column",
+    "unfound",
 ]
 
 _TIMES = (
@@ -146,12 +147,17 @@ def expect_key_held(key: Sequence[str], *, given: Sequence[str], table: Sequence
     names = {column.name for column in table}
     missing = [said for said, name in zip(given, key, strict=True) if name not in names]
     if missing:
-        raise ConfigError(
-            "SchemaConflict",
-            f"The table has no column {', '.join(missing)} of write.primaryKey, so that none of its rows would be"
-            f" found and those of {where} would come twice: name columns that it has, add and fill this one there, or"
-            " drop the table to load it anew.",
-        )
+        raise unfound(missing, where=where)
+
+
+def unfound(missing: Sequence[str], *, where: str) -> ConfigError:
+    """``missing``: of the primary key, in each row of a table."""
+    return ConfigError(
+        "SchemaConflict",
+        f"The table has no column {', '.join(missing)} of write.primaryKey, or nothing in it, so that none of its rows"
+        f" would be found and those of {where} would come twice: name columns that it has, add and fill this one there,"
+        " or drop the table to load it anew.",
+    )
 
 
 def time_column(name: str, *, columns: Sequence[Column]) -> Column | None:

@@ -7,7 +7,8 @@ from freshet.workloads.warehouse import Warehouse
 __all__ = ["open_warehouse"]
 
 
-def open_warehouse(spec: IngestSpec) -> Warehouse:
+def open_warehouse(spec: IngestSpec, *, told: str | None = None) -> Warehouse:
+    """``told``: the version of the newest result, if there is one. Raises ConfigError."""
     if spec.warehouse.duckdb is not None:
         from freshet.workloads.duckdb_warehouse import DuckDbWarehouse
 
@@ -15,7 +16,7 @@ def open_warehouse(spec: IngestSpec) -> Warehouse:
     if spec.warehouse.databricks is not None:
         from freshet.workloads.databricks_warehouse import DatabricksWarehouse
 
-        return DatabricksWarehouse(spec=spec, where=spec.warehouse.databricks)
+        return DatabricksWarehouse(spec=spec, where=spec.warehouse.databricks, told=told)
     if spec.warehouse.dlt is not None:
         from freshet.workloads.dlt_warehouse import DltWarehouse
 

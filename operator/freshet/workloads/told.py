@@ -23,7 +23,6 @@ def loaded(
     samples: list[dict[str, Any]],
 ) -> dict[str, Any]:
     level = outcome.level
-    aside = f", {batch.rejected:,} bad rows {'set aside' if batch.refused else 'dropped'}" if batch.rejected else ""
     done = f"{outcome.written:,} rows written" if outcome.changed else "nothing in them is new"
     return {
         **_level(spec, warehouse, level, started, rows=level.rows),
@@ -34,8 +33,15 @@ def loaded(
         "bytes": sum(file.size for file in batch.files),
         "fingerprint": None if outcome.awaited else batch.fingerprint,  # so that the next pod looks again
         "samples": samples or None,
-        "message": f"{batch.rows_in:,} rows read, {done}{aside}: {warehouse.relation} holds {level.rows:,} rows.",
+        "message": f"{batch.rows_in:,} rows read, {done}{_bad(batch)}: {warehouse.relation} holds {level.rows:,} rows.",
     }
+
+
+def _bad(batch: Batch) -> str:
+    kept = len(batch.refused)
+    counts = {"set aside": kept, "dropped": batch.rejected - kept}
+    text = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    return f", bad rows: {text}" if text else ""
 
 
 def unchanged(

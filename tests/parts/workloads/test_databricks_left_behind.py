@@ -167,3 +167,63 @@ def test_bad_rows_by_which_alone_a_file_grew_are_set_aside_once(lake: Lake) -> N
     lake.write("id,v\n1,a\nx,b\ny,c\n")
     lake.load(**spec)
     assert (lake.rows(), rejected(lake)) == ([(1, "a")], ["x,b", "y,c"])
+
+
+def test_a_column_that_nothing_is_in_finds_no_row_by_its_key(lake: Lake) -> None:
+    """A load that was killed before it published had added it: all rows would come again."""
+    spec: dict[str, Any] = {"csv": TYPED, "write": MERGE}
+    lake.write("id,v\n1,a\n2,b\n")
+    lake.load(**spec)
+    lake.write("id,v,region\n1,a,eu\n2,b,us\n")
+    break_at(lake, r"^ALTER TABLE \S+`raw` ADD COLUMNS", "cut")
+    assert broken(lake, spec) is None
+    lake.faults()
+    with pytest.raises(WorkloadError, match=r"no column region of .*, or nothing in it") as caught:
+        lake.load(csv=TYPED, write={**MERGE, "primaryKey": ["id", "region"]})
+    assert (caught.value.reason, lake.rows()) == ("SchemaConflict", [(1, "a"), (2, "b")])
+
+
+def test_an_old_note_beside_a_table_that_was_made_anew_by_hand(lake: Lake) -> None:
+    lake.write("id,v\n1,a\n")
+    lake.load(write=MERGE)
+    lake.write("id,v\n2,b\n")
+    lake.faults({"action": "drop", "statement": r"^MERGE INTO \S+`raw`"}, GONE)
+    assert broken(lake, {"write": MERGE}) is None
+    lake.faults()
+    lake.write("id,v\n1,a\n")
+    lake.query("UPDATE {_freshet_files} SET noted_at = now() - INTERVAL 2 DAYS")
+    lake.query("CREATE OR REPLACE TABLE {raw} AS SELECT id, v FROM {raw}")
+    assert lake.load(write=MERGE)["rows"] == 1
+
+
+def test_rows_are_compared_with_those_that_a_look_has_told(lake: Lake) -> None:
+    """It recorded the load that was cut off, and told of it."""
+    checks = {"rows": {"maximumDropPercent": 10}}
+    spec: dict[str, Any] = {"csv": {"path": str(lake.folder / "*.csv")}, "write": APPEND, "checks": checks}
+    lake.write("id,v\n1,a\n", "a.csv")
+    told = lake.load(**spec)
+    lake.write("id,v\n" + "".join(f"{number},b\n" for number in range(100)), "b.csv")
+    break_at(lake, POINTS["publish"], "cut")
+    assert broken(lake, spec) is None
+    lake.faults()
+    told = lake.load(last=told, **spec)
+    lake.query("DELETE FROM {raw} WHERE id > 50")
+    lake.write("id,v\n1000,a\n", "c.csv")
+    after = lake.load(last=told, **spec)
+    assert (told["rows"], after["previousRows"], after["rows"]) == (101, 101, 53)
+    assert not after["checks"][0]["passed"]
+
+
+def test_bad_rows_that_are_dropped_are_told_from_those_that_are_set_aside(lake: Lake) -> None:
+    lake.write("id,v\n1,a\nx,b\n2,d\n2,e\n")
+    told = lake.load(csv=TYPED, onBadRows="drop", write={**MERGE, "onDuplicateKey": "quarantine"})
+    assert "bad rows: 2 set aside, 1 dropped" in told["message"]
+
+
+@pytest.mark.parametrize("table", ["a%b", "a:b", "{a}", "a\\b", "t" * 190])
+def test_a_table_may_have_any_name_that_databricks_takes(lake: Lake, table: str) -> None:
+    lake.write("id,v\n1,a\nx,bad\n")
+    spec: dict[str, Any] = {"table": table, "csv": TYPED, "write": MERGE, "onBadRows": "quarantine"}
+    told = lake.load(**spec)
+    assert (told["rows"], told["rowsRejected"], lake.load(**spec)["changed"]) == (1, 1, False)
+    assert not [name for name in lake.tables() if "incoming" in name]
