@@ -6,6 +6,8 @@ import pytest
 from tests.parts.workloads.conftest import World
 from tests.parts.workloads.lake import Lake
 
+from freshet.workloads.csvsql import TYPES
+from freshet.workloads.databricks_types import from_databricks
 from freshet.workloads.errors import WorkloadError
 
 WRITES: dict[str, dict[str, Any]] = {
@@ -76,6 +78,12 @@ def test_a_text_that_is_longer_than_its_column_breaks_a_rule_of_it(lake: Lake) -
     with pytest.raises(WorkloadError) as caught:
         lake.load(write=WRITES["merge"])
     assert caught.value.reason == "ConstraintViolated"
+
+
+def test_a_column_that_pads_what_is_loaded_is_none_that_a_csv_can_fill() -> None:
+    """No row would be found as it came (https://docs.databricks.com/sql/language-manual/data-types/char-type.html)."""
+    assert from_databricks("char(5)") not in TYPES
+    assert from_databricks("varchar(5)") == "VARCHAR"
 
 
 def test_a_key_that_it_has_already_is_said_to_break_its_rule(world: World) -> None:
