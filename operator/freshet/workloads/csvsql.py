@@ -102,6 +102,7 @@ _CLOCK = "[0-9:]{5,8}([.][0-9]{1,6})?"
 _WHOLE = "[+-]?[0-9]+([.]0*)?"
 _DECIMAL = r"\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?\s*"
 """DuckDB takes ``1_000``, too."""
+_CODE = r"\s*([+-]?0[0-9].*|[+][0-9]+\s*)"
 _LONG = 18
 """So many signs of a whole number fit a BIGINT."""
 _DIGITS = {"FLOAT": 7, "DOUBLE": 15}
@@ -210,14 +211,25 @@ def _fits(column: Column, csv: Csv) -> str:
         return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {test} END" if column.type == "BIGINT" else test
     if pattern is not None:
         return formatted(text, value, pattern, kind=column.type)
+    if column.type in (*_TIMES, "TIME"):
+        return _time_fits(column.type, text, value)
+    return f"{_number_fits(column, text, value)}{f' AND NOT {_is_code(text)}' if column.held else ''}"
+
+
+def _number_fits(column: Column, text: str, value: str) -> str:
     if column.type in _INTEGERS:
         exact = f"regexp_full_match(trim({text}), {literal(_WHOLE)})"
         return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {value} IS NOT NULL AND {exact} END"
     if column.type in _DIGITS:
-        return f"{value} IS NOT NULL AND {_keeps_digits(text, value, column.type)}"
-    if column.type in (*_TIMES, "TIME"):
-        return _time_fits(column.type, text, value)
+        return f"{value} IS NOT NULL AND NOT contains({text}, '_') AND {_keeps_digits(text, value, column.type)}"
     return _decimal_fits(column, text, value)
+
+
+def _is_code(text: str) -> str:
+    """Whether it is a number that inference leaves text: one with leading zeros, or a whole one with a plus."""
+    return (
+        f"CASE WHEN left({text}, 1) BETWEEN '1' AND '9' THEN false ELSE regexp_full_match({text}, {literal(_CODE)}) END"
+    )
 
 
 def _time_fits(kind: str, text: str, value: str) -> str:

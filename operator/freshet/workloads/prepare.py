@@ -66,7 +66,7 @@ def prepare(
         with within_memory(con, files=files, csv=spec.csv, folder=folder):
             parsed = _parse(con, spec, table, declared, files, folder, stored, ahead)
         grown = {part.path for part in parts if part.grown}
-        expect_same_types(con, spec=spec, table=table or (), declared=declared, files=files, parsed=parsed, grown=grown)
+        expect_same_types(con, spec=spec, files=files, parsed=parsed, grown=grown)
         judge(spec, parsed, grown=bool(grown))
         return _keyed(con, spec, parsed, key, folder)
     except DataRefused as error:
