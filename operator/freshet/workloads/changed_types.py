@@ -62,7 +62,8 @@ def _fits_in(con: Any, path: str, names: Sequence[str], csv: Csv, column: Column
 
 
 def _changed(spec: IngestSpec, column: Column, parsed: Parsed, *, what: str) -> InputError:
-    first = next((f" (first in line {one.line})" for one in parsed.refused if one.column == column.name), "")
+    misfits = (one for one in parsed.refused if one.is_misfit and one.column == column.name)
+    first = next((f" (first in line {one.line})" for one in misfits), "")
     return InputError(
         "SchemaConflict",
         f"Column {column.name} is {column.type} in the table, but {what}{first}: rows would be lost; mend the export,"
