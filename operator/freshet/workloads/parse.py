@@ -45,6 +45,8 @@ class Parsed:
     """Good rows that were set aside for a key that comes more than once."""
     blamed: set[str] = field(default_factory=set)
     """All columns for which a row was refused."""
+    empty: set[str] = field(default_factory=set)
+    """Files that have no row, good or bad."""
     left_open: set[str] = field(default_factory=set)
     """Files whose last row ends within quotes."""
 
@@ -128,6 +130,8 @@ def _parse_file(
     else:
         refused = [one.bare() for one in refused]
     parsed.skipped[path] = set(lines)
+    if count == 0:
+        parsed.empty.add(path)
     parsed.rejected += bad + len(lines)
     refused = refused[:details] + marked_rows(path, csv, marked, parsed.skipped[path], parsed.columns)
     parsed.refused += sorted(refused, key=lambda one: one.line)
