@@ -227,9 +227,8 @@ def _number_fits(column: Column, text: str, value: str) -> str:
 
 def _is_code(text: str) -> str:
     """Whether it is a number that inference leaves text: one with leading zeros, or a whole one with a plus."""
-    return (
-        f"CASE WHEN left({text}, 1) BETWEEN '1' AND '9' THEN false ELSE regexp_full_match({text}, {literal(_CODE)}) END"
-    )
+    plain = f"{text} >= '1' AND {text} < ':' OR {text} >= '0.' AND {text} < '0/'"  # begins with 1 to 9, or 0.
+    return f"CASE WHEN {plain} THEN false ELSE regexp_full_match({text}, {literal(_CODE)}) END"
 
 
 def _time_fits(kind: str, text: str, value: str) -> str:
