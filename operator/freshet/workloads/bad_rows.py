@@ -15,8 +15,9 @@ from freshet.workloads.spec import Csv
 
 __all__ = ["SHOWN", "Refused", "ends_open", "marked_rows", "may_be_lost", "misfits", "structural"]
 
+_MISFIT = "the value does not fit"
 _REASONS = {
-    "CAST": "the value does not fit the column's type",
+    "CAST": f"{_MISFIT} the column's type",
     "MISSING COLUMNS": "too few columns",
     "TOO MANY COLUMNS": "too many columns",
     "UNQUOTED VALUE": "a quote is never closed, or text follows it",
@@ -35,6 +36,11 @@ class Refused:
     column: str | None
     reason: str
     raw: str
+
+    @property
+    def is_misfit(self) -> bool:
+        """Whether it is bad for the value in its column: one that is too short names a column, too."""
+        return self.reason.startswith(_MISFIT)
 
     def sample(self) -> Sample:
         return Sample(line=self.line, column=self.column, reason=self.reason)
@@ -87,11 +93,11 @@ def misfits(con: Any) -> set[str]:
     return {name for (name,) in found if name}
 
 
-def structural(con: Any, path: str, csv: Csv, details: int) -> tuple[int, list[Refused]]:
-    """What the reader itself refused: how many rows, and the first of them, each with its text as DuckDB shows it."""
-    total = con.execute("SELECT count(DISTINCT line_byte_position) FROM reject_errors").fetchone()[0]
+def structural(con: Any, path: str, csv: Csv, details: int) -> tuple[list[int], list[Refused]]:
+    """The line of each row that the reader itself refused; and the first of them, with the text that DuckDB shows."""
+    every = con.execute("SELECT DISTINCT line_byte_position - 1 FROM reject_errors").fetchall()
     found: list[Any] = []
-    if total:
+    if every:
         found = con.execute(
             "SELECT line_byte_position, arg_min(column_name, byte_position), arg_max(error_type::VARCHAR, "
             "error_type = 'INVALID ENCODING'),"
@@ -99,8 +105,8 @@ def structural(con: Any, path: str, csv: Csv, details: int) -> tuple[int, list[R
             [details],
         ).fetchall()
     forget_rejects(con)
-    lines = lines_of_bytes(path, csv, [row[0] - 1 for row in found])
-    return total, [
+    lines = lines_of_bytes(path, csv, [at for (at,) in every])
+    return list(lines.values()), [
         Refused(
             path=path,
             line=lines[at - 1],
@@ -124,7 +130,7 @@ def marked_rows(
             path=path,
             line=lines[row][0],
             column=name,
-            reason=f"the value does not fit {kinds[name]}",
+            reason=f"{_MISFIT} {kinds[name]}",
             raw=lines[row][1],
         )
         for row, name in marked

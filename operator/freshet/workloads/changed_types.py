@@ -24,17 +24,15 @@ def expect_same_types(
     con: Any,
     *,
     spec: IngestSpec,
-    table: Sequence[Column],
-    declared: Collection[str],
     files: Files,
     parsed: Parsed,
     grown: Collection[str],
 ) -> None:
     """Raises InputError where a column for which rows were refused has changed.
 
-    ``declared``: by ``csv.schema``. ``grown``: files of which only the end is parsed: values that fit lie before it.
+    ``grown``: files of which only the end is parsed: values that fit lie before it.
     """
-    blamed = [column for column in table if column.name in parsed.blamed - set(declared)]
+    blamed = [column for column in parsed.columns if column.held and column.name in parsed.blamed]
     if not blamed:
         return
     kinds = infer_all(con, files=files, csv=spec.csv, wanted=[column.name for column in blamed], whole=True)
@@ -64,7 +62,8 @@ def _fits_in(con: Any, path: str, names: Sequence[str], csv: Csv, column: Column
 
 
 def _changed(spec: IngestSpec, column: Column, parsed: Parsed, *, what: str) -> InputError:
-    first = next((f" (first in line {one.line})" for one in parsed.refused if one.column == column.name), "")
+    misfits = (one for one in parsed.refused if one.is_misfit and one.column == column.name)
+    first = next((f" (first in line {one.line})" for one in misfits), "")
     return InputError(
         "SchemaConflict",
         f"Column {column.name} is {column.type} in the table, but {what}{first}: rows would be lost; mend the export,"

@@ -24,12 +24,14 @@ __all__ = [
 @dataclass(frozen=True, kw_only=True)
 class Column:
     """``type`` is a DuckDB type in its canonical spelling; ``inferred``: nobody declared it, this load's values
-    must prove it. ``written``: the name as the table has it, where that is another.
+    must prove it; ``held``: nobody declared it, the table has it. ``written``: the name as the table has it, where
+    that is another.
     """
 
     name: str
     type: str
     inferred: bool = False
+    held: bool = False
     written: str = ""
 
     @property
@@ -102,10 +104,15 @@ def column_types(
                 "drop the table to load it anew.",
             )
     written = {column.name: column.written for column in table or ()}
+    types = {**inferred, **held, **declared}
     return tuple(
-        Column(name=name, type=declared.get(name) or held[name], written=written.get(name, ""))
-        if name in declared or name in held
-        else Column(name=name, type=inferred[name], inferred=True)
+        Column(
+            name=name,
+            type=types[name],
+            inferred=name not in declared and name not in held,
+            held=name not in declared and name in held,
+            written=written.get(name, ""),
+        )
         for name in names
     )
 

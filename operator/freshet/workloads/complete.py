@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from freshet.workloads.bad_rows import SHOWN, Refused
 from freshet.workloads.by_lines import blank_lines, lines_of, spans
 from freshet.workloads.errors import DataRefused
-from freshet.workloads.lines import rows_of
+from freshet.workloads.lines import blanks_are_rows, rows_of
 from freshet.workloads.records import LONGEST
 from freshet.workloads.spec import Csv
 
@@ -43,8 +43,10 @@ class Way:
     is_last: bool
 
     def tells(self, count: int, path: str, csv: Csv) -> bool:
-        """Whether so many rows are all of ``path``. Blank lines are none, or all are, where there is but one column."""
-        return self.lines is not None and (count == self.lines or count == self.lines - blank_lines(path, csv))
+        """Whether so many rows are all of ``path``. Blank lines are looked up where there seem to be some."""
+        if self.lines is None or count == self.lines:
+            return self.lines is not None
+        return not blanks_are_rows(path, csv) and count == self.lines - blank_lines(path, csv)
 
 
 def way_of(path: str, csv: Csv, *, is_turned: bool) -> Way:

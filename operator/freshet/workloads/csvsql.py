@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from freshet.workloads.columns import Column
 from freshet.workloads.encodings import NATIVE, codec_of
+from freshet.workloads.formats import formatted, has_zone, in_calendar
 from freshet.workloads.header import leading_blanks
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier, literal, struct
@@ -101,6 +102,7 @@ _CLOCK = "[0-9:]{5,8}([.][0-9]{1,6})?"
 _WHOLE = "[+-]?[0-9]+([.]0*)?"
 _DECIMAL = r"\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?\s*"
 """DuckDB takes ``1_000``, too."""
+_CODE = r"\s*([+-]?0[0-9].*|[+][0-9]+\s*)"
 _LONG = 18
 """So many signs of a whole number fit a BIGINT."""
 _DIGITS = {"FLOAT": 7, "DOUBLE": 15}
@@ -135,13 +137,15 @@ def inference_test(column: str, kind: str, csv: Csv, *, value: str | None = None
     """
     pattern = _format(Column(name="", type=kind), csv)
     value = value or _cast(column, kind, pattern)
-    if pattern is not None:
-        fits = _formatted(column, value, pattern, kind=kind)
+    if pattern is not None and has_zone(pattern) and kind != "TIMESTAMP WITH TIME ZONE":
+        fits = "false"
+    elif pattern is not None:
+        fits = formatted(column, value, pattern, kind=kind)
     else:
         fits = f"regexp_full_match({column}, {literal(_SHAPES[kind])}) AND {value} IS NOT NULL"
         if kind == "DOUBLE":
             fits += f" AND {_keeps_digits(column, value, kind)} AND NOT {_is_too_long(column)}"
-        fits += f" AND {_in_calendar(value, kind)}" if kind in _TIMES else ""
+        fits += f" AND {in_calendar(value, kind)}" if kind in _TIMES else ""
     return f"({column} IS NULL OR {fits})"
 
 
@@ -157,28 +161,6 @@ def _is_too_long(text: str) -> str:
     """Whether it is a whole number that no BIGINT holds: an id, more likely than a quantity."""
     whole = f"regexp_full_match({text}, '-?[0-9]+') AND try_cast({text} AS BIGINT) IS NULL"
     return f"CASE WHEN length({text}) <= {_LONG} THEN false ELSE {whole} END"
-
-
-_OF_DAYS = frozenset("aAbBdjmuUVwWxyYG%")
-"""The letters of a format that say nothing of a time of day."""
-
-
-def _formatted(text: str, value: str, pattern: str, *, kind: str) -> str:
-    """Of what strptime reads only nanoseconds (``%n``) can be lost, and the time of day of a DATE.
-
-    It takes ``infinity`` and ``epoch`` in any format, for a day of the year 1900.
-    """
-    read = f"try_strptime({text}, {literal(pattern)})"
-    exact = f" AND epoch_ns({read}) % 1000 = 0" if "%n" in pattern else ""
-    if kind == "DATE" and not _OF_DAYS.issuperset(re.findall("%-?(.)", pattern)):
-        exact = f" AND {read} = {value}::TIMESTAMP"
-    day = f"CASE WHEN {value} = DATE '1900-01-01' THEN regexp_matches({text}, '[0-9]') ELSE true END"
-    return f"{value} IS NOT NULL AND {_in_calendar(value, kind)}{exact} AND {day}"
-
-
-def _in_calendar(value: str, kind: str) -> str:
-    """Of a year that Databricks' connector, Python and RFC 3339 have: 1 to 9999 in UTC. So no time is ``infinity``."""
-    return f"{value} BETWEEN '0001-01-01'::{kind} AND '9999-12-31 23:59:59.999999'::{kind}"
 
 
 def may_be(value: str, kind: str, csv: Csv) -> bool:
@@ -228,20 +210,30 @@ def _fits(column: Column, csv: Csv) -> str:
         test = inference_test(text, column.type, csv, value=value)
         return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {test} END" if column.type == "BIGINT" else test
     if pattern is not None:
-        return _formatted(text, value, pattern, kind=column.type)
+        return formatted(text, value, pattern, kind=column.type)
+    if column.type in (*_TIMES, "TIME"):
+        return _time_fits(column.type, text, value)
+    return f"{_number_fits(column, text, value)}{f' AND NOT {_is_code(text)}' if column.held else ''}"
+
+
+def _number_fits(column: Column, text: str, value: str) -> str:
     if column.type in _INTEGERS:
         exact = f"regexp_full_match(trim({text}), {literal(_WHOLE)})"
         return f"CASE WHEN {value}::VARCHAR = {text} THEN true ELSE {value} IS NOT NULL AND {exact} END"
     if column.type in _DIGITS:
-        return f"{value} IS NOT NULL AND {_keeps_digits(text, value, column.type)}"
-    if column.type in (*_TIMES, "TIME"):
-        return _time_fits(column.type, text, value)
+        return f"{value} IS NOT NULL AND NOT contains({text}, '_') AND {_keeps_digits(text, value, column.type)}"
     return _decimal_fits(column, text, value)
+
+
+def _is_code(text: str) -> str:
+    """Whether it is a number that inference leaves text: one with leading zeros, or a whole one with a plus."""
+    plain = f"{text} >= '1' AND {text} < ':' OR {text} >= '0.' AND {text} < '0/'"  # begins with 1 to 9, or 0.
+    return f"CASE WHEN {plain} THEN false ELSE regexp_full_match({text}, {literal(_CODE)}) END"
 
 
 def _time_fits(kind: str, text: str, value: str) -> str:
     """Neither an offset nor ``PM``, a date, a time of day or a nanosecond is left out, nor the century of a year."""
-    known = "true" if kind == "TIME" else f"{_in_calendar(value, kind)} AND {_has_century(text, value, kind)}"
+    known = "true" if kind == "TIME" else f"{in_calendar(value, kind)} AND {_has_century(text, value, kind)}"
     fine = f"CASE WHEN contains({text}, '.') THEN regexp_matches({text}, {literal(_FINE)}) ELSE false END"
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"{known} AND NOT {fine}"

@@ -61,6 +61,7 @@ def read_header(path: str, csv: Csv) -> tuple[str, ...]:
     return _names(head, path, csv)
 
 
+_OF_EXCEL = re.compile(r'[\r\n]*"?(sep=.)"?[ \t]*[\r\n]', re.IGNORECASE)
 _PAGE = re.compile(r"\s*<(!doctype|html|\?xml)\b", re.IGNORECASE)
 
 
@@ -70,6 +71,12 @@ def _names(head: str, path: str, csv: Csv) -> tuple[str, ...]:
             "HeaderUnreadable",
             f"{path} is a web page or XML, not CSV: see whether its address wants a login (csv.secretRef), or is that"
             " of a page about the file.",
+        )
+    if note := _OF_EXCEL.match(head):
+        raise InputError(
+            "HeaderUnreadable",
+            f"The first line of {path} is {note[1]!r}, which tells Excel the delimiter and is no row: let the export"
+            " leave it out.",
         )
     try:
         reader = csvlib.reader(io.StringIO(head, newline=""), **dialect(csv))

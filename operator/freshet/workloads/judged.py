@@ -8,16 +8,18 @@ __all__ = ["FEW", "judge", "judge_doubled"]
 
 FEW = 100
 """So many bad rows are described where none is kept."""
+_NAMED = 3
 
 
-def judge(spec: IngestSpec, parsed: Parsed, *, grown: bool) -> None:
+def judge(spec: IngestSpec, parsed: Parsed, *, grown: bool, fed: bool) -> None:
     """Raises DataRefused for bad rows that are not tolerated, InputError where no row is left.
 
-    ``grown``: more rows of these files were good before, so that none need be good now.
+    ``grown``: more rows of these files were good before, so that none need be good now. ``fed``: other files have been
+    appended before, so that there need be none.
     """
     total = parsed.rows + parsed.rejected
-    if total == 0 and not grown:
-        raise InputError("NoRows", f"{spec.csv.path} holds a header and no rows: see whether its export failed.")
+    if total == 0 and not (grown or fed):
+        raise InputError("NoRows", f"{_holders(parsed)} a header and no rows: see whether the export failed.")
     if not parsed.rejected:
         return
     samples = [one.sample() for one in parsed.refused[:3]]
@@ -41,6 +43,12 @@ def judge(spec: IngestSpec, parsed: Parsed, *, grown: bool) -> None:
             rows_in=total,
             rows_rejected=parsed.rejected,
         )
+
+
+def _holders(parsed: Parsed) -> str:
+    paths = list(parsed.counts)
+    more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
+    return f"{', '.join(paths[:_NAMED])}{more} {'holds' if len(paths) == 1 else 'hold'}"
 
 
 def _expect_described(spec: IngestSpec, parsed: Parsed) -> None:

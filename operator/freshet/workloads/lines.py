@@ -10,7 +10,7 @@ from freshet.workloads.header import open_text, read_header, text_codec
 from freshet.workloads.records import records
 from freshet.workloads.spec import Csv
 
-__all__ = ["chunks", "line_ends", "lines_of_bytes", "lines_of_rows", "rows_of"]
+__all__ = ["blanks_are_rows", "chunks", "line_ends", "lines_of_bytes", "lines_of_rows", "rows_of"]
 
 _CHUNK = 1 << 20
 _TEXT = re.compile(rb"[^\r\n]")
@@ -25,14 +25,17 @@ def lines_of_bytes(path: str, csv: Csv, positions: Collection[int]) -> dict[int,
     waiting = sorted(set(positions), reverse=True)
     line, at, last = 1, 0, b""
     for chunk in chunks(path, csv):
+        begin = 0
         while waiting and waiting[-1] < at + len(chunk):
-            row = _TEXT.search(chunk, max(0, waiting[-1] - at))
+            row = _TEXT.search(chunk, max(begin, waiting[-1] - at))
             if row is None:
                 break
-            found[waiting.pop()] = line + line_ends(chunk[: row.start()], after=last)
+            line += line_ends(chunk[begin : row.start()], after=last)
+            begin, last = row.start(), chunk[max(0, row.start() - 1) : row.start()] or last
+            found[waiting.pop()] = line
         if not waiting:
             return found
-        line, at, last = line + line_ends(chunk, after=last), at + len(chunk), chunk[-1:]
+        line, at, last = line + line_ends(chunk[begin:], after=last), at + len(chunk), chunk[-1:]
     return found | dict.fromkeys(waiting, line)
 
 
@@ -77,11 +80,8 @@ def lines_of_rows(path: str, csv: Csv, rows: Sequence[int], *, skipped: Collecti
 
 
 def rows_of(path: str, csv: Csv) -> Iterator[tuple[int, str]]:
-    """First line and text of each row, good or bad.
-
-    A blank line is a row where there is but one column, which is empty there; it is no header.
-    """
-    alone = len(read_header(path, csv)) == 1
+    """First line and text of each row, good or bad. A blank line is no header."""
+    alone = blanks_are_rows(path, csv)
     with open_text(path, csv) as stream:
         is_header = csv.header
         for line, text in records(stream, csv):
@@ -90,3 +90,8 @@ def rows_of(path: str, csv: Csv) -> Iterator[tuple[int, str]]:
             if not is_header:
                 yield line, text
             is_header = False
+
+
+def blanks_are_rows(path: str, csv: Csv) -> bool:
+    """Whether a blank line is one: of one column, if it is null there. Else DuckDB passes over it."""
+    return "" in csv.null_strings and len(read_header(path, csv)) == 1

@@ -97,11 +97,13 @@ def _into(
         return unchanged(spec, warehouse, state, state.level, started, found)
     ownership.expect_ours(spec, state, relation=warehouse.relation)
     files = _new_files(spec, state, found.files)
-    if not files:
+    told = None
+    if files:
+        with tempfile.TemporaryDirectory(prefix="freshet-") as folder:
+            told = _write(spec, warehouse, state, started, found, files, Path(folder))
+    if told is None:
         warehouse.tidy()
         return unchanged(spec, warehouse, state, _level(spec, warehouse, state), started, found)
-    with tempfile.TemporaryDirectory(prefix="freshet-") as folder:
-        told = _write(spec, warehouse, state, started, found, files, Path(folder))
     return with_untold(told, state.own, last) if spec.write.disposition == "append" else told
 
 
@@ -134,7 +136,8 @@ def _write(
     found: Input,
     files: Sequence[InputFile],
     folder: Path,
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
+    """None where none of the files that ``append`` finds new has a row yet."""
     from freshet.workloads import dlt_load
     from freshet.workloads.reading import read
 
@@ -149,6 +152,11 @@ def _write(
             expect_still(found)
             raise
     expect_still(found)
+    if spec.write.disposition == "append":
+        parts = [part for part in parts if part.grown or part.path not in ready.parsed.empty]  # rows may come yet
+    if not parts:
+        LOG.info("No new file of %s has a row: nothing is new.", shown(spec.csv.path))
+        return None
     batch, samples = _batch(spec, ready, found, started, parts)
     LOG.info("Loading %s rows into %s.", f"{batch.rows:,}", warehouse.relation)
     outcome = warehouse.load(batch=batch, expected=state, folder=folder)

@@ -45,6 +45,8 @@ class Parsed:
     """Good rows that were set aside for a key that comes more than once."""
     blamed: set[str] = field(default_factory=set)
     """All columns for which a row was refused."""
+    empty: set[str] = field(default_factory=set)
+    """Files that have no row, good or bad."""
     left_open: set[str] = field(default_factory=set)
     """Files whose last row ends within quotes."""
 
@@ -121,16 +123,17 @@ def _parse_file(
         parsed.left_open.add(path)
     parsed.blamed |= misfits(con)
     is_doubtful = is_turned or may_be_lost(con)
-    total, refused = structural(con, path, csv, DETAILS if is_doubtful else details)
-    count, is_bad = rows + bad + total, bad + total > 0
+    lines, refused = structural(con, path, csv, DETAILS if is_doubtful else details)
+    count, is_bad = rows + bad + len(lines), bad + len(lines) > 0
     if is_doubtful or (is_bad and way.each_line) or not way.tells(count, path, csv):
         refused = expect_all(path, csv, count=count, told=refused, way=way, ahead=ahead)
     else:
         refused = [one.bare() for one in refused]
-    lines = {one.line for one in refused}
-    parsed.skipped[path] = lines
-    parsed.rejected += bad + total
-    refused = refused[:details] + marked_rows(path, csv, marked, lines, parsed.columns)
+    parsed.skipped[path] = set(lines)
+    if count == 0:
+        parsed.empty.add(path)
+    parsed.rejected += bad + len(lines)
+    refused = refused[:details] + marked_rows(path, csv, marked, parsed.skipped[path], parsed.columns)
     parsed.refused += sorted(refused, key=lambda one: one.line)
 
 

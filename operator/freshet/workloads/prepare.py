@@ -66,8 +66,8 @@ def prepare(
         with within_memory(con, files=files, csv=spec.csv, folder=folder):
             parsed = _parse(con, spec, table, declared, files, folder, stored, ahead)
         grown = {part.path for part in parts if part.grown}
-        expect_same_types(con, spec=spec, table=table or (), declared=declared, files=files, parsed=parsed, grown=grown)
-        judge(spec, parsed, grown=bool(grown))
+        expect_same_types(con, spec=spec, files=files, parsed=parsed, grown=grown)
+        judge(spec, parsed, grown=bool(grown), fed=spec.write.disposition == "append" and bool(state.taken))
         return _keyed(con, spec, parsed, key, folder)
     except DataRefused as error:
         error.of_table = _typed_by_table(spec, state, declares_all=declares_all)

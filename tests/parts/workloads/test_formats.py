@@ -1,9 +1,11 @@
 """Dates and times: what a declared format says, and the times that are none."""
 
 from datetime import date, datetime
+from pathlib import Path
 
 import pytest
 from tests.parts.workloads.conftest import World
+from tests.parts.workloads.made_ready import loadable, made_ready
 
 from freshet.workloads.errors import WorkloadError
 
@@ -92,3 +94,74 @@ def test_a_column_with_such_a_year_is_inferred_as_text(world: World, odd: str) -
     world.write(f"at\n2026-01-01T00:00:00Z\n{odd}\n")
     world.load()
     assert world.rows() == sorted([(odd,), ("2026-01-01T00:00:00Z",)])
+
+
+def taken(folder: Path, kind: str, pattern: str, values: list[str]) -> list[str]:
+    """Those of ``values`` that make no bad row."""
+    content = "id;at\n0;\n" + "".join(f"{at};{value}\n" for at, value in enumerate(values, start=1))
+    csv = {"delimiter": ";", "schema": {"at": kind}, "dateFormat": pattern, "timestampFormat": pattern}
+    ready = made_ready(folder, content, csv=csv, onBadRows="drop")
+    return [values[at - 1] for at, is_there in loadable(ready, 'id, "at" IS NOT NULL') if is_there]
+
+
+CENTURIES = {
+    "%m/%d/%Y": (["01/05/2024", "1/1/0001"], ["01/05/24", "1/5/4", "1/5/024"]),
+    "%d%m%Y": (["01012024", "01010001"], ["050124", "0105024"]),
+    "%d %b %Y": (["5 Jan 2024", "05 JAN 0024"], ["05 Jan 24"]),
+    "%x": (["2024-01-05", "0024-01-05"], ["24-01-05"]),
+    "%G-W%V-%u": (["2024-W05-1", "0024-W05-1"], ["24-W05-1"]),
+    "%m/%d/%y": (["1/5/24", "1/5/69"], ["1/5/2024"]),
+}
+
+
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
+@pytest.mark.parametrize("pattern", CENTURIES)
+def test_no_year_is_without_its_century_where_the_format_has_one(tmp_path: Path, kind: str, pattern: str) -> None:
+    right, wrong = CENTURIES[pattern]
+    assert taken(tmp_path, kind, pattern, right + wrong) == right
+
+
+def test_digits_elsewhere_are_no_century(tmp_path: Path) -> None:
+    pattern, right = "%d %m %Y %H%M", ["01 05 2024 0024", "01 05 0024 0024"]
+    assert taken(tmp_path, "TIMESTAMP", pattern, [*right, "01 05 24 0024"]) == right
+
+
+def test_a_century_is_that_of_what_is_written_and_not_of_utc(tmp_path: Path) -> None:
+    right = ["0002-01-01 00:00+0500", "0001-12-31 23:00-0500"]
+    assert taken(tmp_path, "TIMESTAMPTZ", "%Y-%m-%d %H:%M%z", [*right, "2-01-01 00:00+0500"]) == right
+
+
+@pytest.mark.parametrize("value", ["01/05/24", "1/5/24 10:00"])
+def test_a_column_of_years_without_their_century_is_inferred_as_text(tmp_path: Path, value: str) -> None:
+    csv = {"dateFormat": "%m/%d/%Y", "timestampFormat": "%m/%d/%Y %H:%M"}
+    assert loadable(made_ready(tmp_path, f"at\n{value}\n", csv=csv)) == [(value,)]
+
+
+ZONES = {
+    "%Y-%m-%d %H:%M%z": (["2024-01-05 10:00+0200", "2024-01-05 10:00+0000"], []),
+    "%H:%M %Z %Y-%m-%d": (
+        ["10:00 CET 2024-01-05", "10:00 Etc/GMT+5 2024-01-05", "10:00 GMT+5 2024-01-05"],
+        ["10:00 UTC 2024-01-05", "10:00 GMT 2024-01-05"],
+    ),
+}
+
+
+@pytest.mark.parametrize("pattern", ZONES)
+def test_a_zone_that_a_format_reads_is_nothing_that_a_timestamp_leaves_out(tmp_path: Path, pattern: str) -> None:
+    zones, utc = ZONES[pattern]
+    assert taken(tmp_path, "TIMESTAMP", pattern, zones + utc) == utc
+    assert taken(tmp_path, "TIMESTAMPTZ", pattern, zones + utc) == zones + utc
+
+
+def test_a_date_at_midnight_in_utc_alone_is_one_of_a_format_with_a_zone(tmp_path: Path) -> None:
+    values = ["2024-01-05 00:00 UTC", "2024-01-05 01:00 CET", "2024-01-05 00:00 CET"]
+    assert taken(tmp_path, "DATE", "%Y-%m-%d %H:%M %Z", values) == values[:1]
+
+
+def test_a_column_of_times_with_a_zone_is_inferred_as_such(tmp_path: Path) -> None:
+    csv = {"timestampFormat": "%Y-%m-%d %H:%M %z", "dateFormat": "%Y-%m-%d %H:%M %z"}
+    ready = made_ready(tmp_path, "id,at\n1,2024-02-01 10:00 +02\n2,2024-02-01 10:00 -0330\n", csv=csv)
+    assert loadable(ready, 'id, typeof("at"), epoch("at")') == [
+        (1, "TIMESTAMP WITH TIME ZONE", 1706774400),
+        (2, "TIMESTAMP WITH TIME ZONE", 1706794200),
+    ]

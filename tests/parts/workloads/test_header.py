@@ -1,9 +1,11 @@
 """What both Python and DuckDB read as a header, and what the first row is where there is none."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.parts.workloads.conftest import World
+from tests.parts.workloads.made_ready import made_ready
 from tests.parts.workloads.writes import GROW
 
 from freshet.workloads.errors import InputError
@@ -54,3 +56,16 @@ def test_a_bad_byte_in_the_first_row_of_a_file_without_a_header_makes_a_bad_row(
     told = world.load(csv={"header": False, "columns": ["id", "v"]}, onBadRows="drop")
     assert [sample["line"] for sample in told["samples"]] == [1]
     assert world.rows() == [(2, "b")]
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=\t", "\ufeffsep=,"])
+@pytest.mark.parametrize("csv", [{"header": True}, {"header": False, "columns": ["id", "v"]}])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_note_to_excel_is_called_so(tmp_path: Path, first: str, csv: dict[str, Any], end: str) -> None:
+    with pytest.raises(InputError, match=r"first line of \S+ is '(?i:sep)=(;|,|\\t)', which tells Excel") as caught:
+        made_ready(tmp_path, end.join([first, "id;v", "1;a", ""]), csv={"delimiter": ";", **csv})
+    assert caught.value.reason == "HeaderUnreadable"
+
+
+def test_a_column_may_be_called_nearly_so(tmp_path: Path) -> None:
+    assert made_ready(tmp_path, "sep=;v\n1;a\n", csv={"delimiter": ";"}).rows == 1

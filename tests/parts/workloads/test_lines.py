@@ -2,13 +2,16 @@
 """Rows that are set aside are told with the line and the text that they have in the file, however it is written."""
 
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.parts.workloads.conftest import World
 from tests.parts.workloads.lake import Lake
+from tests.parts.workloads.made_ready import made_ready
 
 from freshet.workloads import bad_rows
+from freshet.workloads import lines as workload_lines
 from freshet.workloads.errors import WorkloadError
 from freshet.workloads.records import LONGEST, records
 from freshet.workloads.spec import Csv
@@ -100,3 +103,45 @@ def test_what_a_lost_pod_found_bad_is_told_by_the_next(world: World, lake: Lake,
     assert [again[name] for name in told] == [first[name] for name in told]
     assert (again["changed"], again["rowsRejected"], again["samples"][0]["line"]) == (False, 2, 3)
     assert place.load(last=again, **spec)["rowsIn"] == 0, "it was told"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("csv", [{}, {"header": False, "columns": ["id"]}])
+@pytest.mark.parametrize("nulls", [["\\N"], [], ["", "\\N"]])
+def test_a_blank_line_of_one_column_is_a_row_where_the_empty_field_is_null(
+    tmp_path: Path, nulls: list[str], csv: dict[str, Any], end: str
+) -> None:
+    """Else DuckDB passes over it, and the bad row behind it is told by its own line."""
+    lines = [*([] if csv else ["id"]), "1", "", "x", "", '"y', 'z"', "2", ""]
+    spec = {**csv, "nullStrings": nulls, "schema": {"id": "BIGINT"}}
+    ready = made_ready(tmp_path, end.join(lines), csv=spec, onBadRows="quarantine")
+    told = [(one.line, one.raw) for one in ready.parsed.refused]
+    assert told == [(lines.index("x") + 1, "x"), (lines.index('"y') + 1, f'"y{end}z"')]
+    assert ready.rows == (4 if "" in nulls else 2)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("blanks", [0, 2])
+def test_a_bad_row_is_told_by_its_line_behind_any_number_of_others(tmp_path: Path, blanks: int, end: str) -> None:
+    """More of which than are told are too short, and none of these is where the column does not fit."""
+    lines = [*[""] * blanks, "id,v", *["9"] * 150, "2,x", "", "3,3", "4,y", ""]
+    ready = made_ready(tmp_path, end.join(lines), csv={"schema": {"v": "BIGINT"}}, onBadRows="drop")
+    misfits = [(one.line, one.raw) for one in ready.parsed.refused if one.reason == "the value does not fit BIGINT"]
+    assert misfits == [(lines.index("2,x") + 1, "2,x"), (lines.index("4,y") + 1, "4,y")]
+    assert (ready.rows, ready.parsed.rejected) == (1, 152)
+
+
+def test_a_changed_column_is_shown_by_a_row_that_does_not_fit_it(tmp_path: Path) -> None:
+    content = "id,v\n" + "9\n" * 150 + "2,x\n3,y\n"
+    with pytest.raises(WorkloadError, match=r"not one of its values .*first in line 152\)"):
+        made_ready(tmp_path, content, table={"id": "BIGINT", "v": "BIGINT"}, onBadRows="drop")
+
+
+def test_the_lines_of_many_bad_rows_are_found_in_one_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose time grew with their square: each was counted from the beginning of its megabyte."""
+    path = tmp_path / "many.csv"
+    path.write_bytes(b"id,v\n" + b"9\r\n" * 60_000)
+    counted = []
+    monkeypatch.setattr(workload_lines, "line_ends", lambda part, *, after: counted.append(len(part)) or 1)
+    workload_lines.lines_of_bytes(str(path), Csv(path=str(path)), [5 + 3 * row for row in range(60_000)])
+    assert sum(counted) <= path.stat().st_size
