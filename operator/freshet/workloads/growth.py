@@ -29,7 +29,8 @@ _NAME = 50
 class Part:
     """What is parsed of ``file``. ``path``: where it lies; ``header``: the file whose first record names its columns.
 
-    ``ahead``: so many lines of the file are not in ``path``. ``grown``: its first rows were loaded before.
+    ``ahead``: so many lines of the file are not in ``path``; -1: one there is none of its own. ``grown``: its first
+    rows were loaded before. ``names``: what its columns are called, where that was read already.
     """
 
     path: str
@@ -37,6 +38,7 @@ class Part:
     file: InputFile
     ahead: int = 0
     grown: bool = False
+    names: tuple[str, ...] | None = None
 
 
 def wanted(
