@@ -6,6 +6,7 @@ parses it needs to know no more than how many lines lie ahead.
 """
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,7 +72,7 @@ def part_of(file: InputFile, taken: InputFile | None, *, path: str, csv: Csv, fo
     """The whole file, which lies unpacked at ``path``; of one that was taken, what lies beyond. Raises InputError."""
     if taken is None or taken.content is None:
         return Part(path=path, header=path, file=file)
-    target = folder / f"beyond-{hashlib.sha256(path.encode()).hexdigest()[:16]}-{Path(path).name[-_NAME:]}"
+    target = folder / f"beyond-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}-{Path(path).name[-_NAME:]}"
     with readable(file.path), open(path, "rb") as source, target.open("wb") as out:
         ahead, content = copy_beyond(source, out, known=taken.content, name=file.path, csv=csv)
     if content != taken.content and not may_grow:
