@@ -58,7 +58,7 @@ def _misleads(start: str) -> bool:
 
 
 def _begun(part: Part, start: str, csv: Csv, target: Path) -> Part:
-    names = read_header(part.header, csv)
+    names = part.names or read_header(part.header, csv)
     with readable(part.file.path), open(part.path, "rb") as source, target.open("wb") as out:
         codec, mark = text_codec(source.read(4), csv)
         source.seek(mark + (len(start.encode(codec)) if csv.header else 0))

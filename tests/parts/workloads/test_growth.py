@@ -180,3 +180,14 @@ def test_a_file_may_have_the_longest_name_there_is(world: World, name: str) -> N
     world.load(csv=csv, write=GROW)
     world.write("id,v\n1,a\n2,b\n", name)
     assert world.load(csv=csv, write=GROW)["rowsLoaded"] == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_a_file_without_a_header_has_as_many_columns_as_its_first_row(world: World, encoding: str) -> None:
+    """Not as the first of the new ones: that was loaded, and good rows behind it were called bad."""
+    csv = {"header": False, "encoding": encoding}
+    for content in ("1,a\n", "1,a\n2\n3,c\n"):
+        world.write(content.encode(encoding))
+        told = world.load(csv=csv, write=GROW, onBadRows="drop")
+    assert world.rows() == [(1, "a"), (3, "c")]
+    assert told["samples"] == [{"line": 2, "column": "column1", "reason": "too few columns"}]
