@@ -63,7 +63,7 @@ def prepare(
         declared = declared_types(spec.csv.schema, canonical=types, columns=(*columns, *(table or ())))
         declares_all = all(column.name in declared for column in columns)
         ahead = {part.path: part.ahead for part in parts}
-        with within_memory(con, files=files, csv=spec.csv, folder=folder):
+        with within_memory(con, files=files, csv=spec.csv, folder=folder, ahead=ahead):
             parsed = _parse(con, spec, table, declared, files, folder, stored, ahead)
         grown = {part.path for part in parts if part.grown}
         expect_same_types(con, spec=spec, table=table or (), declared=declared, files=files, parsed=parsed, grown=grown)
