@@ -6,6 +6,7 @@ parses it needs to know no more than how many lines lie ahead.
 """
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +30,8 @@ _NAME = 50
 class Part:
     """What is parsed of ``file``. ``path``: where it lies; ``header``: the file whose first record names its columns.
 
-    ``ahead``: so many lines of the file are not in ``path``. ``grown``: its first rows were loaded before.
+    ``ahead``: so many lines of the file are not in ``path``; -1: one there is none of its own. ``grown``: its first
+    rows were loaded before. ``names``: what its columns are called, where that was read already.
     """
 
     path: str
@@ -37,6 +39,7 @@ class Part:
     file: InputFile
     ahead: int = 0
     grown: bool = False
+    names: tuple[str, ...] | None = None
 
 
 def wanted(
@@ -69,7 +72,7 @@ def part_of(file: InputFile, taken: InputFile | None, *, path: str, csv: Csv, fo
     """The whole file, which lies unpacked at ``path``; of one that was taken, what lies beyond. Raises InputError."""
     if taken is None or taken.content is None:
         return Part(path=path, header=path, file=file)
-    target = folder / f"beyond-{hashlib.sha256(path.encode()).hexdigest()[:16]}-{Path(path).name[-_NAME:]}"
+    target = folder / f"beyond-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}-{Path(path).name[-_NAME:]}"
     with readable(file.path), open(path, "rb") as source, target.open("wb") as out:
         ahead, content = copy_beyond(source, out, known=taken.content, name=file.path, csv=csv)
     if content != taken.content and not may_grow:

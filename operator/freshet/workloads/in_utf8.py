@@ -13,7 +13,7 @@ from msgspec import structs
 
 from freshet.workloads.encodings import NATIVE, UTF_8, codec_of
 from freshet.workloads.growth import Part
-from freshet.workloads.header import text_codec
+from freshet.workloads.header import read_header, text_codec
 from freshet.workloads.spec import Csv
 from freshet.workloads.unreadable import readable
 
@@ -46,6 +46,7 @@ def _has_controls(part: Part) -> bool:
 
 
 def _written(part: Part, csv: Csv, target: Path) -> Part:
+    names = read_header(part.header, csv)
     with readable(part.file.path), open(part.path, "rb") as source, target.open("wb") as out:
         head = source.read(2)
         codec, mark = text_codec(head, csv)
@@ -54,7 +55,7 @@ def _written(part: Part, csv: Csv, target: Path) -> Part:
         while piece := source.read(_PIECE):
             _write(out, decoder.decode(piece))
         _write(out, decoder.decode(b"", final=True))
-    return replace(part, path=str(target), header=str(target))
+    return replace(part, path=str(target), names=names)
 
 
 def _write(out: Any, text: str) -> None:

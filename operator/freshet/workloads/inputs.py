@@ -9,6 +9,7 @@ import glob
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,9 +75,21 @@ def _local(path: str) -> tuple[str, ...]:
         found = sorted({name for name in glob.glob(path, recursive=True) if os.path.isfile(name)})  # ** twice: twice
         if not found:
             raise InputError("NoFilesMatch", f"No file matches {path}: {_HINT}.")
+        _expect_distinct(found)
         return tuple(found)
     _expect_file(path)
     return (path,)
+
+
+def _expect_distinct(found: Sequence[str]) -> None:
+    """Files are known by a text, which a name that is none shares with another at worst."""
+    names = Counter(map(shown, found))
+    twice = next((name for name, count in names.items() if count > 1), None)
+    if twice is not None:
+        raise InputError(
+            "FileUnreadable",
+            f"Two files would both be recorded as {twice}, since the name of one is not UTF-8: rename that one.",
+        )
 
 
 def _expect_file(path: str) -> None:
@@ -94,7 +107,7 @@ def stamps(paths: Sequence[str]) -> tuple[Stamp, ...]:
     try:
         found = [(path, os.stat(path)) for path in paths]
     except OSError as error:
-        raise _went_away(str(error.filename)) from error
+        raise _went_away(shown(str(error.filename))) from error
     return tuple((path, info.st_ino, info.st_size, info.st_mtime_ns) for path, info in found)
 
 
@@ -120,11 +133,12 @@ def _hash(path: str) -> InputFile:
             size = stream.tell()
     except OSError as error:
         raise InputError(
-            "FileUnreadable", f"The file {path} cannot be read: {error.strerror}; mend its permissions or the volume."
+            "FileUnreadable",
+            f"The file {shown(path)} cannot be read: {error.strerror}; mend its permissions or the volume.",
         ) from error
     if size == 0:
-        raise InputError("EmptyFile", f"The file {path} is empty (0 bytes): see whether its export failed.")
-    return InputFile(path=path, sha256=digest, size=size)
+        raise InputError("EmptyFile", f"The file {shown(path)} is empty (0 bytes): see whether its export failed.")
+    return InputFile(path=shown(path), sha256=digest, size=size)
 
 
 def fingerprint(*, spec: IngestSpec, files: Sequence[InputFile]) -> str:

@@ -78,10 +78,17 @@ def _samples(parsed: Parsed, csv: Csv, rows: Sequence[int], column: str, reason:
         return found
     for row in rows:
         path, own = _own_row(parsed, row)
-        refused = {one.line for one in parsed.refused if one.path == path}
-        lines = lines_of_rows(path, csv, [own], skipped=refused)
+        lines = _lines(parsed, csv, path, [own])
         found.append(Sample(line=lines.get(own, (0, ""))[0], column=column, reason=reason))
     return found
+
+
+def _lines(parsed: Parsed, csv: Csv, path: str, rows: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """Good row of ``path``, counted from 0 → line in its file, and text."""
+    ahead = parsed.ahead[path]
+    refused = {one.line - ahead for one in parsed.refused if one.path == path}
+    found = lines_of_rows(path, csv, rows, skipped=refused)
+    return {row: (line + ahead, text) for row, (line, text) in found.items()}
 
 
 def _own_row(parsed: Parsed, row: int) -> tuple[str, int]:
@@ -142,8 +149,7 @@ def _note_doubled(parsed: Parsed, rows: Sequence[int], *, key: str, csv: Csv) ->
         path, number = _own_row(parsed, row)
         own.setdefault(path, []).append(number)
     for path, numbers in own.items():
-        refused = {one.line for one in parsed.refused if one.path == path}
-        found = lines_of_rows(path, csv, numbers, skipped=refused)
+        found = _lines(parsed, csv, path, numbers)
         for number in numbers:
             line, raw = found.get(number, (0, ""))
             reason = "the key comes more than once"

@@ -72,9 +72,9 @@ def look(spec: IngestSpec) -> Input:
 def fetched(found: Input, files: Sequence[InputFile], folder: Path) -> dict[str, str]:
     """Where the files are to be read: name for people → path. Raises InputMoved for what is another by now."""
     names = {file.path for file in files}
-    if not any(map(is_remote, names)):
-        return {name: name for name in names}
     wanted = [one for one in found.stamps if shown(one[0]) in names]
+    if not is_remote(found.path):
+        return {shown(path): path for path, *_ in wanted}
     remote = [RemoteFile(url=url, size=size, mark=str(mark)) for url, mark, size, _ in wanted]
     try:
         return {shown(url): path for path, url in fetch(remote, folder).items()}

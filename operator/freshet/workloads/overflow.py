@@ -8,6 +8,7 @@ import resource
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,12 @@ _SHOWN = 3
 
 
 @contextmanager
-def within_memory(con: Any, *, files: Mapping[str, Sequence[str]], csv: Csv, folder: Path) -> Iterator[None]:
-    """``files``: path → names of its columns. Raises DataRefused or InputError where there is too little."""
+def within_memory(
+    con: Any, *, files: Mapping[str, Sequence[str]], csv: Csv, folder: Path, ahead: Mapping[str, int]
+) -> Iterator[None]:
+    """``files``: path → names of its columns; ``ahead``: path → how many lines come before its first. Raises
+    DataRefused or InputError where there is too little.
+    """
     done, over, budget = threading.Event(), threading.Event(), BUDGET + _own_limit(con)
     limit = _resident() + budget
 
@@ -52,7 +57,7 @@ def within_memory(con: Any, *, files: Mapping[str, Sequence[str]], csv: Csv, fol
         thread.join()
         if not over.is_set():
             raise
-        raise _too_much(con, files, csv, folder, budget) from error
+        raise _too_much(_first_bad(con, files, csv, folder, ahead), csv, budget) from error
     finally:
         done.set()
         thread.join()
@@ -70,8 +75,7 @@ def _own_limit(con: Any) -> int:
     return int(con.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchone()[0])
 
 
-def _too_much(con: Any, files: Mapping[str, Sequence[str]], csv: Csv, folder: Path, budget: int) -> WorkloadError:
-    bad = [one for path, names in files.items() for one in _first_bad(con, path, names, csv, folder)][:_SHOWN]
+def _too_much(bad: Sequence[Refused], csv: Csv, budget: int) -> WorkloadError:
     if not bad:
         return InputError(
             "TooLittleSpace",
@@ -87,8 +91,15 @@ def _too_much(con: Any, files: Mapping[str, Sequence[str]], csv: Csv, folder: Pa
     )
 
 
-def _first_bad(con: Any, path: str, names: Sequence[str], csv: Csv, folder: Path) -> list[Refused]:
-    """Among the first rows of a file."""
+def _first_bad(
+    con: Any, files: Mapping[str, Sequence[str]], csv: Csv, folder: Path, ahead: Mapping[str, int]
+) -> list[Refused]:
+    """Among the first rows of each file."""
+    found = [(one, ahead[path]) for path, names in files.items() for one in _bad_of(con, path, names, csv, folder)]
+    return [replace(one, line=one.line + lines) for one, lines in found[:_SHOWN]]
+
+
+def _bad_of(con: Any, path: str, names: Sequence[str], csv: Csv, folder: Path) -> list[Refused]:
     with open_text(path, csv) as stream:
         text = stream.read(_HEAD)
     head = folder / "head.csv"

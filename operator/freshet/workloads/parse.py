@@ -37,6 +37,8 @@ class Parsed:
 
     path: Path
     columns: tuple[Column, ...]
+    ahead: Mapping[str, int]
+    """Per input file how many of its lines come before what was parsed."""
     counts: dict[str, int] = field(default_factory=dict)
     rejected: int = 0
     refused: list[Refused] = field(default_factory=list)
@@ -79,7 +81,7 @@ def parse(
     read = partial(_parse_file, con, csv=csv, details=details)
     turned: set[str] = set()
     while True:
-        parsed = Parsed(path=folder / "rows.parquet", columns=tuple(columns))
+        parsed = Parsed(path=folder / "rows.parquet", columns=tuple(columns), ahead=ahead)
         with pq.ParquetWriter(
             parsed.path, schema, compression="lz4", use_dictionary=False, write_statistics=False
         ) as writer:

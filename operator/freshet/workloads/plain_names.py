@@ -1,6 +1,7 @@
-"""Files whose path DuckDB would take for a glob, under a name that is none.
+"""Files whose path DuckDB would take for a glob, or for no text, under a name that is neither.
 
-``b[1].csv`` is what Windows calls a second download, and would be read as ``b1.csv``.
+``b[1].csv`` is what Windows calls a second download, and would be read as ``b1.csv``. In an archive from there names
+may be of its code page, and no UTF-8.
 """
 
 import re
@@ -12,7 +13,8 @@ from freshet.workloads.growth import Part
 
 __all__ = ["plainly_named"]
 
-_MAGIC = re.compile(r"[*?\[]")
+_ODD = re.compile(r"[*?\[\udc80-\udcff]")
+"""Python has the latter for bytes of a path that are none of its encoding."""
 
 
 def plainly_named(parts: Sequence[Part], *, folder: Path) -> list[Part]:
@@ -21,7 +23,7 @@ def plainly_named(parts: Sequence[Part], *, folder: Path) -> list[Part]:
 
 
 def _linked(part: Part, link: Path) -> Part:
-    if not _MAGIC.search(part.path):
+    if not _ODD.search(part.path):
         return part
     link.symlink_to(Path(part.path).absolute())
     return replace(part, path=str(link))

@@ -63,7 +63,7 @@ def prepare(
         declared = declared_types(spec.csv.schema, canonical=types, columns=(*columns, *(table or ())))
         declares_all = all(column.name in declared for column in columns)
         ahead = {part.path: part.ahead for part in parts}
-        with within_memory(con, files=files, csv=spec.csv, folder=folder):
+        with within_memory(con, files=files, csv=spec.csv, folder=folder, ahead=ahead):
             parsed = _parse(con, spec, table, declared, files, folder, stored, ahead)
         grown = {part.path for part in parts if part.grown}
         expect_same_types(con, spec=spec, files=files, parsed=parsed, grown=grown)
@@ -87,7 +87,7 @@ def _named(
     spec: IngestSpec, state: TableState, parts: Sequence[Part]
 ) -> tuple[dict[str, tuple[str, ...]], tuple[Column, ...] | None]:
     """The names in each file (by its path), and the table's columns under these."""
-    headers = {part.path: _header(spec, state, part.header) for part in parts}
+    headers = {part.path: _header(spec, state, part) for part in parts}
     files = {part.path: table_names(headers[part.path], where=part.header) for part in parts}
     if state.columns is None:
         return files, None
@@ -96,8 +96,9 @@ def _named(
     return files, table
 
 
-def _header(spec: IngestSpec, state: TableState, path: str) -> list[str]:
-    return [short_name(name, named=state.named) for name in read_header(path, spec.csv)]
+def _header(spec: IngestSpec, state: TableState, part: Part) -> list[str]:
+    names = part.names or read_header(part.header, spec.csv)
+    return [short_name(name, named=state.named) for name in names]
 
 
 def _columns(files: Files, table: Sequence[Column]) -> tuple[Column, ...]:

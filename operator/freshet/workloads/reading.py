@@ -14,6 +14,7 @@ from freshet.workloads.in_utf8 import in_utf8
 from freshet.workloads.inputs import InputFile
 from freshet.workloads.packed import unpacked
 from freshet.workloads.plain_names import plainly_named
+from freshet.workloads.plain_start import plainly_begun
 from freshet.workloads.prepare import Ready, prepare
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.warehouse import TableState
@@ -40,6 +41,8 @@ def read(
         parts = _parts(spec, state, files, local, folder)
         known += parts
         plain, csv = in_utf8(parts, csv=structs.replace(spec.csv, path=shown(spec.csv.path)), folder=folder)
+        known += plain
+        plain, csv = plainly_begun(plain, csv=csv, folder=folder)
         plain = plainly_named(plain, folder=folder)
         known += plain
         ready = prepare(spec=structs.replace(spec, csv=csv), state=state, parts=plain, folder=folder, stored=stored)

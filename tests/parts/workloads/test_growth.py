@@ -6,60 +6,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec import structs
 from tests.parts.workloads.conftest import World
 from tests.parts.workloads.lake import Lake
+from tests.parts.workloads.reader import Reader
 from tests.parts.workloads.writes import GROW
 
 from freshet.workloads.errors import InputError, WorkloadError
-from freshet.workloads.growth import part_of, wanted, with_content
-from freshet.workloads.in_utf8 import in_utf8
-from freshet.workloads.inputs import InputFile, hash_files, stamps
-from freshet.workloads.packed import unpacked
-from freshet.workloads.prepare import prepare
-from freshet.workloads.spec import IngestSpec
-from freshet.workloads.warehouse import TableState
 
-EMPTY = TableState(columns=None, level=None, rows=0)
 CALM = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-class Reader:
-    """Loads without a warehouse: what each one would append to the table, and what the record would say."""
-
-    def __init__(self, folder: Path, *, name: str = "in.csv", **csv: Any) -> None:
-        self.folder = folder
-        self.path = folder / name
-        names = {"columns": ["a", "b"]} if csv.get("header") is False else {}
-        csv = {"path": str(self.path), "schema": {"a": "VARCHAR", "b": "VARCHAR"}, **names, **csv}
-        spec = {"warehouse": {"duckdb": {"path": "-"}}, "table": "t", "csv": csv, "write": GROW, "onBadRows": "drop"}
-        self.spec = msgspec.convert(spec, IngestSpec)
-        self.taken: dict[str, InputFile] = {}
-        self.rows: list[tuple[Any, ...]] = []
-        self.bad: list[int] = []
-
-    def take(self, content: bytes) -> None:
-        self.path.write_bytes(content)
-        files = wanted(hash_files(stamps([str(self.path)])), taken=self.taken, may_grow=True, csv=self.spec.csv)
-        csv = self.spec.csv
-        for file in files:
-            local = unpacked({file.path: file.path}, compression=csv.compression, folder=self.folder)
-            path, taken = local[file.path], self.taken.get(file.path)
-            part = part_of(file, taken, path=path, csv=csv, folder=self.folder, may_grow=True)
-            [plain], utf8 = in_utf8([part], csv=csv, folder=self.folder)
-            spec = structs.replace(self.spec, csv=utf8)
-            ready = prepare(spec=spec, state=EMPTY, parts=[plain], folder=self.folder)
-            columns = pq.read_table(ready.path).columns
-            self.rows += zip(*(column.to_pylist() for column in columns), strict=True)
-            self.bad += [one.line for one in ready.parsed.refused]
-            is_open = plain.path in ready.parsed.left_open
-            self.taken[file.path] = with_content(part, csv=csv, is_open=is_open)
 
 
 def rows_of_whole(content: bytes, **csv: Any) -> tuple[list[tuple[Any, ...]], list[int]]:
@@ -222,3 +180,14 @@ def test_a_file_may_have_the_longest_name_there_is(world: World, name: str) -> N
     world.load(csv=csv, write=GROW)
     world.write("id,v\n1,a\n2,b\n", name)
     assert world.load(csv=csv, write=GROW)["rowsLoaded"] == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_a_file_without_a_header_has_as_many_columns_as_its_first_row(world: World, encoding: str) -> None:
+    """Not as the first of the new ones: that was loaded, and good rows behind it were called bad."""
+    csv = {"header": False, "encoding": encoding}
+    for content in ("1,a\n", "1,a\n2\n3,c\n"):
+        world.write(content.encode(encoding))
+        told = world.load(csv=csv, write=GROW, onBadRows="drop")
+    assert world.rows() == [(1, "a"), (3, "c")]
+    assert told["samples"] == [{"line": 2, "column": "column1", "reason": "too few columns"}]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.parts.workloads.conftest import World
+from tests.parts.workloads.writes import GROW
 
 from freshet.workloads import overflow
 from freshet.workloads.errors import DataRefused
@@ -77,3 +78,16 @@ def test_a_file_of_bad_rows_is_refused_with_a_sentence(
     assert caught.value.reason == "TooManyBadRows"
     assert [sample.line for sample in caught.value.samples] == [3, 4, 5]
     assert str(world.csv) in caught.value.message
+
+
+@pytest.mark.parametrize("header", ["id,v\n", 'id,"v\r\n"\n'])
+def test_its_lines_are_those_of_the_whole_file(world: World, header: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one that grew, or whose header spans lines, a part is parsed."""
+    world.write(f"{header}1,a\n")
+    world.load(write=GROW)
+    monkeypatch.setattr(overflow, "BUDGET", -3000 * MB)
+    world.write(f"{header}1,a\n" + "".join(f"{number}\n" for number in range(100_000)))
+    with pytest.raises(DataRefused) as caught:
+        world.load(write=GROW, onBadRows="drop")
+    first = 2 + header.count("\n")
+    assert [sample.line for sample in caught.value.samples] == [first, first + 1, first + 2]

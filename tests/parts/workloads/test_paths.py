@@ -1,12 +1,13 @@
 """A file is what its path says, whatever DuckDB makes of such a path: no glob, and no folder that names a column."""
 
+import os
 from pathlib import Path
 
 import pytest
 from tests.parts.workloads.conftest import World
 from tests.parts.workloads.writes import APPEND, GROW
 
-from freshet.workloads.errors import DataRefused
+from freshet.workloads.errors import DataRefused, InputError
 
 ODD = ["b[1].csv", "a*.csv", "a?.csv", "[ab].csv", "w[!x].csv", "b\\[1].csv", "d[1]/in.csv", "a\\b.csv", "{a,b}.csv"]
 BESIDE = ["b1.csv", "ab.csv", "a.csv", "b.csv", "w1.csv", "d1/in.csv"]
@@ -67,3 +68,28 @@ def test_such_a_file_grows(world: World, encoding: str) -> None:
     path.write_text("id\n1\n2\n")
     world.load(**spec)
     assert world.rows("SELECT id FROM kw.raw ORDER BY id") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("name", [b"gr\xfcn.csv", b"\xff/a[1].csv"])
+def test_a_name_that_is_no_utf_8_is_told_and_recorded_with_its_bytes_in_hex(world: World, name: bytes) -> None:
+    """DuckDB takes no such path, and no warehouse such a text."""
+    shown = f"{world.folder}/{name.decode('utf-8', 'backslashreplace')}"
+    spec = {"csv": {"path": f"{world.folder}/**/*.csv", "schema": {"id": "BIGINT"}}, "onBadRows": "quarantine"}
+    put(world, os.fsdecode(name), "id,n\n1,a\nx,b\n")
+    world.load(**spec, write=GROW)
+    put(world, os.fsdecode(name), "id,n\n1,a\nx,b\n2,c\ny,d\n")
+    world.load(**spec, write=GROW)
+    assert world.rows() == [(1, "a"), (2, "c")]
+    assert world.rows("SELECT path, line FROM kw.raw__rejected ORDER BY line") == [(shown, 3), (shown, 5)]
+    assert {path for (path,) in world.rows("SELECT path FROM kw._freshet_files")} == {shown}
+    put(world, os.fsdecode(name), "")
+    with pytest.raises(InputError) as caught:
+        world.load(**spec, write=GROW)
+    assert caught.value.message.startswith(f"The file {shown} is empty")
+
+
+def test_two_names_that_would_be_recorded_as_one_are_refused(world: World) -> None:
+    put(world, os.fsdecode(b"gr\xfcn.csv"), "id\n1\n")
+    put(world, "gr\\xfcn.csv", "id\n2\n")
+    with pytest.raises(InputError, match=r"both be recorded as .*/gr\\xfcn\.csv, since the name of one is not UTF-8"):
+        world.load(csv={"path": f"{world.folder}/*.csv"}, write=APPEND)
