@@ -30,12 +30,12 @@ def plainly_begun(parts: Sequence[Part], *, csv: Csv, folder: Path) -> tuple[lis
 
     Raises InputError or Unavailable with a sentence.
     """
-    starts = [_first_row(part, csv) for part in parts]
-    if not any(map(_misleads, starts)):
+    misleading = [_misleads(_first_row(part, csv)) for part in parts]
+    if not any(misleading):
         return list(parts), csv
     begun = [
-        _begun(part, start, csv, folder / f"begun-{at:05}") if _misleads(start) or not csv.header else part
-        for at, (part, start) in enumerate(zip(parts, starts, strict=True))
+        _begun(part, csv, folder / f"begun-{at:05}") if misleads or not csv.header else part
+        for at, (part, misleads) in enumerate(zip(parts, misleading, strict=True))
     ]
     return begun, structs.replace(csv, header=True)
 
@@ -57,8 +57,8 @@ def _misleads(start: str) -> bool:
     return len(ends) > 1 and start.endswith(ends[-1]) and ends[0] != ends[-1]
 
 
-def _begun(part: Part, start: str, csv: Csv, target: Path) -> Part:
-    names = part.names or read_header(part.header, csv)
+def _begun(part: Part, csv: Csv, target: Path) -> Part:
+    names, start = part.names or read_header(part.header, csv), _first_row(part, csv)
     with readable(part.file.path), open(part.path, "rb") as source, target.open("wb") as out:
         codec, mark = text_codec(source.read(4), csv)
         source.seek(mark + (len(start.encode(codec)) if csv.header else 0))
