@@ -83,7 +83,7 @@ class DuckDbWarehouse:
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         import duckdb
 
-        with connect(self._where, read_only=False, spill=folder / "spill") as con:
+        with connect(self._where, read_only=False, spill=folder / "spill", columns=len(batch.columns)) as con:
             try:
                 return self._load(con, batch, expected, folder)
             except (WorkloadError, TableMoved):
