@@ -22,8 +22,10 @@ from freshet.workloads.waiting import waits_for
 __all__ = ["connect", "lock_timeout", "warehouse_error"]
 
 _ALIAS = "freshet_warehouse_file"
-_MEMORY = "128MB"
-"""DuckDB fills what it may hold, and it comes on top of dlt: with more, writing peaks above parsing."""
+_MEMORY, _OF_COLUMN, _WIDE = 125_000, 1_024, 100
+"""KiB, and KiB for each column of which there are more than so many. DuckDB fills what it may hold, and it comes on top
+of dlt: with more, writing peaks above parsing.
+"""
 _FIRST, _LONGEST = 0.02, 0.5
 
 
@@ -44,12 +46,16 @@ def connect(
     *,
     read_only: bool,
     spill: Path | None = None,
+    columns: int = 0,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Any]:
-    """A connection, once the file is free. Raises Unavailable, InputError or ConfigError with a sentence."""
+    """A connection, once the file is free. Raises Unavailable, InputError or ConfigError with a sentence.
+
+    ``columns``: of the rows that are to be written.
+    """
     _expect_folder(where.path)
-    config = {"memory_limit": os.environ.get("FRESHET_LOAD_MEMORY", _MEMORY), "preserve_insertion_order": "false"}
+    config = {**_memory(columns), "preserve_insertion_order": "false"}
     if spill is not None:
         config["temp_directory"] = str(spill)
     con = _open(where, read_only=read_only, config=config, clock=clock, sleep=sleep)
@@ -58,6 +64,13 @@ def connect(
         yield con
     finally:
         con.close()
+
+
+def _memory(columns: int) -> dict[str, str]:
+    """DuckDB holds a block of each column that a thread writes, however few its rows are."""
+    own = f"{max(_MEMORY, columns * _OF_COLUMN)}KiB"
+    config = {"memory_limit": os.environ.get("FRESHET_LOAD_MEMORY", own)}
+    return {**config, "threads": "1"} if columns > _WIDE else config
 
 
 def _expect_folder(path: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import structs
 
-from freshet.workloads import ledger, publish, rejected
+from freshet.workloads import ledger, merging, publish, rejected
 from freshet.workloads.bad_rows import Refused
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_load import duckdb_destination, load_parquet
@@ -83,7 +83,7 @@ class DuckDbWarehouse:
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         import duckdb
 
-        with connect(self._where, read_only=False, spill=folder / "spill") as con:
+        with connect(self._where, read_only=False, spill=folder / "spill", columns=len(batch.columns)) as con:
             try:
                 return self._load(con, batch, expected, folder)
             except (WorkloadError, TableMoved):
@@ -155,9 +155,9 @@ class DuckDbWarehouse:
         if disposition == "append":
             return publish.append(con, self._incoming, self._target)
         names = [column.in_table for column in batch.columns]
-        written = publish.merge(con, self._incoming, self._target, columns=names, key=batch.table_key)
-        if publish.matches(con, self._incoming, self._target, key=batch.table_key) != batch.rows:
+        if merging.pairs(con, self._incoming, self._target, key=batch.table_key) != batch.rows:
             raise doubled(self.relation, key=batch.key)
+        written = merging.merge(con, self._incoming, self._target, columns=names, key=batch.table_key)
         con.execute(f"DROP TABLE {qualified(self._incoming)}")
         return written
 

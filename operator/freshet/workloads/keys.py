@@ -1,6 +1,6 @@
 """Primary keys of one load: none may be null, none may come twice (unless the last one wins)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ from freshet.workloads.lines import lines_of_rows
 from freshet.workloads.parse import DETAILS, Parsed
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier, literal
+from freshet.workloads.without import write_without
 
 __all__ = ["check_keys", "keep_last", "set_aside"]
 
 _SHOWN = 3
-_ROW, _ROWS = "_freshet_row", "_freshet_rows"
-"""What counts the rows of a load from 0, and those of a key: no column of a CSV is called so (``snake``)."""
+_ROW, _ROWS, _LAST = "_freshet_row", "_freshet_rows", "_freshet_last"
+"""What counts the rows of a load from 0, those of a key, and its last: no column of a CSV is called so (``snake``)."""
 
 
 def check_keys(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, keep: bool) -> int:
@@ -101,15 +102,21 @@ def _own_row(parsed: Parsed, row: int) -> tuple[str, int]:
 
 def keep_last(con: Any, *, parsed: Parsed, key: Sequence[str], folder: Path) -> Path:
     """A parquet file with the last row of each key, in the input's order."""
-    names, target = ", ".join(map(identifier, key)), folder / "unique.parquet"
-    columns = ", ".join(identifier(column.name) for column in parsed.columns)
-    source = _numbered(parsed)
-    con.execute(
-        f"COPY (SELECT {columns} FROM {source} QUALIFY row_number() OVER (PARTITION BY {names} ORDER BY "
-        f"{_ROW} DESC) = 1"
-        f" ORDER BY {_ROW}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4_raw)"
+    names, target, source = ", ".join(map(identifier, key)), folder / "unique.parquet", _numbered(parsed)
+    last = f"SELECT {names}, max({_ROW}) AS {_LAST} FROM {source} GROUP BY {names} HAVING count(*) > 1"
+    query = (
+        f"SELECT {_ROW} FROM (SELECT {names}, {_ROW} FROM {source}) JOIN ({last}) USING ({names})"
+        f" WHERE {_ROW} < {_LAST} ORDER BY 1"
     )
+    losing = con.cursor().sql(query).to_arrow_reader()
+    write_without(_numbers(losing), source=parsed.path, target=target)
     return target
+
+
+def _numbers(rows: Any) -> Iterator[int]:
+    """However many they are: a batch at a time."""
+    for batch in rows:
+        yield from batch.column(0).to_pylist()
 
 
 def set_aside(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, folder: Path) -> Path:
@@ -120,12 +127,11 @@ def set_aside(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, folder:
     names, target = ", ".join(map(identifier, key)), folder / "unique.parquet"
     source = _numbered(parsed)
     twice = f"SELECT {names} FROM {source} GROUP BY ALL HAVING count(*) > 1"
-    rows = [
-        row[0]
-        for row in con.execute(
-            f"SELECT {_ROW} FROM {source} SEMI JOIN ({twice}) USING ({names}) ORDER BY 1 LIMIT {DETAILS + 1}"
-        ).fetchall()
-    ]
+    query = (
+        f"SELECT {_ROW} FROM (SELECT {names}, {_ROW} FROM {source}) SEMI JOIN ({twice}) USING ({names})"
+        f" ORDER BY 1 LIMIT {DETAILS + 1}"
+    )
+    rows = [row[0] for row in con.execute(query).fetchall()]
     if len(rows) + parsed.rejected > DETAILS:
         raise DataRefused(
             "TooManyBadRows",
@@ -134,11 +140,7 @@ def set_aside(con: Any, *, parsed: Parsed, key: Sequence[str], csv: Csv, folder:
             rows_in=parsed.rows + parsed.rejected,
         )
     _note_doubled(parsed, rows, key=", ".join(key), csv=csv)
-    columns = ", ".join(identifier(column.name) for column in parsed.columns)
-    con.execute(
-        f"COPY (SELECT {columns} FROM {source} ANTI JOIN ({twice}) USING ({names}) ORDER BY {_ROW})"
-        f" TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4_raw)"
-    )
+    write_without(rows, source=parsed.path, target=target)
     return target
 
 

@@ -1,9 +1,55 @@
-"""A parquet file as record batches, in constant memory."""
+"""A parquet file as record batches, read and written in constant memory."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-__all__ = ["batches"]
+__all__ = ["Groups", "batches", "writing"]
+
+_ROWS, _BYTES = 122_880, 32 << 20
+"""Of a row group: DuckDB's own number of rows, or fewer where they are long or wide."""
+
+
+@dataclass(kw_only=True)
+class Groups:
+    """Gathers record batches into row groups of a size that a reader can hold."""
+
+    writer: Any
+    _held: list[Any] = field(default_factory=list)
+    _rows: int = 0
+    _bytes: int = 0
+
+    def add(self, batch: Any) -> None:
+        if not batch.num_rows:
+            return
+        if self._rows + batch.num_rows > _ROWS:
+            self.flush()
+        self._held.append(batch)
+        self._rows += batch.num_rows
+        self._bytes += batch.nbytes
+        if self._bytes >= _BYTES or self._rows >= _ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._held:
+            import pyarrow as pa
+
+            self.writer.write_table(pa.Table.from_batches(self._held), row_group_size=_ROWS)
+        self._held, self._rows, self._bytes = [], 0, 0
+
+
+@contextmanager
+def writing(path: Path, schema: Any) -> Iterator[Groups]:
+    """``path``, whole once that is left."""
+    import pyarrow.parquet as pq
+
+    options = {"compression": "lz4", "use_dictionary": False, "write_statistics": False}
+    with pq.ParquetWriter(path, schema, **options) as writer:
+        groups = Groups(writer=writer)
+        yield groups
+        groups.flush()
 
 
 def batches(source: Any, *, size: int = 65_536, columns: Sequence[str] | None = None) -> Iterator[Any]:

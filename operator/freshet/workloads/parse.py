@@ -15,6 +15,7 @@ from freshet.workloads.complete import PlaceLost, expect_all, way_of
 from freshet.workloads.csvsql import BAD, checked_select, parquet_type
 from freshet.workloads.engine import forget_rejects
 from freshet.workloads.log import LOG, Progress
+from freshet.workloads.parquet import Groups, writing
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier
 from freshet.workloads.unreadable import unreadable
@@ -24,7 +25,8 @@ __all__ = ["DETAILS", "NotAsInferred", "Parsed", "parse"]
 DETAILS = 10_000
 """So many refused rows are described one by one; the others are only counted."""
 
-_BATCH = 122_880
+_ROWS, _LEAST, _VALUES = 16_384, 2_048, 1_000_000
+"""Of a batch: DuckDB holds it within its limit, however long and wide the rows are. It thinks in vectors of 2,048."""
 
 
 class NotAsInferred(Exception):
@@ -74,7 +76,6 @@ def parse(
     Raises NotAsInferred, and DataRefused or InputError where DuckDB gives up on a file, or loses rows of it.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     head = ", ".join(f"NULL::{parquet_type(column)} AS {identifier(column.name)}" for column in columns)
     schema: pa.Schema = con.sql(f"SELECT {head} LIMIT 0").to_arrow_reader().schema
@@ -82,12 +83,10 @@ def parse(
     turned: set[str] = set()
     while True:
         parsed = Parsed(path=folder / "rows.parquet", columns=tuple(columns), ahead=ahead)
-        with pq.ParquetWriter(
-            parsed.path, schema, compression="lz4", use_dictionary=False, write_statistics=False
-        ) as writer:
+        with writing(parsed.path, schema) as groups:
             try:
                 for path, names in files.items():
-                    read(parsed, writer, path=path, names=names, ahead=ahead[path], is_turned=path in turned)
+                    read(parsed, groups, path=path, names=names, ahead=ahead[path], is_turned=path in turned)
                 break
             except PlaceLost as error:
                 LOG.info("Of the rows of %s some are missing: reading once more, in another way.", error.path)
@@ -100,7 +99,7 @@ def parse(
 def _parse_file(
     con: Any,
     parsed: Parsed,
-    writer: Any,
+    groups: Groups,
     *,
     path: str,
     names: Sequence[str],
@@ -117,7 +116,7 @@ def _parse_file(
     try:
         query = _query(parsed.columns, path, names, csv, in_pieces=way.in_pieces)
         source = _Source(con=con, query=query, path=path, each_line=way.each_line)
-        rows, bad = _stream(source, parsed, writer, marked=marked, details=details)
+        rows, bad = _stream(source, parsed, groups, marked=marked, details=details)
     except (duckdb.Error, OSError) as error:
         raise unreadable(path, csv, error, ahead=ahead) from error
     parsed.counts[path] = rows
@@ -163,7 +162,7 @@ class _Source:
 
 
 def _stream(
-    source: _Source, parsed: Parsed, writer: Any, *, marked: list[tuple[int, str]], details: int
+    source: _Source, parsed: Parsed, groups: Groups, *, marked: list[tuple[int, str]], details: int
 ) -> tuple[int, int]:
     """Copy the good rows; note the ordinals of the marked ones. Returns how many of each.
 
@@ -171,7 +170,7 @@ def _stream(
     it was taken for one of a pair. (A value of another type than text that has several makes a bad row.)
     """
     progress, good, bad = Progress(), 0, 0
-    for batch in source.con.sql(source.query).to_arrow_reader(_BATCH):
+    for batch in source.con.sql(source.query).to_arrow_reader(max(_LEAST, min(_ROWS, _VALUES // len(parsed.columns)))):
         if source.each_line and spans_in(batch):
             raise PlaceLost(source.path)
         marks = batch.column(batch.num_columns - 1)
@@ -181,8 +180,9 @@ def _stream(
             bad += batch.num_rows - marks.null_count
             rows = rows.filter(marks.is_null())
         good += rows.num_rows
-        writer.write_batch(rows)
+        groups.add(rows)
         progress.say("Reading: %s rows so far.", f"{parsed.rows + good:,}")
+    groups.flush()
     return good, bad
 
 

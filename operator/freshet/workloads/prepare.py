@@ -21,6 +21,7 @@ from freshet.workloads.overflow import within_memory
 from freshet.workloads.parse import DETAILS, NotAsInferred, Parsed, parse
 from freshet.workloads.shortened import short_name, shortened
 from freshet.workloads.spec import IngestSpec
+from freshet.workloads.unreadable import judging
 from freshet.workloads.unwritten import expect_none_meant
 from freshet.workloads.warehouse import TableState
 
@@ -68,7 +69,8 @@ def prepare(
         grown = {part.path for part in parts if part.grown}
         expect_same_types(con, spec=spec, files=files, parsed=parsed, grown=grown)
         judge(spec, parsed, grown=bool(grown), fed=spec.write.disposition == "append" and bool(state.taken))
-        return _keyed(con, spec, parsed, key, folder)
+        with judging(spec.csv.path):
+            return _keyed(con, spec, parsed, key, folder)
     except DataRefused as error:
         error.of_table = _typed_by_table(spec, state, declares_all=declares_all)
         raise

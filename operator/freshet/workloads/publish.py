@@ -1,8 +1,7 @@
 """The one transaction of a load into DuckDB: rows from the incoming table into the target, by disposition.
 
 Readers see the table before or after, never between. ``replace`` and a first load rename the incoming table,
-which costs nothing; ``merge`` touches only
-rows that are new or differ, so that the same rows again change nothing.
+which costs nothing; ``merge`` is in ``merging``.
 """
 
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import Any
 from freshet.workloads.columns import Column
 from freshet.workloads.sql import identifier, qualified
 
-__all__ = ["add_columns", "append", "count_rows", "matches", "merge", "rename_columns", "rename_into"]
+__all__ = ["add_columns", "append", "count_rows", "rename_columns", "rename_into"]
 
 
 def count_rows(con: Any, target: Sequence[str]) -> int:
@@ -45,30 +44,3 @@ def append(con: Any, incoming: Sequence[str], target: Sequence[str]) -> int:
     con.execute(f"INSERT INTO {qualified(target)} BY NAME SELECT * FROM {qualified(incoming)}")
     con.execute(f"DROP TABLE {qualified(incoming)}")
     return rows
-
-
-def merge(
-    con: Any, incoming: Sequence[str], target: Sequence[str], *, columns: Sequence[str], key: Sequence[str]
-) -> int:
-    """Add new keys, update those that differ, delete none. Returns how many rows it wrote."""
-    others = [name for name in columns if name not in key]
-    same = " AND ".join(f"t.{identifier(name)} = s.{identifier(name)}" for name in key)
-    update = ""
-    if others:
-        differs = " OR ".join(f"t.{identifier(name)} IS DISTINCT FROM s.{identifier(name)}" for name in others)
-        sets = ", ".join(f"{identifier(name)} = s.{identifier(name)}" for name in others)
-        update = f"WHEN MATCHED AND ({differs}) THEN UPDATE SET {sets}"
-    names = ", ".join(identifier(name) for name in columns)
-    values = ", ".join(f"s.{identifier(name)}" for name in columns)
-    written = con.execute(
-        f"MERGE INTO {qualified(target)} AS t USING {qualified(incoming)} AS s ON ({same})"
-        f" {update} WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
-    ).fetchone()[0]
-    return int(written)
-
-
-def matches(con: Any, incoming: Sequence[str], target: Sequence[str], *, key: Sequence[str]) -> int:
-    """Rows of the target that have an incoming key: after a merge as many as came, unless it holds one twice."""
-    same = " AND ".join(f"t.{identifier(name)} = s.{identifier(name)}" for name in key)
-    query = f"SELECT count(*) FROM {qualified(target)} AS t JOIN {qualified(incoming)} AS s ON ({same})"
-    return int(con.execute(query).fetchone()[0])

@@ -6,10 +6,10 @@ import re
 
 from freshet.workloads.errors import InputError
 
-__all__ = ["SAYS_FULL", "is_full", "too_little"]
+__all__ = ["SAYS_FULL", "is_full", "says_memory", "too_little", "too_little_memory"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-SAYS_FULL = re.compile("no space left|disk quota exceeded", re.IGNORECASE)
+SAYS_FULL = re.compile("no space left|disk quota exceeded|max_temp_directory_size", re.IGNORECASE)
 """DuckDB's errors have no number."""
 
 
@@ -31,6 +31,19 @@ def _says(error: BaseException) -> bool:
     return type(error).__module__ in ("duckdb", "_duckdb") and SAYS_FULL.search(str(error)) is not None
 
 
+def says_memory(error: BaseException) -> bool:
+    """Whether DuckDB may not hold as much as it has to; it says so, too, of a folder in which there is no room left."""
+    text = str(error)
+    return "out of memory" in text.lower() and SAYS_FULL.search(text) is None
+
+
 def too_little(name: str) -> InputError:
     folder = os.environ.get("TMPDIR", "/tmp")
-    return InputError("TooLittleSpace", f"Reading {name} ran out of memory or of space in {folder}: give the pod more.")
+    return InputError("TooLittleSpace", f"Reading {name} ran out of space in {folder}: give the pod more.")
+
+
+def too_little_memory(name: str) -> InputError:
+    return InputError(
+        "TooLittleSpace",
+        f"Reading {name} needs more memory than FRESHET_PARSE_MEMORY allows: raise it and the pod's limit.",
+    )

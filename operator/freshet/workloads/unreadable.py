@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from freshet.workloads.errors import DataRefused, InputError, Unavailable
-from freshet.workloads.space import SAYS_FULL, is_full, too_little
+from freshet.workloads.space import SAYS_FULL, is_full, says_memory, too_little, too_little_memory
 from freshet.workloads.spec import Csv
 
-__all__ = ["readable", "unreadable"]
+__all__ = ["judging", "readable", "unreadable"]
 
 
 @contextmanager
@@ -29,6 +29,19 @@ def readable(name: str) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def judging(name: str) -> Iterator[None]:
+    """Raises InputError where DuckDB has too little memory or room for what it does with rows that were read, or
+    Unavailable where it fails otherwise.
+    """
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise too_little_memory(name) if says_memory(error) else _failing(name, error) from error
+
+
 def _failing(path: str, error: Exception, *, where: str = "") -> Exception:
     """A volume that does not read, or has no room for a copy: none of the file's doing."""
     if is_full(error):
@@ -46,7 +59,9 @@ def unreadable(path: str, csv: Csv, error: Exception, *, ahead: int = 0) -> Exce
     text = str(error).replace(path, "")
     line = re.search(r"\bLine: (\d+)", text)
     where = f" near line {int(line[1]) + ahead}" if line else ""
-    if "out of memory" in text.lower() or SAYS_FULL.search(text):
+    if says_memory(error):
+        return too_little_memory(path)
+    if SAYS_FULL.search(text):
         return too_little(path)
     if "encod" in text or "utf" in text.lower():
         return DataRefused(

@@ -37,7 +37,7 @@ OF_ALL = {
     "append": OF_APPEND,
     "grow": OF_APPEND,
     "replace": {"drop old": r"^DROP TABLE IF EXISTS", "forget files": r"^DELETE FROM \S+_freshet_files"},
-    "merge": {},
+    "merge": {"delete": r"^DELETE FROM \S+raw"},
 }
 QUERY = "SELECT id, v FROM kw.raw ORDER BY ALL"
 

@@ -59,7 +59,7 @@ def test_a_copy_of_an_address_that_has_no_room_is_no_silence_of_its_server(narro
     error = refused(narrow, csv={"path": f"{site}/in.csv?key=secret"})
     where = os.environ["TMPDIR"]
     assert (error.reason, error.exit_code) == ("TooLittleSpace", 2)
-    assert error.message == f"Reading {site}/in.csv ran out of memory or of space in {where}: give the pod more."
+    assert error.message == f"Reading {site}/in.csv ran out of space in {where}: give the pod more."
 
 
 def test_a_copy_in_another_encoding_that_has_no_room_is_no_fault_of_the_file(narrow: World) -> None:

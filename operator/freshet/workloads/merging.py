@@ -1,0 +1,123 @@
+"""``merge`` in a DuckDB file: rows that are new or differ are written, no others, in memory that does not grow.
+
+DuckDB holds what an UPDATE changes in memory, all of it until the transaction ends: 1,000,000 short rows are more than
+a load may take. So rows that differ are deleted and inserted anew, which streams. A table with a key or an index of its
+own does not let a key be deleted and inserted in one go as cheaply: there rows are updated, some at a time.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from freshet.workloads.sql import identifier, qualified
+
+__all__ = ["merge", "pairs"]
+
+_KEPT = "temp.main._freshet_changed"
+_SLICE = 50_000
+
+
+def pairs(con: Any, incoming: Sequence[str], target: Sequence[str], *, key: Sequence[str]) -> int:
+    """Incoming rows with the target's of their key: as many as came, unless the target holds one of those twice."""
+    query = f"SELECT count(*) FROM {qualified(incoming)} AS s LEFT JOIN {qualified(target)} AS t ON ({_same(key)})"
+    return int(con.execute(query).fetchone()[0])
+
+
+def merge(
+    con: Any, incoming: Sequence[str], target: Sequence[str], *, columns: Sequence[str], key: Sequence[str]
+) -> int:
+    """Add new keys, write those that differ, delete none. Returns how many rows it wrote."""
+    if _is_indexed(con, target):
+        return _update(con, incoming, target, columns=columns, key=key)
+    others = [name for name in columns if name not in key]
+    kept = _kept(con, target, columns) if others else []
+    if kept:
+        _set_aside(con, incoming, target, columns=columns, kept=kept, key=key)
+    written = 0
+    if others:
+        con.execute(
+            f"DELETE FROM {qualified(target)} AS t USING {qualified(incoming)} AS s"
+            f" WHERE {_same(key)} AND ({_differs(others)})"
+        )
+    if kept:
+        written += _insert(con, target, f"SELECT * FROM {_KEPT}")
+        con.execute(f"DROP TABLE {_KEPT}")
+    names = ", ".join(f"s.{identifier(name)}" for name in columns)
+    new = f"SELECT {names} FROM {qualified(incoming)} AS s ANTI JOIN {qualified(target)} AS t ON ({_same(key)})"
+    return written + _insert(con, target, new)
+
+
+def _same(key: Sequence[str]) -> str:
+    return " AND ".join(f"t.{identifier(name)} = s.{identifier(name)}" for name in key)
+
+
+def _differs(others: Sequence[str]) -> str:
+    return " OR ".join(f"t.{identifier(name)} IS DISTINCT FROM s.{identifier(name)}" for name in others)
+
+
+def _insert(con: Any, target: Sequence[str], rows: str) -> int:
+    return int(con.execute(f"INSERT INTO {qualified(target)} BY NAME {rows}").fetchone()[0])
+
+
+def _set_aside(
+    con: Any,
+    incoming: Sequence[str],
+    target: Sequence[str],
+    *,
+    columns: Sequence[str],
+    kept: Sequence[str],
+    key: Sequence[str],
+) -> None:
+    """The rows that differ, as they are to be: with the table's values of columns that did not come."""
+    names = [f"s.{identifier(name)}" for name in columns] + [f"t.{identifier(name)}" for name in kept]
+    others = [name for name in columns if name not in key]
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_KEPT} AS SELECT {', '.join(names)} FROM {qualified(target)} AS t"
+        f" JOIN {qualified(incoming)} AS s ON ({_same(key)}) WHERE {_differs(others)}"
+    )
+
+
+_OF_TABLE = "database_name = current_database() AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?)"
+
+
+def _kept(con: Any, target: Sequence[str], columns: Sequence[str]) -> list[str]:
+    """Columns of the table that did not come, but for generated ones."""
+    query = f"SELECT column_name FROM duckdb_columns() WHERE {_OF_TABLE} AND NOT is_generated ORDER BY column_index"
+    came = {name.lower() for name in columns}
+    return [name for (name,) in con.execute(query, list(target)).fetchall() if name.lower() not in came]
+
+
+def _is_indexed(con: Any, target: Sequence[str]) -> bool:
+    """By a key, a rule or an index of a table that freshet did not make."""
+    query = (
+        f"SELECT (SELECT count(*) FROM duckdb_indexes() WHERE {_OF_TABLE}) + (SELECT count(*) FROM duckdb_constraints()"
+        f" WHERE {_OF_TABLE} AND constraint_type IN ('PRIMARY KEY', 'UNIQUE', 'FOREIGN KEY'))"
+    )
+    return bool(con.execute(query, [*target, *target]).fetchone()[0])
+
+
+def _update(
+    con: Any, incoming: Sequence[str], target: Sequence[str], *, columns: Sequence[str], key: Sequence[str]
+) -> int:
+    others = [name for name in columns if name not in key]
+    sets = ", ".join(f"{identifier(name)} = s.{identifier(name)}" for name in others)
+    update = f"WHEN MATCHED AND ({_differs(others)}) THEN UPDATE SET {sets}" if others else ""
+    names = ", ".join(identifier(name) for name in columns)
+    values = ", ".join(f"s.{identifier(name)}" for name in columns)
+    written = 0
+    for rows in _slices(con, incoming, columns):
+        written += con.execute(
+            f"MERGE INTO {qualified(target)} AS t USING ({rows}) AS s ON ({_same(key)})"
+            f" {update} WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
+        ).fetchone()[0]
+    return written
+
+
+def _slices(con: Any, incoming: Sequence[str], columns: Sequence[str]) -> Iterator[str]:
+    """Queries for the incoming rows; for all at once where a column is called as what counts them."""
+    every = f"SELECT * FROM {qualified(incoming)}"
+    if "rowid" in map(str.lower, columns):
+        yield every
+        return
+    end = con.execute(f"SELECT coalesce(max(rowid) + 1, 0) FROM {qualified(incoming)}").fetchone()[0]
+    for start in range(0, end, _SLICE):
+        yield f"{every} WHERE rowid >= {start} AND rowid < {start + _SLICE}"

@@ -1,0 +1,75 @@
+"""A merge into a DuckDB file: in how little memory it goes, and what it leaves as it was."""
+
+from pathlib import Path
+
+import pytest
+from tests.parts.workloads.conftest import World
+from tests.parts.workloads.writes import MERGE
+
+from freshet.workloads import merging
+
+ROWS = 200_000
+ADOPT = {**MERGE, "adopt": True}
+
+
+@pytest.mark.parametrize("rule", ["", "PRIMARY KEY"])
+def test_every_row_may_differ(world: World, monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
+    """As of a daily snapshot that says when it was taken: DuckDB held all that changed in memory."""
+    monkeypatch.setenv("FRESHET_LOAD_MEMORY", "96MB" if rule else "40MB")
+    monkeypatch.setattr(merging, "_SLICE", 10_000)
+    world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.raw (id BIGINT {rule}, v BIGINT, t VARCHAR)")
+    world.do(f"INSERT INTO kw.raw SELECT range, 0, repeat('x', 100) FROM range({ROWS})")
+    text = "y" * 100
+    world.write("id,v,t\n" + "".join(f"{number},1,{text}\n" for number in range(ROWS + 5)))
+    told = world.load(write=ADOPT)
+    assert (told["rows"], told["rowsLoaded"]) == (ROWS + 5, ROWS + 5)
+    assert world.rows("SELECT count(DISTINCT id), sum(v), min(t) FROM kw.raw") == [(ROWS + 5, ROWS + 5, text)]
+
+
+@pytest.mark.parametrize("more", ["", "CREATE UNIQUE INDEX i ON kw.raw (id);", "CREATE INDEX i ON kw.raw (v);"])
+def test_columns_that_did_not_come_stay_as_they_are(world: World, more: str) -> None:
+    world.do(
+        "CREATE SCHEMA kw; CREATE TABLE kw.raw (a INTEGER DEFAULT 7, id BIGINT, v BIGINT NOT NULL, w VARCHAR,"
+        f" twice BIGINT GENERATED ALWAYS AS (v * 2), CHECK (v < 100)); {more}"
+        "INSERT INTO kw.raw (a, id, v, w) VALUES (1, 1, 10, 'one'), (2, 2, 20, NULL), (3, 3, 30, 'three')"
+    )
+    world.write("id,v\n1,11\n2,20\n4,40\n")
+    told = world.load(write=ADOPT)
+    assert told["rowsLoaded"] == 2
+    assert world.rows("SELECT a, id, v, w, twice FROM kw.raw ORDER BY id") == [
+        (1, 1, 11, "one", 22),
+        (2, 2, 20, None, 40),
+        (3, 3, 30, "three", 60),
+        (7, 4, 40, None, 80),
+    ]
+
+
+def test_rules_of_a_key_hold(world: World) -> None:
+    world.do(
+        "CREATE SCHEMA kw; CREATE TABLE kw.raw (id BIGINT PRIMARY KEY, v BIGINT);"
+        "CREATE TABLE kw.child (of BIGINT REFERENCES kw.raw (id)); INSERT INTO kw.raw VALUES (1, 1), (2, 2);"
+        "INSERT INTO kw.child VALUES (1)"
+    )
+    world.write("id,v\n1,5\n3,6\n")
+    assert world.load(write=ADOPT)["rowsLoaded"] == 2
+    assert world.rows("SELECT * FROM kw.raw ORDER BY id") == [(1, 5), (2, 2), (3, 6)]
+    assert world.rows("SELECT count(*) FROM duckdb_constraints() WHERE constraint_type = 'PRIMARY KEY'") == [(1,)]
+
+
+def test_a_column_may_be_called_as_what_counts_rows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "_SLICE", 1)
+    world.do("CREATE SCHEMA kw; CREATE TABLE kw.raw (rowid BIGINT PRIMARY KEY, v BIGINT)")
+    world.write("rowid,v\n7,5\n9,6\n")
+    assert world.load(write={**ADOPT, "primaryKey": ["rowid"]})["rowsLoaded"] == 2
+    assert world.rows("SELECT rowid, v FROM kw.raw ORDER BY ALL") == [(7, 5), (9, 6)]
+
+
+def test_a_file_that_differs_each_day_does_not_grow_the_warehouse(world: World) -> None:
+    """What is deleted is room for what is inserted."""
+    sizes = []
+    for day in range(12):
+        world.write("id,v\n" + "".join(f"{number},{number * 7919 + day}\n" for number in range(20_000)))
+        assert world.load(write=MERGE)["rowsLoaded"] == 20_000
+        sizes.append(Path(world.path).stat().st_size)
+    assert max(sizes) <= 4 * sizes[0], sizes
+    assert world.rows("SELECT count(*), count(DISTINCT id) FROM kw.raw") == [(20_000, 20_000)]
