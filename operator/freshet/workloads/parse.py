@@ -44,7 +44,6 @@ class Parsed:
     counts: dict[str, int] = field(default_factory=dict)
     rejected: int = 0
     refused: list[Refused] = field(default_factory=list)
-    skipped: dict[str, set[int]] = field(default_factory=dict)
     doubled: list[Refused] = field(default_factory=list)
     """Good rows that were set aside for a key that comes more than once."""
     blamed: set[str] = field(default_factory=set)
@@ -130,11 +129,10 @@ def _parse_file(
         refused = expect_all(path, csv, count=count, told=refused, way=way, ahead=ahead)
     else:
         refused = [one.bare() for one in refused]
-    parsed.skipped[path] = set(lines)
     if count == 0:
         parsed.empty.add(path)
     parsed.rejected += bad + len(lines)
-    refused = refused[:details] + marked_rows(path, csv, marked, parsed.skipped[path], parsed.columns)
+    refused = refused[:details] + marked_rows(path, csv, marked, set(lines), parsed.columns)
     parsed.refused += sorted(refused, key=lambda one: one.line)
 
 
