@@ -155,9 +155,11 @@ class DuckDbWarehouse:
         if disposition == "append":
             return publish.append(con, self._incoming, self._target)
         names = [column.in_table for column in batch.columns]
-        if merging.pairs(con, self._incoming, self._target, key=batch.table_key) != batch.rows:
+        key = batch.table_key
+        pairs, held = merging.pairs(con, self._incoming, self._target, key=key)
+        if pairs != batch.rows:
             raise doubled(self.relation, key=batch.key)
-        written = merging.merge(con, self._incoming, self._target, columns=names, key=batch.table_key)
+        written = merging.merge(con, self._incoming, self._target, columns=names, key=key, all_held=held == batch.rows)
         con.execute(f"DROP TABLE {qualified(self._incoming)}")
         return written
 

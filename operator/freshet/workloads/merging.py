@@ -16,31 +16,48 @@ _KEPT = "temp.main._freshet_changed"
 _SLICE = 50_000
 
 
-def pairs(con: Any, incoming: Sequence[str], target: Sequence[str], *, key: Sequence[str]) -> int:
-    """Incoming rows with the target's of their key: as many as came, unless the target holds one of those twice."""
-    query = f"SELECT count(*) FROM {qualified(incoming)} AS s LEFT JOIN {qualified(target)} AS t ON ({_same(key)})"
-    return int(con.execute(query).fetchone()[0])
+def pairs(con: Any, incoming: Sequence[str], target: Sequence[str], *, key: Sequence[str]) -> tuple[int, int]:
+    """Incoming rows with the target's of their key: as many as came, unless the target holds one of those twice; and
+    how many of these pairs have a row of the target.
+    """
+    found, held = con.execute(
+        f"SELECT count(*), count(t.{identifier(key[0])}) FROM {qualified(incoming)} AS s"
+        f" LEFT JOIN {qualified(target)} AS t ON ({_same(key)})"
+    ).fetchone()
+    return int(found), int(held)
 
 
 def merge(
-    con: Any, incoming: Sequence[str], target: Sequence[str], *, columns: Sequence[str], key: Sequence[str]
+    con: Any,
+    incoming: Sequence[str],
+    target: Sequence[str],
+    *,
+    columns: Sequence[str],
+    key: Sequence[str],
+    all_held: bool,
 ) -> int:
-    """Add new keys, write those that differ, delete none. Returns how many rows it wrote."""
+    """Add new keys, write those that differ, delete none. Returns how many rows it wrote.
+
+    ``all_held``: no key is new.
+    """
     if _is_indexed(con, target):
         return _update(con, incoming, target, columns=columns, key=key)
     others = [name for name in columns if name not in key]
     kept = _kept(con, target, columns) if others else []
     if kept:
         _set_aside(con, incoming, target, columns=columns, kept=kept, key=key)
-    written = 0
+    written = gone = 0
     if others:
-        con.execute(
+        deleted = con.execute(
             f"DELETE FROM {qualified(target)} AS t USING {qualified(incoming)} AS s"
             f" WHERE {_same(key)} AND ({_differs(others)})"
         )
+        gone = int(deleted.fetchone()[0])
     if kept:
         written += _insert(con, target, f"SELECT * FROM {_KEPT}")
         con.execute(f"DROP TABLE {_KEPT}")
+    if all_held and written == gone:
+        return written
     names = ", ".join(f"s.{identifier(name)}" for name in columns)
     new = f"SELECT {names} FROM {qualified(incoming)} AS s ANTI JOIN {qualified(target)} AS t ON ({_same(key)})"
     return written + _insert(con, target, new)
