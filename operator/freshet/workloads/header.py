@@ -27,9 +27,15 @@ csvlib.field_size_limit(1 << 31)
 
 def open_text(path: str, csv: Csv) -> io.TextIOWrapper:
     """The unpacked file as text. Raises InputError for an encoding that is not read here."""
-    codec = codec_of(csv.encoding)
-    named = "utf-8-sig" if codec == UTF_8 else codec
-    return io.TextIOWrapper(open(path, "rb"), encoding=named, errors="replace", newline="")
+    codec, mark = codec_of(csv.encoding), 0
+    if codec == UTF_8:
+        codec = "utf-8-sig"
+    elif codec == "utf-16":  # Python's own wants a mark at the start
+        with open(path, "rb") as source:
+            codec, mark = text_codec(source.read(2), csv)
+    stream = io.TextIOWrapper(open(path, "rb"), encoding=codec, errors="replace", newline="")
+    stream.buffer.seek(mark)
+    return stream
 
 
 def dialect(csv: Csv) -> dict[str, Any]:
