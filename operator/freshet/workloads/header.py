@@ -33,7 +33,10 @@ def open_text(path: str, csv: Csv) -> io.TextIOWrapper:
     elif codec == "utf-16":  # Python's own wants a mark at the start
         with open(path, "rb") as source:
             codec, mark = text_codec(source.read(2), csv)
-    stream = io.TextIOWrapper(open(path, "rb"), encoding=codec, errors="replace", newline="")
+    return _behind(mark, io.TextIOWrapper(open(path, "rb"), encoding=codec, errors="replace", newline=""))
+
+
+def _behind(mark: int, stream: io.TextIOWrapper) -> io.TextIOWrapper:
     stream.buffer.seek(mark)
     return stream
 
