@@ -37,7 +37,8 @@ def open_text(path: str, csv: Csv) -> io.TextIOWrapper:
 
 
 def _behind(mark: int, stream: io.TextIOWrapper) -> io.TextIOWrapper:
-    stream.buffer.seek(mark)
+    source: Any = stream.buffer
+    source.seek(mark)
     return stream
 
 
