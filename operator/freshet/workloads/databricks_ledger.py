@@ -13,7 +13,7 @@ from typing import Any
 import tenacity
 
 from freshet.workloads.databricks_catalog import add_columns, lacking
-from freshet.workloads.databricks_sql import Sql, error_class
+from freshet.workloads.databricks_sql import ABSENT, Sql, error_class
 from freshet.workloads.databricks_types import to_databricks
 from freshet.workloads.errors import TableMoved
 from freshet.workloads.inputs import InputFile
@@ -205,7 +205,7 @@ def lost(sql: Sql, schema: Sequence[str], table: str, *, before: datetime) -> li
     try:
         return sorted(noted - came(sql, schema, table, among=noted))
     except Exception as error:
-        if error_class(error) not in ("TABLE_OR_VIEW_NOT_FOUND", "UNRESOLVED_COLUMN"):
+        if error_class(error) not in ABSENT:
             raise
         return sorted(noted)  # of a table that is gone, or was made anew by hand, no row is theirs
 

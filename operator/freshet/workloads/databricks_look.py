@@ -10,7 +10,7 @@ from freshet.workloads.columns import Column
 from freshet.workloads.databricks_catalog import columns_of
 from freshet.workloads.databricks_incoming import Incoming
 from freshet.workloads.databricks_recovery import finish
-from freshet.workloads.databricks_sql import Sql, error_class
+from freshet.workloads.databricks_sql import ABSENT, Sql, error_class
 from freshet.workloads.ledger import LOAD_ID, untold
 from freshet.workloads.log import LOG
 from freshet.workloads.spec import IngestSpec
@@ -98,7 +98,7 @@ class Look:
                 kind = error_class(error)
                 if kind in ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND") and not marked:
                     break
-                if kind not in ("UNRESOLVED_COLUMN", "TABLE_OR_VIEW_NOT_FOUND") or is_last:
+                if kind not in ABSENT or is_last:
                     raise
                 LOG.info("The record of loads lacks a table, or columns that came since an earlier freshet: made now.")
                 ledger.make_ledger(self._sql, self._place)

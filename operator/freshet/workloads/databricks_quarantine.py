@@ -10,7 +10,7 @@ from typing import Any
 
 from freshet.workloads.bad_rows import Refused
 from freshet.workloads.databricks_incoming import Incoming
-from freshet.workloads.databricks_sql import Sql, error_class
+from freshet.workloads.databricks_sql import ABSENT, Sql, error_class
 from freshet.workloads.databricks_types import to_databricks
 from freshet.workloads.ledger import LOAD_ID, LOADS
 from freshet.workloads.rejected import COLUMNS
@@ -77,7 +77,7 @@ def _delete(sql: Sql, target: Sequence[str], condition: str) -> None:
     try:
         sql.ask(f"DELETE FROM {_table(target)} WHERE {condition}")
     except Exception as error:
-        if error_class(error) not in ("TABLE_OR_VIEW_NOT_FOUND", "UNRESOLVED_COLUMN"):
+        if error_class(error) not in ABSENT:
             raise
 
 

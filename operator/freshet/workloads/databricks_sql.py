@@ -20,6 +20,7 @@ from freshet.workloads.errors import ConfigError, Unavailable, WorkloadError, mi
 from freshet.workloads.waiting import waits_for
 
 __all__ = [
+    "ABSENT",
     "LONGEST",
     "RETRIES",
     "UNREACHED",
@@ -49,6 +50,8 @@ _IDLE = 300
 _NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _NO_WAREHOUSE = "ENDPOINT_NOT_FOUND|RESOURCE_DOES_NOT_EXIST|not a valid endpoint id"
 _MAY_NOT = ("PERMISSION_DENIED", "INSUFFICIENT_PERMISSIONS", "SQLSTATE: 42501")
+ABSENT = ("TABLE_OR_VIEW_NOT_FOUND", "UNRESOLVED_COLUMN")
+"""Error classes of a table, or a column of ours in one, that is gone or was never there."""
 UNREACHED = "RequestError: HTTP request failed"
 """Of the connector, after all of ``RETRIES``: the storage, which alone it asks so."""
 _REFUSED = r"\b40[13]\b|Invalid access token|invalid_client|UNAUTHENTICATED"
@@ -67,26 +70,28 @@ class Sql:
 
     def ask(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
         """The rows of one statement; ``values`` fill its ``:name`` marks. Raises what the connector raises."""
-        return self._run(statement, values)[0]
+        with self._asked(statement, values) as cursor:
+            return [tuple(row) for row in cursor.fetchall()]
 
     def columns(self, relation: str) -> dict[str, str]:
         """Name → type, as the connector calls it, of a relation, whose name is quoted. Raises what it raises.
 
         Unlike an information schema, every catalog has that, and it tells of views, too.
         """
-        return self._run(f"SELECT * FROM {relation} LIMIT 0", {})[1]
+        with self._asked(f"SELECT * FROM {relation} LIMIT 0", {}) as cursor:
+            return {str(name): str(kind) for name, kind, *_ in cursor.description}
 
-    def _run(self, statement: str, values: Mapping[str, object]) -> tuple[list[tuple[Any, ...]], dict[str, str]]:
+    @contextmanager
+    def _asked(self, statement: str, values: Mapping[str, object]) -> Iterator[Any]:
+        """A cursor that has the answer."""
         if self._clock() - self._used > _IDLE:
             self.close()
             self._open()
         with self._patience(), self._connection.cursor() as cursor:
-            cursor.execute(statement, dict(values) or None)
-            rows = [tuple(row) for row in cursor.fetchall()]
-            columns = {str(name): str(kind) for name, kind, *_ in getattr(cursor, "description", None) or ()}
+            cursor.execute(statement, values or None)
+            yield cursor
         self._is_awake = True
         self._used = self._clock()
-        return rows, columns
 
     def close(self) -> None:
         with suppress(Exception):  # the warehouse ends a session that is not used, and one that is not ended

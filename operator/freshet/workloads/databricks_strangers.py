@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from freshet.workloads.databricks_ledger import Noted, write
-from freshet.workloads.databricks_sql import Sql, error_class
+from freshet.workloads.databricks_sql import ABSENT, Sql, error_class
 from freshet.workloads.ledger import FILES, LOAD_ID, LOADS
 from freshet.workloads.sql import literal, qualified
 
@@ -42,7 +42,7 @@ def accept(sql: Sql, place: Sequence[str], table: str) -> None:
     try:
         *_, strange = counted(sql, place, table)
     except Exception as error:
-        if error_class(error) not in ("TABLE_OR_VIEW_NOT_FOUND", "UNRESOLVED_COLUMN"):
+        if error_class(error) not in ABSENT:
             raise
         return  # no row names a load
     if not strange:

@@ -12,7 +12,7 @@ from freshet.workloads.sql import identifier, qualified
 
 __all__ = ["merge", "pairs"]
 
-_KEPT = "temp.main._freshet_changed"
+_CHANGED = "temp.main._freshet_changed"
 _SLICE = 50_000
 
 
@@ -42,21 +42,13 @@ def merge(
     """
     if _is_indexed(con, target):
         return _update(con, incoming, target, columns=columns, key=key)
-    others = [name for name in columns if name not in key]
-    kept = _kept(con, target, columns) if others else []
-    if kept:
-        _set_aside(con, incoming, target, columns=columns, kept=kept, key=key)
-    written = gone = 0
-    if others:
-        deleted = con.execute(
-            f"DELETE FROM {qualified(target)} AS t USING {qualified(incoming)} AS s"
-            f" WHERE {_same(key)} AND ({_differs(others)})"
-        )
-        gone = int(deleted.fetchone()[0])
-    if kept:
-        written += _insert(con, target, f"SELECT * FROM {_KEPT}")
-        con.execute(f"DROP TABLE {_KEPT}")
-    if all_held and written == gone:
+    written = 0
+    if any(name not in key for name in columns):
+        _set_aside(con, incoming, target, columns=columns, key=key)
+        con.execute(f"DELETE FROM {qualified(target)} AS t USING {_CHANGED} AS s WHERE {_same(key)}")
+        written += _insert(con, target, f"SELECT * FROM {_CHANGED}")
+        con.execute(f"DROP TABLE {_CHANGED}")
+    if all_held:
         return written
     names = ", ".join(f"s.{identifier(name)}" for name in columns)
     new = f"SELECT {names} FROM {qualified(incoming)} AS s ANTI JOIN {qualified(target)} AS t ON ({_same(key)})"
@@ -76,19 +68,14 @@ def _insert(con: Any, target: Sequence[str], rows: str) -> int:
 
 
 def _set_aside(
-    con: Any,
-    incoming: Sequence[str],
-    target: Sequence[str],
-    *,
-    columns: Sequence[str],
-    kept: Sequence[str],
-    key: Sequence[str],
+    con: Any, incoming: Sequence[str], target: Sequence[str], *, columns: Sequence[str], key: Sequence[str]
 ) -> None:
     """The rows that differ, as they are to be: with the table's values of columns that did not come."""
+    kept = _kept(con, target, columns)
     names = [f"s.{identifier(name)}" for name in columns] + [f"t.{identifier(name)}" for name in kept]
     others = [name for name in columns if name not in key]
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {_KEPT} AS SELECT {', '.join(names)} FROM {qualified(target)} AS t"
+        f"CREATE OR REPLACE TEMP TABLE {_CHANGED} AS SELECT {', '.join(names)} FROM {qualified(target)} AS t"
         f" JOIN {qualified(incoming)} AS s ON ({_same(key)}) WHERE {_differs(others)}"
     )
 

@@ -128,6 +128,7 @@ class Connection:
         self.answer = answer
         self.statements: list[str] = []
         self.options: dict[str, Any] = {}
+        self.description = [("a`t", "timestamp", None)]
 
     def __call__(self, **options: Any) -> Self:
         self.options = options

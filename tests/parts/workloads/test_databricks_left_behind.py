@@ -6,13 +6,12 @@ import pytest
 from tests.parts.workloads.breaking import GONE, POINTS, break_at, broken
 from tests.parts.workloads.exports import rejected
 from tests.parts.workloads.lake import Lake
-from tests.parts.workloads.writes import APPEND, GROW, MERGE
+from tests.parts.workloads.writes import APPEND, GROW, MERGE, TYPED
 from tests.support.waiting import wait_for
 
 from freshet.workloads.errors import WorkloadError
 from freshet.workloads.ledger import LOAD_ID
 
-TYPED = {"schema": {"id": "BIGINT"}}
 DOUBLED = f"INSERT INTO {{raw}} SELECT * FROM {{raw}} WHERE {LOAD_ID} NOT IN (SELECT load_id FROM {{_freshet_loads}})"
 
 
@@ -26,6 +25,15 @@ def appended(lake: Lake) -> dict[str, Any]:
     assert broken(lake, spec) is None
     lake.faults()
     return spec
+
+
+def merged(lake: Lake, action: str) -> None:
+    """A second export, whose load was cut off while it published."""
+    lake.write("id,v\n1,a\n")
+    lake.load(write=MERGE)
+    lake.write("id,v\n2,b\n")
+    lake.faults({"action": action, "statement": r"^MERGE INTO \S+`raw`"}, GONE)
+    assert broken(lake, {"write": MERGE}) is None
 
 
 @pytest.mark.parametrize("following", ["nothing", "its file is gone", "a merge of another"])
@@ -72,11 +80,7 @@ def test_a_replace_takes_them_away_without_a_word(lake: Lake) -> None:
 
 def test_what_may_still_come_is_looked_for_after_a_load_of_another_input(lake: Lake) -> None:
     """Its rows would be in no version until the input changes."""
-    lake.write("id,v\n1,a\n")
-    lake.load(write=MERGE)
-    lake.write("id,v\n2,b\n")
-    lake.faults({"action": "late", "statement": r"^MERGE INTO \S+`raw`"}, GONE)
-    assert broken(lake, {"write": MERGE}) is None
+    merged(lake, "late")
     lake.server.faults._uses.clear()
     lake.write("id,v\n3,c\n")
     told = lake.load(write=MERGE)
@@ -184,11 +188,7 @@ def test_a_column_that_nothing_is_in_finds_no_row_by_its_key(lake: Lake) -> None
 
 
 def test_an_old_note_beside_a_table_that_was_made_anew_by_hand(lake: Lake) -> None:
-    lake.write("id,v\n1,a\n")
-    lake.load(write=MERGE)
-    lake.write("id,v\n2,b\n")
-    lake.faults({"action": "drop", "statement": r"^MERGE INTO \S+`raw`"}, GONE)
-    assert broken(lake, {"write": MERGE}) is None
+    merged(lake, "drop")
     lake.faults()
     lake.write("id,v\n1,a\n")
     lake.query("UPDATE {_freshet_files} SET noted_at = now() - INTERVAL 2 DAYS")

@@ -7,10 +7,9 @@ import pytest
 from tests.parts.workloads.exports import rejected
 from tests.parts.workloads.lake import Lake
 from tests.parts.workloads.test_databricks_two_pods import Pod, Stage
-from tests.parts.workloads.writes import GROW, MERGE
+from tests.parts.workloads.writes import GROW, MERGE, TYPED
 
 RECORD = r"MERGE INTO \S+`_freshet_loads`"
-TYPED = {"schema": {"id": "BIGINT"}}
 
 
 @pytest.mark.parametrize(("tail", "on"), [("x,bad\n", "quarantine"), ("x,bad\n", "drop"), ("\n", "drop")])
