@@ -17,14 +17,15 @@ from freshet.workloads.errors import ConfigError, InputError, Unavailable, Workl
 from freshet.workloads.log import LOG, Progress
 from freshet.workloads.spec import DuckDb
 from freshet.workloads.sql import literal
+from freshet.workloads.threads import bound_threads
 from freshet.workloads.waiting import waits_for
 
 __all__ = ["connect", "lock_timeout", "warehouse_error"]
 
 _ALIAS = "freshet_warehouse_file"
-_MEMORY, _OF_COLUMN, _WIDE = 125_000, 1_024, 100
-"""KiB, and KiB for each column of which there are more than so many. DuckDB fills what it may hold, and it comes on top
-of dlt: with more, writing peaks above parsing.
+_MEMORY, _OF_COLUMN = 125_000, 1_024
+"""KiB, at least, and for each column. DuckDB fills what it may hold, and it comes on top of dlt: with more, writing
+peaks above parsing.
 """
 _FIRST, _LONGEST = 0.02, 0.5
 
@@ -61,6 +62,7 @@ def connect(
     con = _open(where, read_only=read_only, config=config, clock=clock, sleep=sleep)
     try:
         con.execute("SET TimeZone = 'UTC'")
+        bound_threads(con, columns=columns)
         yield con
     finally:
         con.close()
@@ -69,8 +71,7 @@ def connect(
 def _memory(columns: int) -> dict[str, str]:
     """DuckDB holds a block of each column that a thread writes, however few its rows are."""
     own = f"{max(_MEMORY, columns * _OF_COLUMN)}KiB"
-    config = {"memory_limit": os.environ.get("FRESHET_LOAD_MEMORY", own)}
-    return {**config, "threads": "1"} if columns > _WIDE else config
+    return {"memory_limit": os.environ.get("FRESHET_LOAD_MEMORY", own)}
 
 
 def _expect_folder(path: str) -> None:

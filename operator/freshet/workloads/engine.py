@@ -9,6 +9,7 @@ from typing import Any
 from freshet.workloads.csvsql import TYPES
 from freshet.workloads.errors import ConfigError
 from freshet.workloads.spec import Csv
+from freshet.workloads.threads import bound_threads
 
 __all__ = ["canonical_types", "engine", "expect_formats", "forget_rejects"]
 
@@ -23,6 +24,7 @@ def engine(folder: Path) -> Any:
     memory = os.environ.get("FRESHET_PARSE_MEMORY", "256MB")
     con = duckdb.connect(config={"memory_limit": memory, "temp_directory": str(folder / "spill")})
     con.execute("SET TimeZone = 'UTC'")
+    bound_threads(con)
     return con
 
 

@@ -21,6 +21,7 @@ from freshet.workloads.overflow import within_memory
 from freshet.workloads.parse import DETAILS, NotAsInferred, Parsed, parse
 from freshet.workloads.shortened import short_name, shortened
 from freshet.workloads.spec import IngestSpec
+from freshet.workloads.threads import bound_threads
 from freshet.workloads.unreadable import judging
 from freshet.workloads.unwritten import expect_none_meant
 from freshet.workloads.warehouse import TableState
@@ -56,6 +57,7 @@ def prepare(
     try:
         files, table = _named(spec, state, parts)
         columns = _columns(files, table or ())
+        bound_threads(con, columns=len(columns))
         key = _key(spec, state, columns, table)
         if spec.on_schema_change == "fail" and table is not None:
             for path, names in files.items():

@@ -1,12 +1,16 @@
 """Rows that are long, or have many columns, are loaded in the memory that a load has."""
 
 import os
+from pathlib import Path
 
+import duckdb
 import pytest
 from tests.parts.workloads.conftest import World
 from tests.parts.workloads.writes import MERGE
 
+from freshet.workloads.engine import engine
 from freshet.workloads.errors import WorkloadError
+from freshet.workloads.threads import bound_threads
 
 LONG = 6_000
 
@@ -46,10 +50,27 @@ def test_keys_for_which_memory_is_short_say_what_to_raise(world: World, monkeypa
 
 
 def test_a_file_may_have_many_columns(world: World) -> None:
-    """With what DuckDB may hold by default: a batch of so many rows whatever their width did not fit."""
+    """With what DuckDB may hold by default: batches of so many rows whatever their width did not fit, nor, each third
+    time, what two threads read ahead.
+    """
     names = [f"c{number}" for number in range(500)]
     world.write(",".join(names) + "\n" + (",".join(["1001"] * 500) + "\n") * 30_000)
     assert world.load(csv={"schema": dict.fromkeys(names, "BIGINT")})["rows"] == 30_000
+
+
+@pytest.mark.parametrize(("cores", "columns", "left"), [(16, 100, 4), (16, 101, 1), (2, 100, 2), (1, 0, 1)])
+def test_a_node_of_many_cores_takes_no_more_memory(cores: int, columns: int, left: int) -> None:
+    """What each thread reads ahead of its turn is held: with 16 of them 100 columns did not fit."""
+    with duckdb.connect(config={"threads": str(cores)}) as con:
+        bound_threads(con, columns=columns)
+        assert con.execute("SELECT current_setting('threads')").fetchone() == (left,)
+
+
+def test_a_load_parses_with_few_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = duckdb.connect
+    monkeypatch.setattr(duckdb, "connect", lambda *, config: real(config={**config, "threads": "16"}))
+    with engine(tmp_path) as con:
+        assert con.execute("SELECT current_setting('threads')").fetchone() == (4,)
 
 
 def test_too_little_memory_for_a_file_names_the_variable(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
