@@ -6,6 +6,7 @@ one of them fits it, the column itself has changed: its rows may not be left out
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from freshet.workloads.columns import Column
@@ -41,6 +42,8 @@ def expect_same_types(
             raise _changed(spec, column, parsed, what=f"{kinds[column.name]} in {spec.csv.path}")
         own = {path: names for path, names in files.items() if column.name in names}
         if not own.keys() & set(grown) and not _fits_somewhere(con, own, spec.csv, column, parsed):
+            if _fits_in_some(con, own, spec.csv, replace(column, held=False)):
+                raise _codes(spec, column, parsed)
             raise _changed(spec, column, parsed, what=f"not one of its values in {spec.csv.path} is")
 
 
@@ -49,6 +52,10 @@ def _fits_somewhere(con: Any, files: Files, csv: Csv, column: Column, parsed: Pa
     name = identifier(column.name)
     if con.execute(f"SELECT count({name}) > 0 FROM read_parquet({literal(str(parsed.path))})").fetchone()[0]:
         return True
+    return _fits_in_some(con, files, csv, column)
+
+
+def _fits_in_some(con: Any, files: Files, csv: Csv, column: Column) -> bool:
     return any(_fits_in(con, path, names, csv, column) for path, names in files.items())
 
 
@@ -61,14 +68,34 @@ def _fits_in(con: Any, path: str, names: Sequence[str], csv: Csv, column: Column
     return bool(found)
 
 
+def _codes(spec: IngestSpec, column: Column, parsed: Parsed) -> InputError:
+    """What would fit if the column were declared a number."""
+    return _conflict(
+        parsed,
+        f"Column {column.name} is {column.type} in the table, but its values in {spec.csv.path} are codes"
+        f"{_first(column, parsed)}, with zeros or a plus before their digits, which numbers have not: mend the export,"
+        f" drop the table to load it anew as text, or let csv.schema say {column.type} to take them for numbers.",
+    )
+
+
 def _changed(spec: IngestSpec, column: Column, parsed: Parsed, *, what: str) -> InputError:
+    return _conflict(
+        parsed,
+        f"Column {column.name} is {column.type} in the table, but {what}{_first(column, parsed)}: rows would be lost;"
+        f" mend the export, drop the table to load it anew, or let csv.schema say {column.type}, so that rows which do"
+        " not fit count as bad ones.",
+    )
+
+
+def _first(column: Column, parsed: Parsed) -> str:
     misfits = (one for one in parsed.refused if one.is_misfit and one.column == column.name)
-    first = next((f" (first in line {one.line})" for one in misfits), "")
+    return next((f" (first in line {one.line})" for one in misfits), "")
+
+
+def _conflict(parsed: Parsed, sentence: str) -> InputError:
     return InputError(
         "SchemaConflict",
-        f"Column {column.name} is {column.type} in the table, but {what}{first}: rows would be lost; mend the export,"
-        f" drop the table to load it anew, or let csv.schema say {column.type}, so that rows which do not fit count as"
-        " bad ones.",
+        sentence,
         samples=[one.sample() for one in parsed.refused[:3]],
         rows_in=parsed.rows + parsed.rejected,
         rows_rejected=parsed.rejected,
