@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import structs
 
-from freshet.workloads import ledger, merging, publish, rejected
+from freshet.workloads import ledger, merging, parquet, publish, rejected
 from freshet.workloads.bad_rows import Refused
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_load import duckdb_destination, load_parquet
@@ -21,7 +21,7 @@ from freshet.workloads.duckdb_file import connect, lock_timeout, warehouse_error
 from freshet.workloads.duckdb_look import INCOMING, columns_of, left_behind, state_of, sweep
 from freshet.workloads.duckdb_new import is_there
 from freshet.workloads.errors import ConfigError, TableMoved, Unavailable, WorkloadError
-from freshet.workloads.names import expect_time
+from freshet.workloads.names import expect_time, unfound
 from freshet.workloads.published import publishing
 from freshet.workloads.spec import DuckDb, IngestSpec
 from freshet.workloads.sql import identifier, in_calendar, qualified
@@ -30,6 +30,8 @@ from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, break
 __all__ = ["DuckDbWarehouse"]
 
 _PATIENCE = 2.0
+_SMALL = 16 << 20
+"""Bytes of values that may be updated: DuckDB holds about four times as much until the transaction ends."""
 
 
 class DuckDbWarehouse:
@@ -83,7 +85,8 @@ class DuckDbWarehouse:
     def load(self, *, batch: Batch, expected: TableState, folder: Path) -> Outcome:
         import duckdb
 
-        with connect(self._where, read_only=False, spill=folder / "spill", columns=len(batch.columns)) as con:
+        columns = max(len(batch.columns), len(expected.columns or ()))
+        with connect(self._where, read_only=False, spill=folder / "spill", columns=columns) as con:
             try:
                 return self._load(con, batch, expected, folder)
             except (WorkloadError, TableMoved):
@@ -154,12 +157,24 @@ class DuckDbWarehouse:
         publish.add_columns(con, self._target, new(before, batch))
         if disposition == "append":
             return publish.append(con, self._incoming, self._target)
-        names = [column.in_table for column in batch.columns]
+        return self._merge(con, batch)
+
+    def _merge(self, con: Any, batch: Batch) -> int:
         key = batch.table_key
         pairs, held = merging.pairs(con, self._incoming, self._target, key=key)
         if pairs != batch.rows:
             raise doubled(self.relation, key=batch.key)
-        written = merging.merge(con, self._incoming, self._target, columns=names, key=key, all_held=held == batch.rows)
+        if not held and (unfilled := merging.unfilled(con, self._target, key=key)):
+            raise unfound(unfilled, where=self._spec.csv.path)
+        written = merging.merge(
+            con,
+            self._incoming,
+            self._target,
+            columns=[column.in_table for column in batch.columns],
+            key=key,
+            all_held=held == batch.rows,
+            is_small=parquet.unpacked_size(batch.path) <= _SMALL,
+        )
         con.execute(f"DROP TABLE {qualified(self._incoming)}")
         return written
 

@@ -109,10 +109,10 @@ def _into(
 
 def _level(spec: IngestSpec, warehouse: Warehouse, state: TableState) -> Level:
     """What is recorded was loaded by another spec, perhaps with another ``dataTimeColumn``."""
-    assert state.level is not None
+    level = ownership.expect_recorded(state, relation=warehouse.relation)
     if spec.data_time_column is None:
-        return state.level
-    return replace(state.level, data_time=warehouse.data_time(expected=state))
+        return level
+    return replace(level, data_time=warehouse.data_time(expected=state))
 
 
 def _holds(state: TableState, fingerprint: str) -> bool:

@@ -2,15 +2,17 @@
 
 DuckDB holds what an UPDATE changes in memory, all of it until the transaction ends: 1,000,000 short rows are more than
 a load may take. So rows that differ are deleted and inserted anew, which streams. A table with a key or an index of its
-own does not let a key be deleted and inserted in one go as cheaply: there rows are updated, some at a time.
+own does not let a key be deleted and inserted in one go as cheaply: there rows are updated, some at a time. So they
+are, too, where few values come for rows of which others stay: those may be many, or long.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from freshet.workloads.columns import plain
 from freshet.workloads.sql import identifier, qualified
 
-__all__ = ["merge", "pairs"]
+__all__ = ["merge", "pairs", "unfilled"]
 
 _CHANGED = "temp.main._freshet_changed"
 _SLICE = 50_000
@@ -27,6 +29,13 @@ def pairs(con: Any, incoming: Sequence[str], target: Sequence[str], *, key: Sequ
     return int(found), int(held)
 
 
+def unfilled(con: Any, target: Sequence[str], *, key: Sequence[str]) -> list[str]:
+    """Columns of the key that no row of the target has a value in, if it has rows."""
+    counts = ", ".join(f"count({identifier(name)})" for name in key)
+    rows, *filled = con.execute(f"SELECT count(*), {counts} FROM {qualified(target)}").fetchone()
+    return [name for name, count in zip(key, filled, strict=True) if rows and not count]
+
+
 def merge(
     con: Any,
     incoming: Sequence[str],
@@ -35,12 +44,13 @@ def merge(
     columns: Sequence[str],
     key: Sequence[str],
     all_held: bool,
+    is_small: bool,
 ) -> int:
     """Add new keys, write those that differ, delete none. Returns how many rows it wrote.
 
-    ``all_held``: no key is new.
+    ``all_held``: no key is new. ``is_small``: all that came may be held in memory, several times.
     """
-    if _is_indexed(con, target):
+    if _is_indexed(con, target) or (is_small and _kept(con, target, columns)):
         return _update(con, incoming, target, columns=columns, key=key)
     written = 0
     if any(name not in key for name in columns):
@@ -86,8 +96,8 @@ _OF_TABLE = "database_name = current_database() AND lower(schema_name) = lower(?
 def _kept(con: Any, target: Sequence[str], columns: Sequence[str]) -> list[str]:
     """Columns of the table that did not come, but for generated ones."""
     query = f"SELECT column_name FROM duckdb_columns() WHERE {_OF_TABLE} AND NOT is_generated ORDER BY column_index"
-    came = {name.lower() for name in columns}
-    return [name for (name,) in con.execute(query, list(target)).fetchall() if name.lower() not in came]
+    came = set(map(plain, columns))
+    return [name for (name,) in con.execute(query, list(target)).fetchall() if plain(name) not in came]
 
 
 def _is_indexed(con: Any, target: Sequence[str]) -> bool:

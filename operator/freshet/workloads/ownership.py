@@ -2,9 +2,9 @@
 
 from freshet.workloads.errors import ConfigError
 from freshet.workloads.spec import IngestSpec
-from freshet.workloads.warehouse import TableState
+from freshet.workloads.warehouse import Level, TableState
 
-__all__ = ["expect_alone", "expect_ours"]
+__all__ = ["expect_alone", "expect_ours", "expect_recorded"]
 
 
 def expect_alone(spec: IngestSpec, state: TableState, *, relation: str) -> None:
@@ -59,3 +59,15 @@ def _expect_told(state: TableState, *, relation: str) -> None:
             f"The table {relation} holds {unknown:,} rows of loads that freshet has no record of: files"
             " that are in it might come again; give the source another table, or set write.adopt to append them all.",
         )
+
+
+def expect_recorded(state: TableState, *, relation: str) -> Level:
+    """What the table should hold, where nothing is to be loaded. Raises ConfigError if nobody knows."""
+    if state.level is None:
+        raise ConfigError(
+            "TableNotOurs",
+            f"The table {relation} has all files, by _freshet_files, but no load of them is on record any more, so that"
+            " nobody knows whether their rows are there: drop it to load them anew, or bring a new file, which is"
+            " loaded into it.",
+        )
+    return state.level

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Groups", "batches", "writing"]
+__all__ = ["Groups", "batches", "unpacked_size", "writing"]
 
 _ROWS, _BYTES = 122_880, 32 << 20
 """Of a row group: DuckDB's own number of rows, or fewer where they are long or wide."""
@@ -59,3 +59,11 @@ def batches(source: Any, *, size: int = 65_536, columns: Sequence[str] | None = 
     """
     for group in range(source.num_row_groups):
         yield from source.iter_batches(batch_size=size, row_groups=[group], columns=columns)
+
+
+def unpacked_size(path: Path) -> int:
+    """Bytes of its values, not compressed."""
+    import pyarrow.parquet as pq
+
+    found = pq.read_metadata(path)
+    return sum(found.row_group(at).total_byte_size for at in range(found.num_row_groups))

@@ -1,12 +1,14 @@
 """A merge into a DuckDB file: in how little memory it goes, and what it leaves as it was."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.parts.workloads.conftest import World
-from tests.parts.workloads.writes import MERGE
+from tests.parts.workloads.writes import APPEND, MERGE
 
-from freshet.workloads import merging
+from freshet.workloads import duckdb_warehouse, merging
+from freshet.workloads.errors import ConfigError
 
 ROWS = 200_000
 ADOPT = {**MERGE, "adopt": True}
@@ -42,6 +44,52 @@ def test_columns_that_did_not_come_stay_as_they_are(world: World, more: str) -> 
         (3, 3, 30, "three", 60),
         (7, 4, 40, None, 80),
     ]
+
+
+def test_few_values_come_for_rows_that_are_long(world: World) -> None:
+    """100 MB in 4,000 rows, of which one column comes: whole rows were copied and written anew, 2,048 in one piece."""
+    texts = ", ".join(f"repeat(md5((range * {number})::VARCHAR), 64) AS t{number}" for number in range(12))
+    world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.raw AS SELECT range AS id, 0 AS v, {texts} FROM range(4_000)")
+    world.write("id,v\n" + "".join(f"{number},1\n" for number in range(4_000)))
+    assert world.load(write=ADOPT)["rowsLoaded"] == 4_000
+    assert world.rows("SELECT count(*), sum(v), count(DISTINCT t11) FROM kw.raw") == [(4_000, 4_000, 4_000)]
+
+
+@pytest.mark.parametrize("write", [{**APPEND, "adopt": True}, ADOPT, {"disposition": "replace", "adopt": True}])
+def test_few_columns_come_into_a_table_that_has_many(world: World, write: dict[str, Any]) -> None:
+    """What a load may hold goes by the table's columns: all of them are written."""
+    many = ", ".join(f"range + {number} AS c{number}" for number in range(500))
+    world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.raw AS SELECT range AS id, 0 AS v, {many} FROM range(30_000)")
+    world.write("id,v\n" + "".join(f"{number},1\n" for number in range(30_000)))
+    assert world.load(write=write)["rowsLoaded"] == 30_000
+    assert world.rows("SELECT sum(v) FROM kw.raw") == [(30_000,)]
+
+
+def test_a_column_that_did_not_come_is_kept_whatever_its_letters(world: World) -> None:
+    """DuckDB tells such names apart by more letters than ASCII's, and freshet took them for one."""
+    world.do('CREATE SCHEMA kw; CREATE TABLE kw.raw ("GRÖSSE" BIGINT, grösse BIGINT, id BIGINT)')
+    world.do("INSERT INTO kw.raw VALUES (1, 2, 1), (3, 4, 2)")
+    world.write("id,grösse\n1,50\n2,60\n")
+    assert world.load(write=ADOPT)["rowsLoaded"] == 2
+    assert world.rows("SELECT * FROM kw.raw ORDER BY id") == [(1, 50, 1), (3, 60, 2)]
+
+
+def test_many_values_come_for_rows_of_which_others_stay(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duckdb_warehouse, "_SMALL", 0)
+    world.do('CREATE SCHEMA kw; CREATE TABLE kw.raw (id BIGINT, v BIGINT, "GRÖSSE" BIGINT, grösse BIGINT)')
+    world.do("INSERT INTO kw.raw VALUES (1, 0, 1, 2), (2, 0, 3, 4)")
+    world.write("id,v,grösse\n1,1,50\n3,3,70\n")
+    assert world.load(write=ADOPT)["rowsLoaded"] == 2
+    assert world.rows("SELECT * FROM kw.raw ORDER BY id") == [(1, 1, 1, 50), (2, 0, 3, 4), (3, 3, None, 70)]
+
+
+def test_a_key_that_no_row_of_the_table_has_doubles_none(world: World) -> None:
+    world.do("CREATE SCHEMA kw; CREATE TABLE kw.raw (id BIGINT, variant VARCHAR, v BIGINT)")
+    world.do("INSERT INTO kw.raw VALUES (1, NULL, 1), (2, NULL, 2)")
+    world.write("id,variant,v\n1,x,1\n2,y,2\n")
+    with pytest.raises(ConfigError, match=r"no column variant of write\.primaryKey, or nothing in it"):
+        world.load(write={**ADOPT, "primaryKey": ["id", "variant"]})
+    assert world.rows() == [(1, None, 1), (2, None, 2)]
 
 
 def test_rules_of_a_key_hold(world: World) -> None:

@@ -144,6 +144,14 @@ def test_nothing_is_appended_where_the_record_of_loads_is_gone(world: World) -> 
     assert world.load(**{**spec, "write": {**APPEND, "adopt": True}})["rows"] == 2, "files on record stay out"
 
 
+def test_a_table_of_which_files_alone_are_on_record_has_nothing_to_tell(world: World) -> None:
+    spec = {**several(world), "write": {**APPEND, "adopt": True}}
+    world.do("DROP TABLE kw._freshet_loads")
+    world.write("id,v\n", "b.csv")
+    refused(world, match="no load of them is on record any more", **spec)
+    assert held(world) == [(1, "a")]
+
+
 @pytest.mark.parametrize("first", [{"disposition": "merge", "primaryKey": ["id"]}, {"disposition": "replace"}])
 def test_a_source_that_becomes_append_has_no_such_record_yet(place: World | Lake, first: dict[str, Any]) -> None:
     several(place, write=first)
