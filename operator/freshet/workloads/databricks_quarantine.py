@@ -64,21 +64,27 @@ def clear(sql: Sql, target: Sequence[str], *, load_id: str) -> None:
 
 def discard(sql: Sql, target: Sequence[str], *, load_ids: Sequence[str], of: Sequence[str]) -> None:
     """Bad rows of loads that never came; not of one that has published into ``of`` and is about to be recorded, nor of
-    one that was recorded meanwhile, which may have had no others.
+    one that was recorded meanwhile, which may have had no others. A table that somebody made anew names none.
     """
     among = ", ".join(map(literal, load_ids))
     came = f"SELECT {LOAD_ID} FROM {_table(of)} WHERE {LOAD_ID} IN ({among})"
     recorded = f"SELECT load_id FROM {_table((*of[:2], LOADS))} WHERE load_id IN ({among})"
-    _delete(sql, target, f"load_id IN ({among}) AND load_id NOT IN ({came}) AND load_id NOT IN ({recorded})")
+    unrecorded = f"load_id IN ({among}) AND load_id NOT IN ({recorded})"
+    if not _delete(sql, target, f"{unrecorded} AND load_id NOT IN ({came})"):
+        _delete(sql, target, unrecorded)
 
 
-def _delete(sql: Sql, target: Sequence[str], condition: str) -> None:
-    """Where there are any, and a load has come yet: else the next that does takes them away."""
+def _delete(sql: Sql, target: Sequence[str], condition: str) -> bool:
+    """Where there are any, and a load has come yet: else the next that does takes them away. Returns whether it could
+    be asked.
+    """
     try:
         sql.ask(f"DELETE FROM {_table(target)} WHERE {condition}")
     except Exception as error:
         if error_class(error) not in ABSENT:
             raise
+        return False
+    return True
 
 
 def _clear_others(sql: Sql, incoming: Sequence[str], target: Sequence[str], *, load_id: str) -> None:

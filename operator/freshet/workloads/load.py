@@ -103,7 +103,8 @@ def _into(
             told = _write(spec, warehouse, state, started, found, files, Path(folder))
     if told is None:
         warehouse.tidy()
-        return unchanged(spec, warehouse, state, _level(spec, warehouse, state), started, found)
+        more = {"why": "No new file has a row"} if files else {}
+        return unchanged(spec, warehouse, state, _level(spec, warehouse, state), started, found, **more)
     return with_untold(told, state.own, last) if spec.write.disposition == "append" else told
 
 

@@ -45,7 +45,14 @@ def _bad(batch: Batch) -> str:
 
 
 def unchanged(
-    spec: IngestSpec, warehouse: Warehouse, state: TableState, level: Level, started: datetime, found: Input
+    spec: IngestSpec,
+    warehouse: Warehouse,
+    state: TableState,
+    level: Level,
+    started: datetime,
+    found: Input,
+    *,
+    why: str = "The input is unchanged",
 ) -> dict[str, Any]:
     by_hand = f", though {level.rows:,} were left there: it was changed by hand" if state.rows != level.rows else ""
     return {
@@ -53,7 +60,7 @@ def unchanged(
         **_nothing(found),
         **({"fingerprint": None} if state.awaited else {}),
         **_found_before(state.own),
-        "message": f"The input is unchanged: {warehouse.relation} holds {state.rows:,} rows{by_hand}.",
+        "message": f"{why}: {warehouse.relation} holds {state.rows:,} rows{by_hand}.",
     }
 
 

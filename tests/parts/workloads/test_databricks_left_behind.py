@@ -227,3 +227,20 @@ def test_a_table_may_have_any_name_that_databricks_takes(lake: Lake, table: str)
     told = lake.load(**spec)
     assert (told["rows"], told["rowsRejected"], lake.load(**spec)["changed"]) == (1, 1, False)
     assert not [name for name in lake.tables() if "incoming" in name]
+
+
+def test_bad_rows_go_with_the_note_of_their_load_also_where_the_table_was_made_anew(lake: Lake) -> None:
+    """By hand, so that none of its rows names a load: what asks whether theirs are there cannot be asked."""
+    spec: dict[str, Any] = {"csv": TYPED, "write": {"disposition": "replace"}, "onBadRows": "quarantine"}
+    lake.write("id,v\n1,a\n")
+    lake.load(**spec)
+    lake.write("id,v\n2,b\nx,bad\n")
+    lake.faults({"action": "refuse", "statement": r"^INSERT OVERWRITE", "error": "[X] gone"}, GONE)
+    assert broken(lake, spec) is None
+    assert rejected(lake) == ["x,bad"]
+    lake.faults()
+    lake.query("CREATE OR REPLACE TABLE {raw} AS SELECT id, v FROM {raw}")
+    lake.query("UPDATE {_freshet_files} SET noted_at = now() - INTERVAL 9 DAYS")
+    lake.write("id,v\n1,a\n")
+    lake.load(**spec)
+    assert (rejected(lake), lake.query("SELECT 1 FROM {_freshet_files}")) == ([], [])

@@ -16,6 +16,7 @@ def test_an_empty_day_brings_nothing_new_and_is_taken_once_it_has_rows(world: Wo
     world.write("id,v\n", "2.csv")
     told = world.load(**spec)
     assert (told["changed"], told["rows"], told["rowsLoaded"]) == (False, 1, 0)
+    assert told["message"] == "No new file has a row: kw.raw holds 1 rows."
     assert "warehouse was not opened" in world.load(last=told, **spec)["message"]
     world.write("id,v\n2,b\n", "2.csv")
     world.write("id,v\n0,z\n", "0.csv")
