@@ -30,8 +30,6 @@ from freshet.workloads.warehouse import Batch, Level, Outcome, TableState, break
 __all__ = ["DuckDbWarehouse"]
 
 _PATIENCE = 2.0
-_SMALL = 16 << 20
-"""Bytes of values that may be updated: DuckDB holds about four times as much until the transaction ends."""
 
 
 class DuckDbWarehouse:
@@ -170,10 +168,9 @@ class DuckDbWarehouse:
             con,
             self._incoming,
             self._target,
-            columns=[column.in_table for column in batch.columns],
+            columns=batch.columns,
             key=key,
-            all_held=held == batch.rows,
-            is_small=parquet.unpacked_size(batch.path) <= _SMALL,
+            size=parquet.unpacked_size(batch.path),
         )
         con.execute(f"DROP TABLE {qualified(self._incoming)}")
         return written

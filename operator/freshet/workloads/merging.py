@@ -1,21 +1,26 @@
 """``merge`` in a DuckDB file: rows that are new or differ are written, no others, in memory that does not grow.
 
 DuckDB holds what an UPDATE changes in memory, all of it until the transaction ends: 1,000,000 short rows are more than
-a load may take. So rows that differ are deleted and inserted anew, which streams. A table with a key or an index of its
-own does not let a key be deleted and inserted in one go as cheaply: there rows are updated, some at a time. So they
-are, too, where few values come for rows of which others stay: those may be many, or long.
+a load may take. So rows that differ are deleted and inserted anew, which streams; they are found by number: a join
+holds whole rows, which may be long. A table with a key or an index of its own does not let a key be deleted and
+inserted in one go as cheaply: there rows are updated, some at a time. So they are, too, where few values come for rows
+of which others stay: those may be many, or long.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from freshet.workloads.columns import plain
+from freshet.workloads.columns import Column, plain
 from freshet.workloads.sql import identifier, qualified
 
 __all__ = ["merge", "pairs", "unfilled"]
 
 _CHANGED = "temp.main._freshet_changed"
 _SLICE = 50_000
+_SMALL = 16 << 20
+"""Bytes of values that may be updated: DuckDB holds about four times as much until the transaction ends."""
+_LONG = 1_000
+"""Bytes of a row whose texts are compared by their digests."""
 
 
 def pairs(con: Any, incoming: Sequence[str], target: Sequence[str], *, key: Sequence[str]) -> tuple[int, int]:
@@ -41,28 +46,24 @@ def merge(
     incoming: Sequence[str],
     target: Sequence[str],
     *,
-    columns: Sequence[str],
+    columns: Sequence[Column],
     key: Sequence[str],
-    all_held: bool,
-    is_small: bool,
+    size: int,
 ) -> int:
     """Add new keys, write those that differ, delete none. Returns how many rows it wrote.
 
-    ``all_held``: no key is new. ``is_small``: all that came may be held in memory, several times.
+    ``columns``: those that came, ``key`` as the table writes it. ``size``: bytes of all values.
     """
-    if _is_indexed(con, target) or (is_small and _kept(con, target, columns)):
-        return _update(con, incoming, target, columns=columns, key=key)
-    written = 0
-    if any(name not in key for name in columns):
-        _set_aside(con, incoming, target, columns=columns, key=key)
-        con.execute(f"DELETE FROM {qualified(target)} AS t USING {_CHANGED} AS s WHERE {_same(key)}")
-        written += _insert(con, target, f"SELECT * FROM {_CHANGED}")
-        con.execute(f"DROP TABLE {_CHANGED}")
-    if all_held:
-        return written
-    names = ", ".join(f"s.{identifier(name)}" for name in columns)
-    new = f"SELECT {names} FROM {qualified(incoming)} AS s ANTI JOIN {qualified(target)} AS t ON ({_same(key)})"
-    return written + _insert(con, target, new)
+    names = [column.in_table for column in columns]
+    kept = _kept(con, target, names)
+    if _is_indexed(con, target) or (kept and size <= _SMALL) or "rowid" in map(str.lower, (*names, *kept)):
+        return _update(con, incoming, target, columns=names, key=key)
+    rows = con.execute(f"SELECT count(*) FROM {qualified(incoming)}").fetchone()[0]
+    _find(con, incoming, target, columns=columns, key=key, is_long=size > _LONG * rows)
+    written = _write(con, incoming, target, columns=names, kept=kept)
+    con.execute(f"DELETE FROM {qualified(target)} AS t USING {_CHANGED} AS c WHERE t.rowid = c.held")
+    con.execute(f"DROP TABLE {_CHANGED}")
+    return written
 
 
 def _same(key: Sequence[str]) -> str:
@@ -73,21 +74,48 @@ def _differs(others: Sequence[str]) -> str:
     return " OR ".join(f"t.{identifier(name)} IS DISTINCT FROM s.{identifier(name)}" for name in others)
 
 
+def _find(
+    con: Any,
+    incoming: Sequence[str],
+    target: Sequence[str],
+    *,
+    columns: Sequence[Column],
+    key: Sequence[str],
+    is_long: bool,
+) -> None:
+    """The numbers of rows that are new or differ, and those that the table has of their keys."""
+    others = [column for column in columns if column.in_table not in key]
+    compared = [
+        f"sha256({name}) AS {name}" if is_long and column.type == "VARCHAR" else name
+        for column, name in ((column, identifier(column.in_table)) for column in others)
+    ]
+    values = ", ".join(["rowid AS _freshet_row", *map(identifier, key), *compared])
+    differs = _differs([column.in_table for column in others]) or "false"
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_CHANGED} AS SELECT s._freshet_row AS came, t._freshet_row AS held"
+        f" FROM (SELECT {values} FROM {qualified(incoming)}) AS s"
+        f" LEFT JOIN (SELECT {values} FROM {qualified(target)}) AS t ON ({_same(key)})"
+        f" WHERE t._freshet_row IS NULL OR {differs}"
+    )
+
+
+def _write(
+    con: Any, incoming: Sequence[str], target: Sequence[str], *, columns: Sequence[str], kept: Sequence[str]
+) -> int:
+    """With the table's values of columns that did not come, where it has the row."""
+    came = ", ".join(f"s.{identifier(name)}" for name in columns)
+    source = f"{qualified(incoming)} AS s"
+    if not kept:
+        return _insert(con, target, f"SELECT {came} FROM {source} WHERE s.rowid IN (SELECT came FROM {_CHANGED})")
+    stays = ", ".join(f"t.{identifier(name)}" for name in kept)
+    held = f"JOIN {_CHANGED} AS c ON (c.came = s.rowid) JOIN {qualified(target)} AS t ON (t.rowid = c.held)"
+    new = f"s.rowid IN (SELECT came FROM {_CHANGED} WHERE held IS NULL)"
+    written = _insert(con, target, f"SELECT {came}, {stays} FROM {source} {held}")
+    return written + _insert(con, target, f"SELECT {came} FROM {source} WHERE {new}")
+
+
 def _insert(con: Any, target: Sequence[str], rows: str) -> int:
     return int(con.execute(f"INSERT INTO {qualified(target)} BY NAME {rows}").fetchone()[0])
-
-
-def _set_aside(
-    con: Any, incoming: Sequence[str], target: Sequence[str], *, columns: Sequence[str], key: Sequence[str]
-) -> None:
-    """The rows that differ, as they are to be: with the table's values of columns that did not come."""
-    kept = _kept(con, target, columns)
-    names = [f"s.{identifier(name)}" for name in columns] + [f"t.{identifier(name)}" for name in kept]
-    others = [name for name in columns if name not in key]
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {_CHANGED} AS SELECT {', '.join(names)} FROM {qualified(target)} AS t"
-        f" JOIN {qualified(incoming)} AS s ON ({_same(key)}) WHERE {_differs(others)}"
-    )
 
 
 _OF_TABLE = "database_name = current_database() AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?)"

@@ -8,8 +8,10 @@ from typing import Any
 
 __all__ = ["Groups", "batches", "unpacked_size", "writing"]
 
-_ROWS, _BYTES = 122_880, 32 << 20
-"""Of a row group: DuckDB's own number of rows, or fewer where they are long or wide."""
+_ROWS, _BYTES, _OF_COLUMN = 122_880, 8 << 20, 64 << 10
+"""Of a row group: DuckDB's own number of rows, or fewer where they are long or wide, since each thread that reads holds
+one; and bytes for each column, so that a wide file has not too many groups.
+"""
 
 
 @dataclass(kw_only=True)
@@ -21,15 +23,23 @@ class Groups:
     _rows: int = 0
     _bytes: int = 0
 
+    @property
+    def _most(self) -> int:
+        return max(_BYTES, _OF_COLUMN * len(self.writer.schema))
+
     def add(self, batch: Any) -> None:
-        if not batch.num_rows:
-            return
+        """A piece of it at a time, if it is more than a row group."""
+        step = max(1, self._most * batch.num_rows // max(batch.nbytes, 1))
+        for start in range(0, batch.num_rows, step):
+            self._add(batch.slice(start, step))
+
+    def _add(self, batch: Any) -> None:
         if self._rows + batch.num_rows > _ROWS:
             self.flush()
         self._held.append(batch)
         self._rows += batch.num_rows
         self._bytes += batch.nbytes
-        if self._bytes >= _BYTES or self._rows >= _ROWS:
+        if self._bytes >= self._most or self._rows >= _ROWS:
             self.flush()
 
     def flush(self) -> None:

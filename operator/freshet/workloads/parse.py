@@ -2,6 +2,7 @@
 becomes a Python object.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -25,7 +26,7 @@ __all__ = ["DETAILS", "NotAsInferred", "Parsed", "parse"]
 DETAILS = 10_000
 """So many refused rows are described one by one; the others are only counted."""
 
-_ROWS, _LEAST, _VALUES = 16_384, 2_048, 1_000_000
+_ROWS, _LEAST, _VALUES, _BYTES = 16_384, 2_048, 1_000_000, 32 << 20
 """Of a batch: DuckDB holds it within its limit, however long and wide the rows are. It thinks in vectors of 2,048."""
 
 
@@ -114,7 +115,8 @@ def _parse_file(
     way = way_of(path, csv, is_turned=is_turned)
     try:
         query = _query(parsed.columns, path, names, csv, in_pieces=way.in_pieces)
-        source = _Source(con=con, query=query, path=path, each_line=way.each_line)
+        size = _batch_rows(path, columns=len(parsed.columns), lines=way.lines)
+        source = _Source(con=con, query=query, path=path, each_line=way.each_line, size=size)
         rows, bad = _stream(source, parsed, groups, marked=marked, details=details)
     except (duckdb.Error, OSError) as error:
         raise unreadable(path, csv, error, ahead=ahead) from error
@@ -151,12 +153,19 @@ def _query(columns: Sequence[Column], path: str, names: Sequence[str], csv: Csv,
 
 @dataclass(frozen=True, kw_only=True)
 class _Source:
-    """``each_line`` of ``path`` was to be a row."""
+    """``each_line`` of ``path`` was to be a row. ``size``: rows of a batch."""
 
     con: Any
     query: str
     path: str
     each_line: bool
+    size: int
+
+
+def _batch_rows(path: str, *, columns: int, lines: int | None) -> int:
+    """Few where a row has many lines: nobody knows how long they are."""
+    by_length = 0 if lines is None else _BYTES * lines // max(os.path.getsize(path), 1)
+    return max(_LEAST, min(_ROWS, _VALUES // columns, by_length))
 
 
 def _stream(
@@ -168,7 +177,7 @@ def _stream(
     it was taken for one of a pair. (A value of another type than text that has several makes a bad row.)
     """
     progress, good, bad = Progress(), 0, 0
-    for batch in source.con.sql(source.query).to_arrow_reader(max(_LEAST, min(_ROWS, _VALUES // len(parsed.columns)))):
+    for batch in source.con.sql(source.query).to_arrow_reader(source.size):
         if source.each_line and spans_in(batch):
             raise PlaceLost(source.path)
         marks = batch.column(batch.num_columns - 1)

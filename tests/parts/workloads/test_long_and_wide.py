@@ -58,6 +58,17 @@ def test_a_file_may_have_many_columns(world: World) -> None:
     assert world.load(csv={"schema": dict.fromkeys(names, "BIGINT")})["rows"] == 30_000
 
 
+def test_rows_may_be_long_and_all_of_them_differ(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """72 MB of 6 KB rows: one row group of them was more than a load may hold, and so was a join of whole rows."""
+    monkeypatch.setenv("FRESHET_LOAD_MEMORY", "64MB")
+    text = os.urandom(3_000).hex()
+    for version in range(2):
+        world.write("id,t\n" + "".join(f"{number},{version}{text}{number}\n" for number in range(12_000)))
+        assert world.load(write=MERGE)["rowsLoaded"] == 12_000
+    assert world.rows("SELECT count(DISTINCT t), min(left(t, 1)) FROM kw.raw") == [(12_000, "1")]
+    assert not world.load(write=MERGE)["changed"]
+
+
 @pytest.mark.parametrize(("cores", "columns", "left"), [(16, 100, 4), (16, 101, 1), (2, 100, 2), (1, 0, 1)])
 def test_a_node_of_many_cores_takes_no_more_memory(cores: int, columns: int, left: int) -> None:
     """What each thread reads ahead of its turn is held: with 16 of them 100 columns did not fit."""

@@ -7,7 +7,7 @@ import pytest
 from tests.parts.workloads.conftest import World
 from tests.parts.workloads.writes import APPEND, MERGE
 
-from freshet.workloads import duckdb_warehouse, merging
+from freshet.workloads import merging
 from freshet.workloads.errors import ConfigError
 
 ROWS = 200_000
@@ -17,7 +17,7 @@ ADOPT = {**MERGE, "adopt": True}
 @pytest.mark.parametrize("rule", ["", "PRIMARY KEY"])
 def test_every_row_may_differ(world: World, monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
     """As of a daily snapshot that says when it was taken: DuckDB held all that changed in memory."""
-    monkeypatch.setenv("FRESHET_LOAD_MEMORY", "96MB" if rule else "40MB")
+    monkeypatch.setenv("FRESHET_LOAD_MEMORY", "96MB" if rule else "64MB")
     monkeypatch.setattr(merging, "_SLICE", 10_000)
     world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.raw (id BIGINT {rule}, v BIGINT, t VARCHAR)")
     world.do(f"INSERT INTO kw.raw SELECT range, 0, repeat('x', 100) FROM range({ROWS})")
@@ -75,7 +75,7 @@ def test_a_column_that_did_not_come_is_kept_whatever_its_letters(world: World) -
 
 
 def test_many_values_come_for_rows_of_which_others_stay(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duckdb_warehouse, "_SMALL", 0)
+    monkeypatch.setattr(merging, "_SMALL", 0)
     world.do('CREATE SCHEMA kw; CREATE TABLE kw.raw (id BIGINT, v BIGINT, "GRÖSSE" BIGINT, grösse BIGINT)')
     world.do("INSERT INTO kw.raw VALUES (1, 0, 1, 2), (2, 0, 3, 4)")
     world.write("id,v,grösse\n1,1,50\n3,3,70\n")
