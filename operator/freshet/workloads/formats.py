@@ -42,7 +42,9 @@ def formatted(text: str, value: str, pattern: str, *, kind: str) -> str:
 
 
 def may_infer(pattern: str, kind: str) -> bool:
-    """What says a zone is nothing but a time with one."""
+    """What says a time of day makes no DATE, and what says a zone nothing but a time with one."""
+    if kind == "DATE" and _tells_time(pattern):
+        return False
     return kind == "TIMESTAMP WITH TIME ZONE" or {"z", "Z"}.isdisjoint(_letters(pattern))
 
 

@@ -215,6 +215,15 @@ def test_z_at_the_end_is_utc(tmp_path: Path, pattern: str, value: str) -> None:
     assert loadable(ready, 'typeof("at"), epoch("at")') == [("TIMESTAMP WITH TIME ZONE", 1706781600)]
 
 
+@pytest.mark.parametrize("pattern", ["%d.%m.%Y %H:%M", "%d.%m.%Y %I %p"])
+def test_midnights_are_no_dates_where_the_format_says_a_time_of_day(tmp_path: Path, pattern: str) -> None:
+    """The next file's 10:00 would not fit."""
+    value = datetime(2024, 2, 1).strftime(pattern)
+    assert loadable(made_ready(tmp_path, f"d\n{value}\n", csv={"dateFormat": pattern})) == [(value,)]
+    times = made_ready(tmp_path, f"d\n{value}\n", csv={"dateFormat": pattern, "timestampFormat": pattern})
+    assert loadable(times) == [(datetime(2024, 2, 1),)]
+
+
 def test_a_column_of_times_with_a_zone_is_inferred_as_such(tmp_path: Path) -> None:
     csv = {"timestampFormat": "%Y-%m-%d %H:%M %z", "dateFormat": "%Y-%m-%d %H:%M %z"}
     ready = made_ready(tmp_path, "id,at\n1,2024-02-01 10:00 +02\n2,2024-02-01 10:00 -0330\n", csv=csv)
