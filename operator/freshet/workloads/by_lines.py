@@ -16,11 +16,12 @@ _BLANK = re.compile(rb"\n(?=\n)")
 @dataclass(frozen=True, kw_only=True)
 class Lines:
     """``count``: all but the header, if there is one; None where one may end within quotes. ``quoted``: there is a
-    quote.
+    quote. ``ends_differ``: they end in more ways than one, within quotes or outside.
     """
 
     count: int | None
     quoted: bool
+    ends_differ: bool
 
 
 def spans(text: str) -> bool:
@@ -42,19 +43,19 @@ def spans_in(batch: Any) -> bool:
 
 def lines_of(path: str, csv: Csv) -> Lines:
     """A quote within a value without quotes may be taken for one of a pair: None may be told then, or too many."""
-    count, last, quotes = -int(csv.header), b"\n", _Quotes(csv)
-    for chunk in _with_one_end(chunks(path, csv)):
-        if quotes.may_span(chunk):
-            return Lines(count=None, quoted=True)
-        count += chunk.count(b"\n")
+    found, last, quotes, ends, may_span = 0, b"\n", _Quotes(csv), _Ends(), False
+    for chunk in ends.made_one(chunks(path, csv)):
+        may_span = may_span or quotes.may_span(chunk)
+        found += chunk.count(b"\n")
         last = chunk[-1:] or last
-    return Lines(count=count + (last != b"\n"), quoted=quotes.seen)
+    count = None if may_span else found - csv.header + (last != b"\n")
+    return Lines(count=count, quoted=quotes.seen, ends_differ=ends.differ(found))
 
 
 def blank_lines(path: str, csv: Csv) -> int:
     """How many of them are empty. Looked up apart: it takes longer, and few files have any."""
     count, last = 0, b"\n"
-    for chunk in _with_one_end(chunks(path, csv)):
+    for chunk in _Ends().made_one(chunks(path, csv)):
         text = last + chunk
         count += sum(1 for _ in _BLANK.finditer(text))
         last = text[-1:]
@@ -84,10 +85,32 @@ class _Quotes:
         return self._quote in lines
 
 
-def _with_one_end(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """LF for CR LF, which may be parted, and for CR."""
-    was_cr = False
-    for part in parts:
-        own = part[1:] if was_cr and part.startswith(b"\n") else part
-        was_cr = part.endswith(b"\r")
-        yield own.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in own else own
+class _Ends:
+    """How many lines end with CR LF, which may be parted, and how many with CR."""
+
+    def __init__(self) -> None:
+        self._both = self._back = 0
+        self._was_back = False
+
+    def made_one(self, parts: Iterable[bytes]) -> Iterator[bytes]:
+        """LF for either."""
+        for part in parts:
+            is_parted = self._was_back and part.startswith(b"\n")
+            self._both, self._back = self._both + is_parted, self._back - is_parted
+            self._was_back = part.endswith(b"\r")
+            yield self._made_one(part[1:] if is_parted else part)
+
+    def _made_one(self, part: bytes) -> bytes:
+        if b"\r" not in part:
+            return part
+        text = part.replace(b"\r\n", b"\n")
+        self._both += len(part) - len(text)
+        if b"\r" not in text:
+            return text
+        self._back += text.count(b"\r")
+        return text.replace(b"\r", b"\n")
+
+    def differ(self, found: int) -> bool:
+        """Of so many in all. A CR at the end of a file may be half of a CR LF."""
+        back = self._back - (self._was_back and self._both > 0)
+        return [self._both, back, found - self._both - self._back].count(0) < 2

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from freshet.workloads.bad_rows import SHOWN, Refused
-from freshet.workloads.by_lines import blank_lines, lines_of, spans
+from freshet.workloads.by_lines import Lines, blank_lines, spans
 from freshet.workloads.errors import DataRefused
 from freshet.workloads.lines import blanks_are_rows, rows_of
 from freshet.workloads.records import LONGEST
@@ -49,9 +49,8 @@ class Way:
         return not blanks_are_rows(path, csv) and count == self.lines - blank_lines(path, csv)
 
 
-def way_of(path: str, csv: Csv, *, is_turned: bool) -> Way:
+def way_of(path: str, lines: Lines, *, is_turned: bool) -> Way:
     """``is_turned``: it was read in the one way, and now is to be in the other: in several pieces, or in one."""
-    lines = lines_of(path, csv)
     is_short = os.path.getsize(path) <= _TAKEN
     in_pieces = is_short or (lines.count is not None) != is_turned
     each_line = in_pieces and not is_short and lines.count is not None and lines.quoted

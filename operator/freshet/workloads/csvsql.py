@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from freshet.workloads.columns import Column
 from freshet.workloads.encodings import NATIVE, codec_of
-from freshet.workloads.formats import formatted, has_zone, in_calendar
+from freshet.workloads.formats import formatted, in_calendar, may_infer, strptime, zone_fits
 from freshet.workloads.header import leading_blanks
 from freshet.workloads.spec import Csv
 from freshet.workloads.sql import identifier, literal, struct
@@ -137,7 +137,7 @@ def inference_test(column: str, kind: str, csv: Csv, *, value: str | None = None
     """
     pattern = _format(Column(name="", type=kind), csv)
     value = value or _cast(column, kind, pattern)
-    if pattern is not None and has_zone(pattern) and kind != "TIMESTAMP WITH TIME ZONE":
+    if pattern is not None and not may_infer(pattern, kind):
         fits = "false"
     elif pattern is not None:
         fits = formatted(column, value, pattern, kind=kind)
@@ -194,7 +194,7 @@ def _format(column: Column, csv: Csv) -> str | None:
 
 
 def _cast(text: str, kind: str, pattern: str | None) -> str:
-    source = f"try_strptime({text}, {literal(pattern)})" if pattern is not None else text
+    source = strptime(text, pattern) if pattern is not None else text
     return f"try_cast({source} AS {kind})"
 
 
@@ -236,7 +236,7 @@ def _time_fits(kind: str, text: str, value: str) -> str:
     known = "true" if kind == "TIME" else f"{in_calendar(value, kind)} AND {_has_century(text, value, kind)}"
     fine = f"CASE WHEN contains({text}, '.') THEN regexp_matches({text}, {literal(_FINE)}) ELSE false END"
     if kind == "TIMESTAMP WITH TIME ZONE":
-        return f"{known} AND NOT {fine}"
+        return f"{known} AND NOT {fine} AND {zone_fits(text)}"
     whole = f"{value} IS NOT NULL AND regexp_full_match({text}, {literal(_WHOLE_TIMES[kind])})"
     midnight = f"try_cast({text} AS TIMESTAMP) = {value}::TIMESTAMP"
     exact = f"NOT {fine}"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from freshet.workloads.bad_rows import Refused, ends_open, marked_rows, may_be_lost, misfits, structural
-from freshet.workloads.by_lines import spans_in
+from freshet.workloads.by_lines import Lines, spans_in
 from freshet.workloads.columns import Column
-from freshet.workloads.complete import PlaceLost, expect_all, way_of
+from freshet.workloads.complete import PlaceLost, Way, expect_all, way_of
 from freshet.workloads.csvsql import BAD, checked_select, parquet_type
 from freshet.workloads.engine import forget_rejects
 from freshet.workloads.log import LOG, Progress
@@ -67,11 +67,12 @@ def parse(
     csv: Csv,
     folder: Path,
     ahead: Mapping[str, int],
+    lines: Mapping[str, Lines],
     details: int = DETAILS,
 ) -> Parsed:
     """Read ``files`` (path → its column names in order) into one parquet file with ``columns``.
 
-    ``ahead``: path → how many lines come before its first, which are counted too.
+    ``ahead``: path → how many lines come before its first, which are counted too; ``lines``: path → its own.
 
     Raises NotAsInferred, and DataRefused or InputError where DuckDB gives up on a file, or loses rows of it.
     """
@@ -86,7 +87,8 @@ def parse(
         with writing(parsed.path, schema) as groups:
             try:
                 for path, names in files.items():
-                    read(parsed, groups, path=path, names=names, ahead=ahead[path], is_turned=path in turned)
+                    way = way_of(path, lines[path], is_turned=path in turned)
+                    read(parsed, groups, path=path, names=names, ahead=ahead[path], way=way, is_turned=path in turned)
                 break
             except PlaceLost as error:
                 LOG.info("Of the rows of %s some are missing: reading once more, in another way.", error.path)
@@ -106,13 +108,13 @@ def _parse_file(
     csv: Csv,
     details: int,
     ahead: int,
+    way: Way,
     is_turned: bool,
 ) -> None:
     """``is_turned``: as for ``way_of``."""
     import duckdb
 
     marked: list[tuple[int, str]] = []
-    way = way_of(path, csv, is_turned=is_turned)
     try:
         query = _query(parsed.columns, path, names, csv, in_pieces=way.in_pieces)
         size = _batch_rows(path, columns=len(parsed.columns), lines=way.lines)

@@ -1,14 +1,16 @@
-"""Files whose first row spans lines that end otherwise than rows do, with a plain line in the place of their header.
+"""Files whose first row spans lines that end otherwise than rows do, or whose header ends so, with a plain line in the
+place of their header.
 
-Excel ends rows with CR LF and lines within a cell with LF. DuckDB takes what ends the first line of a file for the end
-of each row, also where that line is part of a value; told by ``new_line``, it loses rows in silence.
+Excel ends rows with CR LF and lines within a cell with LF; a header from Windows may stand above rows from Linux.
+DuckDB takes what ends the first line of a file for the end of each row, also where that line is part of a value; told
+by ``new_line``, it loses rows in silence.
 """
 
 import io
 import re
 import shutil
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import ascii_letters
 
@@ -25,51 +27,66 @@ __all__ = ["plainly_begun"]
 _END = re.compile("\r\n|\r|\n")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Start:
+    """``text``: the header, with the blank lines before it, or else the first row; with its line end. ``end``: that of
+    the row below a header, if it has one. Of what is longer than DuckDB takes no more is known than what is kept.
+    """
+
+    text: str
+    end: str
+
+    @property
+    def misleads(self) -> bool:
+        ends = _END.findall(self.text)
+        return self.text.endswith(("\r", "\n")) and {ends[0], ends[-1]} != {self.end}
+
+
 def plainly_begun(parts: Sequence[Part], *, csv: Csv, folder: Path) -> tuple[list[Part], Csv]:
     """The parts as they are to be parsed, and how: without a header all get one, where one needs it.
 
     Raises InputError or Unavailable with a sentence.
     """
-    misleading = [_misleads(_first_row(part, csv)) for part in parts]
-    if not any(misleading):
+    starts = [_start(part, csv) for part in parts]
+    if not any(start.misleads for start in starts):
         return list(parts), csv
     begun = [
-        _begun(part, csv, folder / f"begun-{at:05}") if misleads or not csv.header else part
-        for at, (part, misleads) in enumerate(zip(parts, misleading, strict=True))
+        _begun(part, start, csv, folder / f"begun-{at:05}") if start.misleads or not csv.header else part
+        for at, (part, start) in enumerate(zip(parts, starts, strict=True))
     ]
     return begun, structs.replace(csv, header=True)
 
 
-def _first_row(part: Part, csv: Csv) -> str:
-    """With its line end; of one that is longer than DuckDB takes, what is kept of it."""
+def _start(part: Part, csv: Csv) -> _Start:
     with readable(part.file.path), open_text(part.path, csv) as stream:
-        head = stream.read(LONGEST)
-    end = _END.search(head)
-    if end is None or not csv.quote or csv.quote not in head[: end.start()]:
-        return head[: end.end() if end else None]
-    lines = io.StringIO(head, newline="")
-    next(records(lines, csv))
-    return head[: lines.tell()]
+        rows = _rows(stream.read(LONGEST), csv)
+    text = next(rows, "")
+    while csv.header and text and not text.strip("\r\n") and (row := next(rows, "")):
+        text += row
+    below = _END.findall(next(rows, "")) if csv.header else []
+    return _Start(text=text, end=(below or _END.findall(text) or ["\n"])[-1])
 
 
-def _misleads(start: str) -> bool:
-    ends = _END.findall(start)
-    return len(ends) > 1 and start.endswith(ends[-1]) and ends[0] != ends[-1]
+def _rows(head: str, csv: Csv) -> Iterator[str]:
+    """Each with its line end."""
+    lines, begin = io.StringIO(head, newline=""), 0
+    for _ in records(lines, csv):
+        yield head[begin : lines.tell()]
+        begin = lines.tell()
 
 
-def _begun(part: Part, csv: Csv, target: Path) -> Part:
-    names, start = part.names or read_header(part.header, csv), _first_row(part, csv)
+def _begun(part: Part, start: _Start, csv: Csv, target: Path) -> Part:
+    names = part.names or read_header(part.header, csv)
     with readable(part.file.path), open(part.path, "rb") as source, target.open("wb") as out:
         codec, mark = text_codec(source.read(4), csv)
-        source.seek(mark + (len(start.encode(codec)) if csv.header else 0))
-        out.write(_line(len(names), start, csv).encode(codec))
+        source.seek(mark + (len(start.text.encode(codec)) if csv.header else 0))
+        out.write(_line(len(names), start.end, csv).encode(codec))
         shutil.copyfileobj(source, out)
-    left_out = len(_END.findall(start)) if csv.header else 0
+    left_out = len(_END.findall(start.text)) if csv.header else 0
     return replace(part, path=str(target), names=names, ahead=part.ahead + left_out - 1)
 
 
-def _line(fields: int, start: str, csv: Csv) -> str:
-    """So many fields, ended as the first row is."""
+def _line(fields: int, end: str, csv: Csv) -> str:
+    """So many fields."""
     field = next(sign for sign in ascii_letters if sign not in csv.delimiter + csv.quote + csv.escaping)
-    end: str = (_END.findall(start) or ["\n"])[-1]
     return csv.delimiter.join([field] * fields) + end

@@ -19,6 +19,7 @@ from freshet.workloads.log import LOG
 from freshet.workloads.names import aligned, declared_types, expect_key_held, resolve_key, table_names
 from freshet.workloads.overflow import within_memory
 from freshet.workloads.parse import DETAILS, NotAsInferred, Parsed, parse
+from freshet.workloads.row_ends import counted
 from freshet.workloads.shortened import short_name, shortened
 from freshet.workloads.spec import IngestSpec
 from freshet.workloads.threads import bound_threads
@@ -135,6 +136,7 @@ def _parse(
     all_told = "quarantine" in (spec.on_bad_rows, spec.write.on_duplicate_key)
     details = DETAILS if all_told else FEW
     expect_formats(con, spec.csv)
+    lines = counted(files, spec.csv, ahead=ahead)
     names = [column.name for column in _columns(files, table or ())]
     held = {column.name for column in table or ()}
     unknown = [name for name in names if name not in declared and name not in held]
@@ -152,7 +154,16 @@ def _parse(
         )
         _expect_fillable(columns)
         try:
-            return parse(con, files=files, columns=columns, csv=spec.csv, folder=folder, details=details, ahead=ahead)
+            return parse(
+                con,
+                files=files,
+                columns=columns,
+                csv=spec.csv,
+                folder=folder,
+                details=details,
+                ahead=ahead,
+                lines=lines,
+            )
         except NotAsInferred as error:
             LOG.info("Column %s is not what its first rows suggest: looking at all rows.", error)
             inferred = _corrected(con, spec, files, inferred, str(error))

@@ -4,6 +4,8 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.parts.workloads.conftest import World
 from tests.parts.workloads.made_ready import loadable, made_ready
 
@@ -137,12 +139,19 @@ def test_a_column_of_years_without_their_century_is_inferred_as_text(tmp_path: P
     assert loadable(made_ready(tmp_path, f"at\n{value}\n", csv=csv)) == [(value,)]
 
 
+SHARED = ["BST", "AST", "IST", "CST", "SST", "CET", "EST5EDT", "Zulu", "NZ"]
+"""Names of zones that several countries use, or that nobody need know."""
+NAMED = {"Europe/London": "09:00", "Etc/GMT+5": "15:00", "America/Argentina/Buenos_Aires": "13:00", "GMT+5": "05:00"}
 ZONES = {
-    "%Y-%m-%d %H:%M%z": (["2024-01-05 10:00+0200", "2024-01-05 10:00+0000"], []),
+    "%Y-%m-%d %H:%M%z": (["2024-01-05 10:00+0200", "2024-01-05 10:00+0000"], ["2024-01-05 10:00Z"]),
     "%H:%M %Z %Y-%m-%d": (
-        ["10:00 CET 2024-01-05", "10:00 Etc/GMT+5 2024-01-05", "10:00 GMT+5 2024-01-05"],
+        ["10:00 Europe/Berlin 2024-01-05", "10:00 Etc/GMT+5 2024-01-05", "10:00 GMT+5 2024-01-05"],
         ["10:00 UTC 2024-01-05", "10:00 GMT 2024-01-05"],
     ),
+    "%d %b %Y %I:%M%p%Z": (["05 Jan 2024 01:00PMEtc/GMT+5"], ["05 Jan 2024 01:00PMUTC"]),
+    "%c %Z": (["2024-01-05 10:00:00 Asia/Tokyo"], ["2024-01-05 10:00:00 GMT", "2024-01-05 10:00:00 Z"]),
+    "%x %X%Z": (["2024-01-05 10:00:00Asia/Tokyo"], ["2024-01-05 10:00:00UTC", "2024-01-05 10:00:00Z"]),
+    "%Y-%m-%d %H:%M GMT %z": (["2024-01-05 10:00 GMT +0200"], ["2024-01-05 10:00 GMT Z"]),
 }
 
 
@@ -154,8 +163,65 @@ def test_a_zone_that_a_format_reads_is_nothing_that_a_timestamp_leaves_out(tmp_p
 
 
 def test_a_date_at_midnight_in_utc_alone_is_one_of_a_format_with_a_zone(tmp_path: Path) -> None:
-    values = ["2024-01-05 00:00 UTC", "2024-01-05 01:00 CET", "2024-01-05 00:00 CET"]
-    assert taken(tmp_path, "DATE", "%Y-%m-%d %H:%M %Z", values) == values[:1]
+    values = ["2024-01-05 00:00 UTC", "2024-01-05 00:00 Z", "2024-01-05 01:00 Africa/Lagos", "2024-01-05 00:00 CET"]
+    assert taken(tmp_path, "DATE", "%Y-%m-%d %H:%M %Z", values) == values[:2]
+
+
+@pytest.mark.parametrize("pattern", [None, "%Y-%m-%d %H:%M:%S %Z"])
+@pytest.mark.parametrize("held", [True, False])
+def test_a_zone_that_several_countries_use_makes_a_bad_row(tmp_path: Path, pattern: str | None, held: bool) -> None:
+    """``BST`` was read as Bangladesh's, six hours off."""
+    own = {**dict.fromkeys(SHARED, ""), **NAMED, "UTC": "10:00", "GMT": "10:00"}
+    content = "id,at\n" + "".join(f"{zone},2026-07-01 10:00:00 {zone}\n" for zone in own)
+    kind = "TIMESTAMP WITH TIME ZONE"
+    csv = {"timestampFormat": pattern, **({} if held else {"schema": {"at": kind}})}
+    table = {"id": "VARCHAR", "at": kind} if held else None
+    ready = made_ready(tmp_path, content, csv=csv, table=table, onBadRows="drop")
+    assert [one.line for one in ready.parsed.refused] == [at + 2 for at in range(len(SHARED))]
+    found = dict(loadable(ready, """id, strftime("at" AT TIME ZONE 'UTC', '%H:%M')"""))
+    assert found == {zone: clock for zone, clock in own.items() if clock}
+
+
+@pytest.mark.parametrize("zone", SHARED)
+def test_a_column_with_such_a_zone_is_inferred_as_text(tmp_path: Path, zone: str) -> None:
+    csv = {"timestampFormat": "%a %b %d %H:%M:%S %Z %Y"}
+    value = f"Wed Jul 01 10:00:00 {zone} 2026"
+    assert loadable(made_ready(tmp_path, f"at\n{value}\n", csv=csv)) == [(value,)]
+
+
+CLOCK = st.times().map(lambda at: at.strftime("%H:%M:%S.%f"))
+OFFSET = st.sampled_from(["", "+00", "-03:30", "+0530", "Z", " UTC", " gmt", " Europe/London", " UTC+2"])
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    values=st.lists(
+        st.tuples(st.dates(date(1, 1, 3), date(9999, 12, 29)), st.sampled_from(" T"), CLOCK, OFFSET), min_size=1
+    )
+)
+def test_what_has_an_offset_or_none_is_a_time_with_a_zone(
+    tmp_path_factory: pytest.TempPathFactory, values: list[tuple[date, str, str, str]]
+) -> None:
+    texts = [f"{day.isoformat()}{sign}{clock}{zone}" for day, sign, clock, zone in values]
+    ready = made_ready(tmp_path_factory.mktemp("z"), "at\n" + "\n".join(texts), csv={"schema": {"at": "TIMESTAMPTZ"}})
+    assert (ready.rows, ready.parsed.rejected) == (len(texts), 0)
+
+
+@pytest.mark.parametrize(("pattern", "value"), [("%Y-%m-%dT%H:%M:%S%z", "{}Z"), ("%Y-%m-%dT%H:%M:%S %Z", "{} Z")])
+def test_z_at_the_end_is_utc(tmp_path: Path, pattern: str, value: str) -> None:
+    """A format that reads a zone took it for no zone."""
+    csv = {"timestampFormat": pattern}
+    ready = made_ready(tmp_path, f"at\n{value.format('2024-02-01T10:00:00')}\n", csv=csv)
+    assert loadable(ready, 'typeof("at"), epoch("at")') == [("TIMESTAMP WITH TIME ZONE", 1706781600)]
+
+
+@pytest.mark.parametrize("pattern", ["%d.%m.%Y %H:%M", "%d.%m.%Y %I %p"])
+def test_midnights_are_no_dates_where_the_format_says_a_time_of_day(tmp_path: Path, pattern: str) -> None:
+    """The next file's 10:00 would not fit."""
+    value = datetime(2024, 2, 1).strftime(pattern)
+    assert loadable(made_ready(tmp_path, f"d\n{value}\n", csv={"dateFormat": pattern})) == [(value,)]
+    times = made_ready(tmp_path, f"d\n{value}\n", csv={"dateFormat": pattern, "timestampFormat": pattern})
+    assert loadable(times) == [(datetime(2024, 2, 1),)]
 
 
 def test_a_column_of_times_with_a_zone_is_inferred_as_such(tmp_path: Path) -> None:
