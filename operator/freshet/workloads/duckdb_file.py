@@ -170,7 +170,7 @@ def warehouse_error(error: Exception, *, path: str) -> WorkloadError:
         return Unavailable(
             "WarehouseFull", f"There is no space left where the warehouse {path} lies: free some or enlarge the volume."
         )
-    if "out of memory" in text:
+    if "out of memory" in text or "failed to pin block" in text:  # so a COMMIT says it
         return Unavailable(
             "OutOfMemory",
             f"The warehouse {path} needs more memory for this than FRESHET_LOAD_MEMORY allows: raise it and the "

@@ -202,6 +202,7 @@ def test_waiting_for_a_lock_is_bounded_and_said(
         ("file is not a valid DuckDB database file!", "WarehouseCorrupt", 2),
         ("Could not write: No space left on device", "WarehouseFull", 4),
         ("Out of Memory Error: could not allocate", "OutOfMemory", 4),
+        ("TransactionContext Error: Failed to commit: failed to pin block of size 256.0 KiB", "OutOfMemory", 4),
         ("something with a value in it", "WarehouseFailed", 4),
     ],
 )
