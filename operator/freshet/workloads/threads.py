@@ -11,5 +11,6 @@ _MOST, _WIDE = 4, 100
 def bound_threads(con: Any, *, columns: int = 0) -> None:
     """Leave ``con``, a DuckDB connection, with a few threads, and one where rows have very many ``columns``."""
     most = 1 if columns > _WIDE else _MOST
-    if con.execute("SELECT current_setting('threads')").fetchone()[0] > most:
+    [(threads,)] = con.execute("SELECT current_setting('threads')").fetchall()  # to its end: register() wants that
+    if threads > most:
         con.execute(f"SET threads = {most}")

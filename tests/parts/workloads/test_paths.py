@@ -56,7 +56,7 @@ def test_a_bad_row_of_such_a_file_is_told_and_kept_with_its_path(world: World) -
     path.write_bytes(b"id,n\n1,a\r\n2,b\n")
     with pytest.raises(DataRefused) as caught:
         world.load(**spec)
-    assert f"The file {path} is not valid CSV" in caught.value.message
+    assert f"{path} has mixed line ends" in caught.value.message
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
