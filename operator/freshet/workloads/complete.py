@@ -34,12 +34,14 @@ class PlaceLost(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Way:
     """How a file is read. ``lines``: how many there are but the header, None where one is no row. ``each_line``: in
-    pieces, since each line is taken for a row, though there are quotes. ``is_last``: there is no other way.
+    pieces, since each line is taken for a row, though there are quotes. ``is_turned``: it was read
+    in the other way before. ``is_last``: there is none left.
     """
 
     lines: int | None
     in_pieces: bool
     each_line: bool
+    is_turned: bool
     is_last: bool
 
     def tells(self, count: int, path: str, csv: Csv) -> bool:
@@ -54,7 +56,13 @@ def way_of(path: str, lines: Lines, *, is_turned: bool) -> Way:
     is_short = os.path.getsize(path) <= _TAKEN
     in_pieces = is_short or (lines.count is not None) != is_turned
     each_line = in_pieces and not is_short and lines.count is not None and lines.quoted
-    return Way(lines=lines.count, in_pieces=in_pieces, each_line=each_line, is_last=is_short or is_turned)
+    return Way(
+        lines=lines.count,
+        in_pieces=in_pieces,
+        each_line=each_line,
+        is_turned=is_turned,
+        is_last=is_short or is_turned,
+    )
 
 
 def expect_all(path: str, csv: Csv, *, count: int, told: Sequence[Refused], way: Way, ahead: int) -> list[Refused]:

@@ -15,6 +15,7 @@ from typing import Any
 from freshet.workloads.duckdb_new import make_file
 from freshet.workloads.errors import ConfigError, InputError, Unavailable, WorkloadError
 from freshet.workloads.log import LOG, Progress
+from freshet.workloads.space import SAYS_MEMORY
 from freshet.workloads.spec import DuckDb
 from freshet.workloads.sql import literal
 from freshet.workloads.threads import bound_threads
@@ -170,7 +171,7 @@ def warehouse_error(error: Exception, *, path: str) -> WorkloadError:
         return Unavailable(
             "WarehouseFull", f"There is no space left where the warehouse {path} lies: free some or enlarge the volume."
         )
-    if "out of memory" in text or "failed to pin block" in text:  # so a COMMIT says it
+    if SAYS_MEMORY.search(text):
         return Unavailable(
             "OutOfMemory",
             f"The warehouse {path} needs more memory for this than FRESHET_LOAD_MEMORY allows: raise it and the "

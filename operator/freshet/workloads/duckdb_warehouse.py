@@ -170,6 +170,7 @@ class DuckDbWarehouse:
             self._target,
             columns=batch.columns,
             key=key,
+            rows=batch.rows,
             size=parquet.unpacked_size(batch.path),
         )
         con.execute(f"DROP TABLE {qualified(self._incoming)}")

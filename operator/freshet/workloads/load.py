@@ -103,8 +103,8 @@ def _into(
             told = _write(spec, warehouse, state, started, found, files, Path(folder))
     if told is None:
         warehouse.tidy()
-        more = {"why": "No new file has a row"} if files else {}
-        return unchanged(spec, warehouse, state, _level(spec, warehouse, state), started, found, **more)
+        level = _level(spec, warehouse, state)
+        return unchanged(spec, warehouse, state, level, started, found, has_new_files=bool(files))
     return with_untold(told, state.own, last) if spec.write.disposition == "append" else told
 
 

@@ -48,17 +48,18 @@ def merge(
     *,
     columns: Sequence[Column],
     key: Sequence[str],
+    rows: int,
     size: int,
 ) -> int:
     """Add new keys, write those that differ, delete none. Returns how many rows it wrote.
 
-    ``columns``: those that came, ``key`` as the table writes it. ``size``: bytes of all values.
+    ``columns``: those that came, ``key`` as the table writes it. ``rows``: how many, and ``size``: bytes of their
+    values.
     """
     names = [column.in_table for column in columns]
     kept = _kept(con, target, names)
     if _is_indexed(con, target) or (kept and size <= _SMALL) or "rowid" in map(str.lower, (*names, *kept)):
         return _update(con, incoming, target, columns=names, key=key)
-    rows = con.execute(f"SELECT count(*) FROM {qualified(incoming)}").fetchone()[0]
     _find(con, incoming, target, columns=columns, key=key, is_long=size > _LONG * rows)
     written = _write(con, incoming, target, columns=names, kept=kept)
     con.execute(f"DELETE FROM {qualified(target)} AS t USING {_CHANGED} AS c WHERE t.rowid = c.held")
@@ -85,10 +86,7 @@ def _find(
 ) -> None:
     """The numbers of rows that are new or differ, and those that the table has of their keys."""
     others = [column for column in columns if column.in_table not in key]
-    compared = [
-        f"sha256({name}) AS {name}" if is_long and column.type == "VARCHAR" else name
-        for column, name in ((column, identifier(column.in_table)) for column in others)
-    ]
+    compared = [_compared(column, is_long=is_long) for column in others]
     values = ", ".join(["rowid AS _freshet_row", *map(identifier, key), *compared])
     differs = _differs([column.in_table for column in others]) or "false"
     con.execute(
@@ -97,6 +95,11 @@ def _find(
         f" LEFT JOIN (SELECT {values} FROM {qualified(target)}) AS t ON ({_same(key)})"
         f" WHERE t._freshet_row IS NULL OR {differs}"
     )
+
+
+def _compared(column: Column, *, is_long: bool) -> str:
+    name = identifier(column.in_table)
+    return f"sha256({name}) AS {name}" if is_long and column.type == "VARCHAR" else name
 
 
 def _write(

@@ -88,7 +88,7 @@ def parse(
             try:
                 for path, names in files.items():
                     way = way_of(path, lines[path], is_turned=path in turned)
-                    read(parsed, groups, path=path, names=names, ahead=ahead[path], way=way, is_turned=path in turned)
+                    read(parsed, groups, path=path, names=names, ahead=ahead[path], way=way)
                 break
             except PlaceLost as error:
                 LOG.info("Of the rows of %s some are missing: reading once more, in another way.", error.path)
@@ -109,9 +109,7 @@ def _parse_file(
     details: int,
     ahead: int,
     way: Way,
-    is_turned: bool,
 ) -> None:
-    """``is_turned``: as for ``way_of``."""
     import duckdb
 
     marked: list[tuple[int, str]] = []
@@ -126,7 +124,7 @@ def _parse_file(
     if ends_open(con, path, csv):
         parsed.left_open.add(path)
     parsed.blamed |= misfits(con)
-    is_doubtful = is_turned or may_be_lost(con)
+    is_doubtful = way.is_turned or may_be_lost(con)
     lines, refused = structural(con, path, csv, DETAILS if is_doubtful else details)
     count, is_bad = rows + bad + len(lines), bad + len(lines) > 0
     if is_doubtful or (is_bad and way.each_line) or not way.tells(count, path, csv):

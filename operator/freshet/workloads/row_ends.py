@@ -34,7 +34,7 @@ def _counted(path: str, csv: Csv, ahead: int) -> Lines:
     line, usual, other = found
     raise DataRefused(
         "BadCsv",
-        f"{path} has mixed line ends: its first rows end with {_NAMES[usual]}, line {line + ahead} with"
+        f"{path} has mixed line ends: some of its rows end with {_NAMES[usual]}, line {line + ahead} with"
         f" {_NAMES[other]}; nothing was loaded: let all that write to it end lines alike, and quote a value that has"
         " line ends, with the quotes in it doubled.",
     )

@@ -6,11 +6,12 @@ import re
 
 from freshet.workloads.errors import InputError
 
-__all__ = ["SAYS_FULL", "is_full", "says_memory", "too_little", "too_little_memory"]
+__all__ = ["SAYS_FULL", "SAYS_MEMORY", "is_full", "says_memory", "too_little", "too_little_memory"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 SAYS_FULL = re.compile("no space left|disk quota exceeded|max_temp_directory_size", re.IGNORECASE)
-"""DuckDB's errors have no number."""
+SAYS_MEMORY = re.compile("out of memory|failed to pin block", re.IGNORECASE)
+"""DuckDB's errors have no number. A COMMIT says the last."""
 
 
 def is_full(error: BaseException) -> bool:
@@ -34,7 +35,7 @@ def _says(error: BaseException) -> bool:
 def says_memory(error: BaseException) -> bool:
     """Whether DuckDB may not hold as much as it has to; it says so, too, of a folder in which there is no room left."""
     text = str(error)
-    return "out of memory" in text.lower() and SAYS_FULL.search(text) is None
+    return SAYS_MEMORY.search(text) is not None and SAYS_FULL.search(text) is None
 
 
 def too_little(name: str) -> InputError:

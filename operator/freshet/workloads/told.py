@@ -52,8 +52,10 @@ def unchanged(
     started: datetime,
     found: Input,
     *,
-    why: str = "The input is unchanged",
+    has_new_files: bool = False,
 ) -> dict[str, Any]:
+    """``has_new_files``: none of which has a row yet."""
+    why = "No new file has a row" if has_new_files else "The input is unchanged"
     by_hand = f", though {level.rows:,} were left there: it was changed by hand" if state.rows != level.rows else ""
     return {
         **_level(spec, warehouse, level, started, rows=state.rows),
