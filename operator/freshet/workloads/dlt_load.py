@@ -10,10 +10,11 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from freshet.workloads.absent import absent
 from freshet.workloads.columns import Column
 from freshet.workloads.sql import identifier
 
@@ -27,6 +28,10 @@ _SETTINGS = {
     "SCHEMA__NAMING": "direct",
     "LOAD__RAISE_ON_MAX_RETRIES": "1",
 }
+_LOGINS = ("databricks.sdk",)
+"""dlt looks there for credentials, each of a dozen times that it reads its settings, before it looks whether it was
+given some: a second of imports, and whatever the SDK asks of the machine.
+"""
 _HINTS: dict[str, dict[str, object]] = {
     "BIGINT": {"data_type": "bigint"},
     "DOUBLE": {"data_type": "double"},
@@ -62,14 +67,8 @@ def warm_up(*, databricks: bool = False) -> None:
 
 def _spare_sqlalchemy() -> None:
     """dlt has shims for the little that it needs of SQLAlchemy, but where that is installed imports it: 0.25 s."""
-    is_imported = "sqlalchemy" in sys.modules
-    if not is_imported:
-        sys.modules["sqlalchemy"] = None  # type: ignore[assignment]
-    try:
+    with nullcontext() if "sqlalchemy" in sys.modules else absent("sqlalchemy"):
         from dlt.common.libs import sql_alchemy_compat  # noqa: F401
-    finally:
-        if not is_imported:
-            del sys.modules["sqlalchemy"]
 
 
 def duckdb_destination(con: Any) -> Any:
@@ -133,16 +132,18 @@ def load_parquet(
     import dlt
 
     _spare_sqlalchemy()
-    pipeline = dlt.pipeline(
-        name, pipelines_dir=str(folder / "dlt" / "pipelines"), destination=destination, dataset_name=schema
-    )
+    with absent(*_LOGINS):
+        pipeline = dlt.pipeline(
+            name, pipelines_dir=str(folder / "dlt" / "pipelines"), destination=destination, dataset_name=schema
+        )
     pipeline.config.restore_from_destination = False
     hints = {column.name: {"name": column.name, "nullable": True, **_hint(column)} for column in columns}
     items = [dlt.mark.with_file_import(str(path), "parquet", rows) for path, rows in files]
     resource = dlt.resource(items, name=table, write_disposition="append", columns=hints)
     source = dlt.source(lambda: resource, name=name, max_table_nesting=0)()
     heed_signals()
-    info = pipeline.run(source)
+    with absent(*_LOGINS):
+        info = pipeline.run(source)
     info.raise_on_failed_jobs()
     return str(info.loads_ids[-1])
 

@@ -12,6 +12,9 @@ _ROWS, _BYTES, _OF_COLUMN = 122_880, 8 << 20, 64 << 10
 """Of a row group: DuckDB's own number of rows, or fewer where they are long or wide, since each thread that reads holds
 one; and bytes for each column, so that a wide file has not too many groups.
 """
+_DICTIONARY, _WIDE = 64 << 10, 100
+"""Bytes of a column's different values in a row group, and columns: of more, no value is looked up among others."""
+_SIZE = "freshet.bytes"
 
 
 @dataclass(kw_only=True)
@@ -19,6 +22,8 @@ class Groups:
     """Gathers record batches into row groups of a size that a reader can hold."""
 
     writer: Any
+    size: int = 0
+    """Bytes of all values that were added."""
     _held: list[Any] = field(default_factory=list)
     _rows: int = 0
     _bytes: int = 0
@@ -29,6 +34,7 @@ class Groups:
 
     def add(self, batch: Any) -> None:
         """A piece of it at a time, if it is more than a row group."""
+        self.size += batch.nbytes
         step = max(1, self._most * batch.num_rows // max(batch.nbytes, 1))
         for start in range(0, batch.num_rows, step):
             self._add(batch.slice(start, step))
@@ -52,14 +58,19 @@ class Groups:
 
 @contextmanager
 def writing(path: Path, schema: Any) -> Iterator[Groups]:
-    """``path``, whole once that is left."""
+    """``path``, whole once that is left.
+
+    Values that come again and again, if they are few, are written once: DuckDB inserts them faster, then.
+    """
     import pyarrow.parquet as pq
 
-    options = {"compression": "lz4", "use_dictionary": False, "write_statistics": False}
-    with pq.ParquetWriter(path, schema, **options) as writer:
+    options = {"compression": "lz4", "write_statistics": False, "dictionary_pagesize_limit": _DICTIONARY}
+    is_wide = len(schema) > _WIDE
+    with pq.ParquetWriter(path, schema.remove_metadata(), use_dictionary=not is_wide, **options) as writer:
         groups = Groups(writer=writer)
         yield groups
         groups.flush()
+        writer.add_key_value_metadata({_SIZE: str(groups.size)})
 
 
 def batches(source: Any, *, size: int = 65_536, columns: Sequence[str] | None = None) -> Iterator[Any]:
@@ -72,8 +83,7 @@ def batches(source: Any, *, size: int = 65_536, columns: Sequence[str] | None = 
 
 
 def unpacked_size(path: Path) -> int:
-    """Bytes of its values, not compressed."""
+    """Bytes of its values, as they are in memory, of a file that was written here."""
     import pyarrow.parquet as pq
 
-    found = pq.read_metadata(path)
-    return sum(found.row_group(at).total_byte_size for at in range(found.num_row_groups))
+    return int(pq.read_metadata(path).metadata[_SIZE.encode()])
