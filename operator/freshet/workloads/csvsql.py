@@ -99,6 +99,7 @@ def checked_select(*, path: str, csv: Csv, columns: Sequence[Column], in_pieces:
 _NUMBER = "(0|[1-9][0-9]*)"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = "[0-9:]{5,8}([.][0-9]{1,6})?"
+_OFFSET = "[+-](0[0-9]|1[0-8])(:?[0-5][0-9])?"
 _WHOLE = "[+-]?[0-9]+([.]0*)?"
 _DECIMAL = r"\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?\s*"
 """DuckDB takes ``1_000``, too."""
@@ -124,7 +125,7 @@ _SHAPES = {
     "BOOLEAN": "(?i:true|false)",
     "DATE": _DAY,
     "TIMESTAMP": f"{_DAY}([T ]{_CLOCK})?",
-    "TIMESTAMP WITH TIME ZONE": f"{_DAY}[T ]{_CLOCK}(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)",
+    "TIMESTAMP WITH TIME ZONE": f"{_DAY}[T ]{_CLOCK}(Z|{_OFFSET})",
 }
 INFERRED = tuple(_SHAPES)
 """What a column is tried for, in this order; what fits none is VARCHAR, as a plus and digits, which call somebody."""

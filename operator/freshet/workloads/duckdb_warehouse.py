@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import structs
 
-from freshet.workloads import ledger, merging, parquet, publish, rejected
+from freshet.workloads import ledger, parquet, publish, rejected
 from freshet.workloads.bad_rows import Refused
 from freshet.workloads.columns import Column, snake
 from freshet.workloads.dlt_load import duckdb_destination, load_parquet
@@ -21,6 +21,7 @@ from freshet.workloads.duckdb_file import connect, lock_timeout, warehouse_error
 from freshet.workloads.duckdb_look import INCOMING, columns_of, left_behind, state_of, sweep
 from freshet.workloads.duckdb_new import is_there
 from freshet.workloads.errors import ConfigError, TableMoved, Unavailable, WorkloadError
+from freshet.workloads.merging import Merge
 from freshet.workloads.names import expect_time, unfound
 from freshet.workloads.published import publishing
 from freshet.workloads.spec import DuckDb, IngestSpec
@@ -158,21 +159,13 @@ class DuckDbWarehouse:
         return self._merge(con, batch)
 
     def _merge(self, con: Any, batch: Batch) -> int:
-        key = batch.table_key
-        pairs, held = merging.pairs(con, self._incoming, self._target, key=key)
+        merge = Merge(con=con, incoming=self._incoming, target=self._target, columns=batch.columns, key=batch.table_key)
+        pairs, held = merge.pairs()
         if pairs != batch.rows:
             raise doubled(self.relation, key=batch.key)
-        if not held and (unfilled := merging.unfilled(con, self._target, key=key)):
+        if not held and (unfilled := merge.unfilled()):
             raise unfound(unfilled, where=self._spec.csv.path)
-        written = merging.merge(
-            con,
-            self._incoming,
-            self._target,
-            columns=batch.columns,
-            key=key,
-            rows=batch.rows,
-            size=parquet.unpacked_size(batch.path),
-        )
+        written = merge.write(rows=batch.rows, size=parquet.unpacked_size(batch.path))
         con.execute(f"DROP TABLE {qualified(self._incoming)}")
         return written
 

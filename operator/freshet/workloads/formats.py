@@ -20,8 +20,10 @@ _PARTS = {
 """What strptime reads by a letter, with a group for a year of four digits; by others it reads words."""
 _UTC = "(?i)UTC|GMT|Z"
 """The zones that are none to a TIMESTAMP."""
-_NAME = r"(Z|(UTC|GMT)([+-][0-9:]+)?|[a-z_]+/[a-z0-9/_+-]+)"
-"""A zone that is one: of ``BST`` DuckDB makes Bangladesh's, of ``AST`` Alaska's, of ``CST`` one of three."""
+_NAME = r"(Z|UTC([+-][0-9]{1,2})?|GMT([+-][0-9]{1,2}(:?[0-9]{2})?)?|[a-z_]+/[a-z0-9/_+-]+)"
+"""A zone that is one: of ``BST`` DuckDB makes Bangladesh's, of ``AST`` Alaska's, of ``CST`` one of three, and of
+``UTC+05:30`` five hours.
+"""
 _ZONED = rf"(?i)\s*epoch\s*|[^a-z]*(T[^a-z]*)?{_NAME}?\s*"
 
 

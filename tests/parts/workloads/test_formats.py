@@ -141,7 +141,18 @@ def test_a_column_of_years_without_their_century_is_inferred_as_text(tmp_path: P
 
 SHARED = ["BST", "AST", "IST", "CST", "SST", "CET", "EST5EDT", "Zulu", "NZ"]
 """Names of zones that several countries use, or that nobody need know."""
-NAMED = {"Europe/London": "09:00", "Etc/GMT+5": "15:00", "America/Argentina/Buenos_Aires": "13:00", "GMT+5": "05:00"}
+SHARED += ["UTC+05:30", "UTC-0330", "UTC+530", "GMT+12345", "GMT+05:30:15"]
+"""DuckDB passes over minutes behind ``UTC``, and takes seconds behind ``GMT``, with which no clock goes."""
+NAMED = {
+    "Europe/London": "09:00",
+    "Etc/GMT+5": "15:00",
+    "America/Argentina/Buenos_Aires": "13:00",
+    "UTC-03": "13:00",
+    "GMT+5": "05:00",
+    "GMT+05:30": "04:30",
+    "GMT-0330": "13:30",
+    "UTC+5": "05:00",
+}
 ZONES = {
     "%Y-%m-%d %H:%M%z": (["2024-01-05 10:00+0200", "2024-01-05 10:00+0000"], ["2024-01-05 10:00Z"]),
     "%H:%M %Z %Y-%m-%d": (
@@ -170,7 +181,7 @@ def test_a_date_at_midnight_in_utc_alone_is_one_of_a_format_with_a_zone(tmp_path
 @pytest.mark.parametrize("pattern", [None, "%Y-%m-%d %H:%M:%S %Z"])
 @pytest.mark.parametrize("held", [True, False])
 def test_a_zone_that_several_countries_use_makes_a_bad_row(tmp_path: Path, pattern: str | None, held: bool) -> None:
-    """``BST`` was read as Bangladesh's, six hours off."""
+    """``BST`` was read as Bangladesh's, six hours off, and ``UTC+05:30`` as ``UTC+5``."""
     own = {**dict.fromkeys(SHARED, ""), **NAMED, "UTC": "10:00", "GMT": "10:00"}
     content = "id,at\n" + "".join(f"{zone},2026-07-01 10:00:00 {zone}\n" for zone in own)
     kind = "TIMESTAMP WITH TIME ZONE"
@@ -222,6 +233,12 @@ def test_midnights_are_no_dates_where_the_format_says_a_time_of_day(tmp_path: Pa
     assert loadable(made_ready(tmp_path, f"d\n{value}\n", csv={"dateFormat": pattern})) == [(value,)]
     times = made_ready(tmp_path, f"d\n{value}\n", csv={"dateFormat": pattern, "timestampFormat": pattern})
     assert loadable(times) == [(datetime(2024, 2, 1),)]
+
+
+@pytest.mark.parametrize("offset", ["+19", "+02:60", "-99:00"])
+def test_no_time_with_an_offset_that_is_none_is_inferred(tmp_path: Path, offset: str) -> None:
+    value = f"2024-02-01 10:00:00{offset}"
+    assert loadable(made_ready(tmp_path, f"at\n{value}\n")) == [(value,)]
 
 
 def test_a_column_of_times_with_a_zone_is_inferred_as_such(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from freshet.workloads.errors import ConfigError
 
 ROWS = 200_000
 ADOPT = {**MERGE, "adopt": True}
+LONG_TEXT = "repeat(md5(range::VARCHAR), 156)"
 
 
 @pytest.mark.parametrize("rule", ["", "PRIMARY KEY"])
@@ -53,6 +54,26 @@ def test_few_values_come_for_rows_that_are_long(world: World) -> None:
     world.write("id,v\n" + "".join(f"{number},1\n" for number in range(4_000)))
     assert world.load(write=ADOPT)["rowsLoaded"] == 4_000
     assert world.rows("SELECT count(*), sum(v), count(DISTINCT t11) FROM kw.raw") == [(4_000, 4_000, 4_000)]
+
+
+@pytest.mark.parametrize("more", ["", ", 0 AS w"])
+@pytest.mark.parametrize("text", ["", "short"])
+def test_short_texts_come_for_long_ones(world: World, text: str, more: str) -> None:
+    """200 MB of texts in the table: it went by how long those are that come. ``more``: a column that stays."""
+    world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.raw AS SELECT range AS id, {LONG_TEXT} AS t{more} FROM range(40_000)")
+    world.write("id,t\n" + "".join(f"{number},{text}\n" for number in range(40_000)))
+    told = world.load(csv={"schema": {"t": "VARCHAR"}}, write=ADOPT)
+    assert (told["rows"], told["rowsLoaded"]) == (40_000, 40_000)
+    assert world.rows("SELECT count(DISTINCT id), max(strlen(t)) FROM kw.raw") == [(40_000, len(text) or None)]
+    assert not world.load(csv={"schema": {"t": "VARCHAR"}}, write=ADOPT)["changed"]
+
+
+def test_a_long_text_may_become_its_own_digest(world: World) -> None:
+    world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.raw AS SELECT range AS id, {LONG_TEXT} AS t FROM range(100)")
+    digests = world.rows("SELECT id, sha256(t), repeat(sha256(t), 16) FROM kw.raw ORDER BY id")
+    for at in (1, 2):
+        world.write("id,t\n" + "".join(f"{row[0]},{row[at]}\n" for row in digests))
+        assert world.load(write=ADOPT)["rowsLoaded"] == 100
 
 
 @pytest.mark.parametrize("write", [{**APPEND, "adopt": True}, ADOPT, {"disposition": "replace", "adopt": True}])
@@ -110,6 +131,39 @@ def test_a_column_may_be_called_as_what_counts_rows(world: World, monkeypatch: p
     world.write("rowid,v\n7,5\n9,6\n")
     assert world.load(write={**ADOPT, "primaryKey": ["rowid"]})["rowsLoaded"] == 2
     assert world.rows("SELECT rowid, v FROM kw.raw ORDER BY ALL") == [(7, 5), (9, 6)]
+
+
+@pytest.mark.parametrize("of", ["7", "id % 2"])
+def test_a_generated_column_may_be_called_as_what_counts_rows(world: World, of: str) -> None:
+    """By it rows were deleted that nobody had asked for."""
+    world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.raw (id BIGINT, v BIGINT, ROWID BIGINT GENERATED ALWAYS AS ({of}))")
+    world.do("INSERT INTO kw.raw VALUES (1, 1), (2, 2), (3, 3)")
+    world.write("id,v\n1,9\n")
+    assert world.load(write=ADOPT)["rows"] == 3
+    assert world.rows("SELECT id, v FROM kw.raw ORDER BY id") == [(1, 9), (2, 2), (3, 3)]
+
+
+@pytest.mark.parametrize("name", ["_freshet_row", "_freshet_ROW"])
+def test_a_column_may_be_called_as_we_call_the_number_of_a_row(world: World, name: str) -> None:
+    world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.raw ({name} BIGINT, v BIGINT)")
+    world.do("INSERT INTO kw.raw VALUES (1, 10), (2, 20), (3, 30)")
+    world.write(f"{name},v\n1,11\n3,30\n")
+    assert world.load(write={**ADOPT, "primaryKey": [name]})["rowsLoaded"] == 1
+    assert world.rows() == [(1, 11), (2, 20), (3, 30)]
+    world.write(f"v,{name}\n30,3\n11,1\n")
+    assert world.load(write={**ADOPT, "primaryKey": ["v"]})["rowsLoaded"] == 0
+
+
+@pytest.mark.parametrize("rule", ["", "PRIMARY KEY"])
+def test_a_change_of_case_is_one_whatever_the_collation(world: World, rule: str) -> None:
+    """It never arrived, and as a key came twice, so that freshet refused what it had written itself."""
+    world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.raw (id BIGINT {rule}, t VARCHAR COLLATE NOCASE)")
+    world.do("INSERT INTO kw.raw VALUES (1, 'abc'), (2, 'x')")
+    world.write("id,t\n1,ABC\n2,x\n")
+    assert world.load(write=ADOPT)["rowsLoaded"] == 1
+    world.write("id,t\n8,ABC\n9,abc\n")
+    assert world.load(write={**ADOPT, "primaryKey": ["t"]})["rows"] == 3
+    assert world.rows("SELECT id, t FROM kw.raw ORDER BY id") == [(2, "x"), (8, "ABC"), (9, "abc")]
 
 
 def test_a_file_that_differs_each_day_does_not_grow_the_warehouse(world: World) -> None:
