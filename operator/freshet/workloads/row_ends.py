@@ -80,22 +80,27 @@ def _whole_lines(parts: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
 
 
 class _Quotes:
-    """Values within quotes, from one piece of a text to the next, as ``records`` finds them."""
+    """Values within quotes, from one piece of a text to the next, as ``records`` finds them.
+
+    Those of one row are found at once: one by one they took as long as half the load.
+    """
 
     def __init__(self, csv: Csv) -> None:
         quote, escape, delimiter = re.escape(csv.quote), re.escape(csv.escaping), re.escape(csv.delimiter)
         escaped = quote if csv.escaping == csv.quote else "."
         text = f"[^{quote}{escape}]*+(?:{escape}{escaped}[^{quote}{escape}]*+)*+"
-        before = (f"(?<={begin}{space}{quote})" for begin in (r"\A", r"[\r\n]", delimiter) for space in ("", " "))
+        before = (f"(?<={begin}{space}{quote})" for begin in (delimiter, r"\A", r"[\r\n]") for space in ("", " "))
+        opening = f"{quote}(?:{'|'.join(before)})"
+        to_next = rf"[^{quote}{escape}]*+(?:{escape}{escaped}|{quote}[^{quote}\r\n]*+{opening})"
         self._rest = re.compile(rf"{text}({quote}|{escape}?\Z)".encode(), re.DOTALL)
-        self._value = re.compile(rf"{quote}(?:{'|'.join(before)}){self._rest.pattern.decode()}".encode(), re.DOTALL)
+        self._values = re.compile(f"{opening}(?:{to_next})*+{self._rest.pattern.decode()}".encode(), re.DOTALL)
         self._quote = csv.quote.encode()
         self._is_open = False
 
     def blanked(self, piece: bytes) -> bytes:
         """``piece`` with signs in their place that are no line ends."""
         begun = self._rest.sub(self._blank, piece, count=1) if self._is_open else piece
-        return self._value.sub(self._blank, begun)
+        return self._values.sub(self._blank, begun)
 
     def _blank(self, value: re.Match[bytes]) -> bytes:
         self._is_open = value[1] != self._quote

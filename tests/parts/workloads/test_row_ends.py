@@ -1,5 +1,6 @@
 """Rows that do not end alike: refused at once, with the line; a header may end otherwise than all rows do."""
 
+import io
 import re
 import time
 from itertools import permutations
@@ -16,6 +17,7 @@ from tests.parts.workloads.writes import GROW
 
 from freshet.workloads import lines, row_ends
 from freshet.workloads.errors import DataRefused
+from freshet.workloads.records import is_left_open, records
 from freshet.workloads.spec import Csv
 
 CALM = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
@@ -142,6 +144,34 @@ def test_line_ends_within_quotes_do_not_count(
         line = 1 + len(re.findall("\r\n|\r|\n", before))
         assert found is not None
         assert f"end with {NAMES[usual]}, line {line} with {NAMES[other[1]]};" in found
+
+
+@CALM
+@given(
+    signs=st.lists(
+        st.sampled_from([*'"",;\\a', " ", "\n", "\r\n", "\r", '","', '""', '", "', '"\n', "é"]), max_size=30
+    ),
+    size=st.integers(1, 9),
+    dialect=st.sampled_from([{}, {"escape": "\\"}, {"delimiter": ";"}, {"quote": "a"}]),
+)
+def test_quotes_are_those_by_which_rows_are_told_apart(signs: list[str], size: int, dialect: dict[str, str]) -> None:
+    """However sloppy they are."""
+    text = "".join(signs)
+    own = io.StringIO(text, newline="").readlines()
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = Path(folder) / "in.csv"
+        path.write_bytes(text.encode())
+        patch.setattr(lines, "_CHUNK", size)
+        csv = Csv(path=str(path), header=False, **dialect)  # type: ignore[arg-type]
+        found = told(csv)
+    beyond = [line for line, _ in records(own, csv)][1:] + [len(own) + 1] * (not is_left_open(own, csv))
+    ends = [(line - 1, "".join(re.findall("[\r\n]+$", own[line - 2]))) for line in beyond if own]
+    others = [(line, end) for line, end in ends if end not in ("", ends[0][1])]
+    if not others or (ends[0][1], others[0]) == ("\r\n", (len(own), "\r")):
+        assert found is None
+    else:
+        assert found is not None
+        assert "CR CR LF" in found or f"line {others[0][0]} with {NAMES[others[0][1]]};" in found
 
 
 def told(csv: Csv) -> str | None:
