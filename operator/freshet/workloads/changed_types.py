@@ -42,7 +42,7 @@ def expect_same_types(
             raise _changed(spec, column, parsed, what=f"{kinds[column.name]} in {spec.csv.path}")
         own = {path: names for path, names in files.items() if column.name in names}
         if not own.keys() & set(grown) and not _fits_somewhere(con, own, spec.csv, column, parsed):
-            if _fits_in_some(con, own, spec.csv, replace(column, held=False)):
+            if _are_codes(con, own, spec.csv, column):
                 raise _codes(spec, column, parsed)
             raise _changed(spec, column, parsed, what=f"not one of its values in {spec.csv.path} is")
 
@@ -60,16 +60,24 @@ def _fits_in_some(con: Any, files: Files, csv: Csv, column: Column) -> bool:
 
 
 def _fits_in(con: Any, path: str, names: Sequence[str], csv: Csv, column: Column) -> bool:
+    return _is_any(con, path, names, csv, column, f"{identifier(column.name)} IS NOT NULL AND {BAD} IS NULL")
+
+
+def _are_codes(con: Any, files: Files, csv: Csv, column: Column) -> bool:
+    """Whether all values, of which none fits, would if the column were declared."""
+    declared = replace(column, held=False)
+    return not any(_is_any(con, path, names, csv, declared, f"{BAD} IS NOT NULL") for path, names in files.items())
+
+
+def _is_any(con: Any, path: str, names: Sequence[str], csv: Csv, column: Column, condition: str) -> bool:
     columns = [column if name == column.name else Column(name=name, type="VARCHAR") for name in names]
     rows = checked_select(path=path, csv=csv, columns=columns)
-    fits = f"{identifier(column.name)} IS NOT NULL AND {BAD} IS NULL"
-    found = con.execute(f"SELECT count(*) FILTER (WHERE {fits}) > 0 FROM ({rows})").fetchone()[0]
+    found = con.execute(f"SELECT count(*) FILTER (WHERE {condition}) > 0 FROM ({rows})").fetchone()[0]
     forget_rejects(con)
     return bool(found)
 
 
 def _codes(spec: IngestSpec, column: Column, parsed: Parsed) -> InputError:
-    """What would fit if the column were declared a number."""
     return _conflict(
         parsed,
         f"Column {column.name} is {column.type} in the table, but its values in {spec.csv.path} are codes"

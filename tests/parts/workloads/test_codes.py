@@ -52,6 +52,12 @@ def test_a_column_that_has_become_one_of_codes_is_a_change(tmp_path: Path) -> No
     assert loadable(ready) == [(1, 10001)]
 
 
+def test_a_column_of_codes_and_words_is_not_said_to_be_one_of_codes(tmp_path: Path) -> None:
+    """It was, with the line of a word, and advice that leaves it a bad row."""
+    with pytest.raises(InputError, match=r"not one of its values .* is \(first in line 2\)"):
+        made_ready(tmp_path, content(["abc", "007"]), table={"id": "BIGINT", "v": "BIGINT"}, onBadRows="drop")
+
+
 @pytest.mark.parametrize("kind", ["BIGINT", "DOUBLE", "FLOAT", "DECIMAL(9,2)"])
 def test_a_number_has_no_underscore(tmp_path: Path, kind: str) -> None:
     ready = made_ready(tmp_path, content(["1_000", "1000"]), csv={"schema": {"v": kind}}, onBadRows="drop")
