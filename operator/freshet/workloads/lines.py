@@ -93,5 +93,8 @@ def rows_of(path: str, csv: Csv) -> Iterator[tuple[int, str]]:
 
 
 def blanks_are_rows(path: str, csv: Csv) -> bool:
-    """Whether a blank line is one: of one column, if it is null there. Else DuckDB passes over it."""
-    return "" in csv.null_strings and len(read_header(path, csv)) == 1
+    """Whether a blank line is one: of one column, if it is null there. Else DuckDB passes over it.
+
+    Without a header ``csv.columns`` tell: what a file grew by may have no row.
+    """
+    return "" in csv.null_strings and len((not csv.header and csv.columns) or read_header(path, csv)) == 1

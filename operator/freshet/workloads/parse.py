@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from freshet.workloads.bad_rows import Refused, ends_open, marked_rows, may_be_lost, misfits, structural
 from freshet.workloads.by_lines import Lines, spans_in
 from freshet.workloads.columns import Column
@@ -112,6 +114,7 @@ def _parse_file(
 ) -> None:
     import duckdb
 
+    csv = csv if csv.header else structs.replace(csv, columns=tuple(names))
     marked: list[tuple[int, str]] = []
     try:
         query = _query(parsed.columns, path, names, csv, in_pieces=way.in_pieces)

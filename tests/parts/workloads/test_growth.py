@@ -163,6 +163,20 @@ def test_rows_beyond_that_are_none_make_no_version(warehouse: World | Lake) -> N
         assert warehouse.load(**path)["message"].startswith("The input is unchanged")
 
 
+@pytest.mark.parametrize("columns", [["a", "b"], None])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_so_it_is_without_a_header(world: World, columns: list[str] | None, encoding: str, end: str) -> None:
+    """It was `EmptyFile`."""
+    spec: dict[str, Any] = {"csv": {"header": False, "columns": columns, "encoding": encoding}, "write": GROW}
+    world.write(f"1,x{end}".encode(encoding))
+    first = world.load(**spec)
+    for more in ("\n", "\n\n", "\n\n\r\n"):
+        world.write(f"1,x{end}{more}".encode(encoding))
+        told = world.load(**spec)
+        assert (told["changed"], told["version"], told["rowsIn"]) == (False, first["version"], 0)
+
+
 def test_a_file_that_was_taken_before_may_grow_once_the_spec_says_so(warehouse: World | Lake) -> None:
     warehouse.write("a,b\n1,x\n")
     warehouse.load(write={"disposition": "append"})
