@@ -1,9 +1,9 @@
-"""Files whose first row spans lines that end otherwise than rows do, or whose header ends so, with a plain line in the
-place of their header.
+"""Files whose first row spans lines that end otherwise than rows do, or whose header, or a blank line about it, ends
+so, with a plain line in the place of their header.
 
 Excel ends rows with CR LF and lines within a cell with LF; a header from Windows may stand above rows from Linux.
 DuckDB takes what ends the first line of a file for the end of each row, also where that line is part of a value; told
-by ``new_line``, it loses rows in silence.
+by ``new_line``, it loses rows in silence. Behind a byte order mark it takes each line of a header for a row.
 """
 
 import io
@@ -16,6 +16,7 @@ from string import ascii_letters
 
 from msgspec import structs
 
+from freshet.workloads.by_lines import spans
 from freshet.workloads.growth import Part
 from freshet.workloads.header import open_text, read_header, text_codec
 from freshet.workloads.records import LONGEST, records
@@ -29,17 +30,20 @@ _END = re.compile("\r\n|\r|\n")
 
 @dataclass(frozen=True, kw_only=True)
 class _Start:
-    """``text``: the header, with the blank lines before it, or else the first row; with its line end. ``end``: that of
-    the row below a header, if it has one. Of what is longer than DuckDB takes no more is known than what is kept.
+    """``text``: the header, with the blank lines before and below it, or else the first row, with those before it;
+    with its line end. ``left_out``: what of it is in no copy. ``end``: that of the row below a header, if it has one.
+    ``is_parted``: it is a header that DuckDB takes for several rows. Of what is longer than DuckDB takes no more is
+    known than what is kept.
     """
 
     text: str
+    left_out: str
     end: str
+    is_parted: bool = False
 
     @property
     def misleads(self) -> bool:
-        ends = _END.findall(self.text)
-        return self.text.endswith(("\r", "\n")) and {ends[0], ends[-1]} != {self.end}
+        return self.is_parted or (self.text.endswith(("\r", "\n")) and set(_END.findall(self.text)) != {self.end})
 
 
 def plainly_begun(parts: Sequence[Part], *, csv: Csv, folder: Path) -> tuple[list[Part], Csv]:
@@ -60,11 +64,51 @@ def plainly_begun(parts: Sequence[Part], *, csv: Csv, folder: Path) -> tuple[lis
 def _start(part: Part, csv: Csv) -> _Start:
     with readable(part.file.path), open_text(part.path, csv) as stream:
         rows = _rows(stream.read(LONGEST), csv)
-    text = next(rows, "")
-    while csv.header and text and not text.strip("\r\n") and (row := next(rows, "")):
-        text += row
-    below = _END.findall(next(rows, "")) if csv.header else []
-    return _Start(text=text, end=(below or _END.findall(text) or ["\n"])[-1])
+    return _of_header(rows, part, csv) if csv.header else _of_row(rows, part, csv)
+
+
+def _of_header(rows: Iterator[str], part: Part, csv: Csv) -> _Start:
+    (blank, header), (below, row) = _next(rows), _next(rows)
+    if below and _blanks_are_rows(part, csv):
+        below, row = "", below
+    text = blank + header + below
+    is_parted = spans(header.rstrip("\r\n")) and _is_marked(part, csv)
+    return _Start(text=text, left_out=text, end=_end(row, header, blank), is_parted=is_parted)
+
+
+def _of_row(rows: Iterator[str], part: Part, csv: Csv) -> _Start:
+    blank, row = _next(rows)
+    if blank and _blanks_are_rows(part, csv):
+        blank, row = "", blank
+    return _Start(text=blank + row, left_out=blank, end=_end(row, blank))
+
+
+def _next(rows: Iterator[str]) -> tuple[str, str]:
+    """The blank lines that come next, and the row behind them."""
+    blank = ""
+    for row in rows:
+        if row.strip("\r\n"):
+            return blank, row
+        blank += row
+    return blank, ""
+
+
+def _end(*texts: str) -> str:
+    """That of the first one that has any."""
+    return next((ends[-1] for ends in map(_END.findall, texts) if ends), "\n")
+
+
+def _blanks_are_rows(part: Part, csv: Csv) -> bool:
+    return "" in csv.null_strings and len(_names(part, csv)) == 1
+
+
+def _names(part: Part, csv: Csv) -> tuple[str, ...]:
+    return part.names or read_header(part.header, csv)
+
+
+def _is_marked(part: Part, csv: Csv) -> bool:
+    with readable(part.file.path), open(part.path, "rb") as source:
+        return text_codec(source.read(4), csv)[1] > 0
 
 
 def _rows(head: str, csv: Csv) -> Iterator[str]:
@@ -76,13 +120,13 @@ def _rows(head: str, csv: Csv) -> Iterator[str]:
 
 
 def _begun(part: Part, start: _Start, csv: Csv, target: Path) -> Part:
-    names = part.names or read_header(part.header, csv)
+    names = _names(part, csv)
     with readable(part.file.path), open(part.path, "rb") as source, target.open("wb") as out:
         codec, mark = text_codec(source.read(4), csv)
-        source.seek(mark + (len(start.text.encode(codec)) if csv.header else 0))
+        source.seek(mark + len(start.left_out.encode(codec)))
         out.write(_line(len(names), start.end, csv).encode(codec))
         shutil.copyfileobj(source, out)
-    left_out = len(_END.findall(start.text)) if csv.header else 0
+    left_out = len(_END.findall(start.left_out))
     return replace(part, path=str(target), names=names, ahead=part.ahead + left_out - 1)
 
 

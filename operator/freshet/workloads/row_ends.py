@@ -18,6 +18,8 @@ __all__ = ["counted"]
 
 _NAMES = {b"\n": "LF", b"\r\n": "CR LF", b"\r": "CR"}
 _END = re.compile(rb"\r\n|\r|\n")
+_TWICE = b"\r\r\n"
+"""What CR LF becomes where text is written as such twice, as Python does on Windows: a row, and a blank line."""
 _BOM = "\ufeff".encode()
 
 
@@ -32,6 +34,12 @@ def _counted(path: str, csv: Csv, ahead: int) -> Lines:
     if found is None:
         return lines
     line, usual, other = found
+    if other == _TWICE:
+        raise DataRefused(
+            "BadCsv",
+            f"The rows of {path} end with CR CR LF: the export wrote line ends twice; nothing was loaded: let it write"
+            " them as they are (in Python, open the file with newline='').",
+        )
     raise DataRefused(
         "BadCsv",
         f"{path} has mixed line ends: some of its rows end with {_NAMES[usual]}, line {line + ahead} with"
@@ -41,7 +49,10 @@ def _counted(path: str, csv: Csv, ahead: int) -> Lines:
 
 
 def _first_other(pieces: Iterable[tuple[bytes, bool]], csv: Csv) -> tuple[int, bytes, bytes] | None:
-    """The first line that ends otherwise, outside of quotes, than the first one does; and how both end."""
+    """The first line that ends otherwise, outside of quotes, than the first one does; and how both end.
+
+    The other end is ``_TWICE`` where most rows end so.
+    """
     quotes, usual, lines = _Quotes(csv) if csv.quote else None, b"", 0
     for piece, is_last in pieces:
         outside = quotes.blanked(piece) if quotes is not None else piece
@@ -50,7 +61,8 @@ def _first_other(pieces: Iterable[tuple[bytes, bool]], csv: Csv) -> tuple[int, b
         if is_last and usual == b"\r\n":
             outside = outside.removesuffix(b"\r")  # which may be half of one
         if other := _other(outside, usual):
-            return lines + line_ends(piece[: other.start()], after=b"") + 1, usual, other[0]
+            line = lines + line_ends(piece[: other.start()], after=b"") + 1
+            return line, usual, _TWICE if _are_twice(outside) else other[0]
         lines += line_ends(piece, after=b"")
     return None
 
@@ -61,6 +73,11 @@ def _other(text: bytes, usual: bytes) -> re.Match[bytes] | None:
     if not any(count for end, count in counts.items() if end != usual):
         return None
     return next((end for end in _END.finditer(text) if end[0] != usual), None)
+
+
+def _are_twice(text: bytes) -> bool:
+    """Each such row has two line ends."""
+    return text.count(_TWICE) * 4 > line_ends(text, after=b"")
 
 
 def _whole_lines(parts: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:

@@ -111,6 +111,24 @@ def test_a_header_from_excel_with_a_line_end_in_a_cell(world: World) -> None:
     assert world.rows(KEPT) == [(4, "2,6,7")]
 
 
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("above", ["", "{}{}"])
+def test_so_it_is_behind_a_byte_order_mark(tmp_path: Path, end: str, above: str) -> None:
+    """DuckDB took the header for two rows, and the rows of the file could not be told apart."""
+    reader = Reader(tmp_path, schema={"b": "VARCHAR"})
+    content = "\ufeff" + above.format(end, end) + '"a\nb",b\n1,2\n1,2,3\n3,4\n'.replace("\n", end)
+    for more in ("", f"5,6,7{end}8,9{end}"):
+        content += more
+        reader.take(content.encode())
+    assert reader.rows == [(1, "2"), (3, "4"), (8, "9")]
+    assert reader.bad == [len(above) // 2 + 4, len(above) // 2 + 6]
+
+
+def test_a_header_of_two_lines_behind_a_mark_and_no_rows(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds a header and no rows"):
+        Reader(tmp_path).take('\ufeff"a\n",b'.encode())
+
+
 def test_a_first_row_without_a_header(world: World) -> None:
     """It was a bad one under a success, or the file was refused."""
     world.write('0,"a\nb"\r\n1,c')

@@ -69,6 +69,60 @@ def test_a_header_of_its_own_and_rows_of_two_kinds(tmp_path: Path) -> None:
     assert "some of its rows end with LF, line 5 with CR LF" in told
 
 
+BLANKS = st.lists(st.sampled_from(list(NAMES)), max_size=3).map("".join)
+
+
+@CALM
+@given(
+    above=BLANKS,
+    below=BLANKS,
+    own=st.sampled_from(list(NAMES)),
+    end=st.sampled_from(list(NAMES)),
+    names=st.sampled_from(["a,b", '"a","b\n"', None]),
+    form=st.sampled_from(['"{}","{}"', "{},{}"]),
+    mark=st.sampled_from(["", "\ufeff"]),
+    grows=st.booleans(),
+)
+def test_blank_lines_about_a_header_may_end_in_any_way(
+    above: str, below: str, own: str, end: str, names: str | None, form: str, mark: str, grows: bool
+) -> None:
+    """They were taken for rows, of which a good one was blamed."""
+    head = mark + above + (names + own + below if names else "")
+    rows = [form.format(at, "x") + end for at in range(3)]
+    with TemporaryDirectory() as folder:
+        reader = Reader(Path(folder), schema={"a": "VARCHAR"} if names else {}, header=names is not None)
+        for count in (1, 3) if grows else (3,):
+            reader.take((head + "".join(rows[:count]) + ("1,2,3" + end if count == 3 else "")).encode())
+    assert [tuple(map(str, row)) for row in reader.rows] == [(str(at), "x") for at in range(3)]
+    assert reader.bad == [len(re.findall("\r\n|\r|\n", head)) + 4]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("a,b\r\n1,2\r\n\n3,4\r\n", "some of its rows end with CR LF, line 3 with LF;"),
+        ("a\r\n1\r\n\n2\r\n", "some of its rows end with CR LF, line 3 with LF;"),
+        ("a\r\n\n1\r\n2\r\n", "some of its rows end with LF, line 3 with CR LF;"),
+    ],
+)
+def test_a_blank_line_among_rows_ends_as_they_do(tmp_path: Path, content: str, sentence: str) -> None:
+    """DuckDB takes no other; and that of a column alone is a row."""
+    assert sentence in refusal(tmp_path, content, schema={"a": "VARCHAR"})
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,x\n2,y\n", 'a,b\n1,"x\ny"\n', "a\n1\n2\n"])
+@pytest.mark.parametrize("header", [True, False])
+def test_line_ends_that_were_written_twice_are_said_to_be(tmp_path: Path, content: str, header: bool) -> None:
+    columns = content.splitlines()[0].split(",")
+    told = refusal(tmp_path, content.replace("\n", "\r\r\n"), header=header, columns=columns, schema={})
+    assert "in.csv end with CR CR LF: the export wrote line ends twice" in told
+
+
+@pytest.mark.parametrize("content", ["a,b\r1,2\r\r\n3,4\r5,6\r", "a,b\r\n1,2\r\r\n3,4\r\n5,6\r\n"])
+def test_one_blank_line_is_no_such_writing(tmp_path: Path, content: str) -> None:
+    assert "mixed line ends" in refusal(tmp_path, content)
+
+
 def test_a_file_to_which_rows_with_another_line_end_are_appended(tmp_path: Path) -> None:
     """What is new counts by itself."""
     reader = Reader(tmp_path)
