@@ -15,7 +15,7 @@ def forgo(*names: str) -> None:
 
 @contextmanager
 def absent(*names: str) -> Iterator[None]:
-    """In this block an import of one fails, though it may have been imported before."""
+    """In this block an import of one fails, though it may have been imported before. For one thread at a time."""
     kept = {name: sys.modules[name] for name in names if name in sys.modules}
     sys.modules.update(dict.fromkeys(names))  # type: ignore[arg-type]
     try:

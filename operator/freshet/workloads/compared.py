@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from freshet.workloads.columns import Column
 from freshet.workloads.sql import identifier
 
-__all__ = ["DIGEST", "compared", "differ", "same"]
+__all__ = ["compared", "differ", "digest", "same"]
 
-DIGEST = 64
-"""Bytes of a SHA-256 in hexadecimal digits."""
+_DIGEST, _TEXT = 64, 1_024
+"""Bytes of a SHA-256 in hexadecimal digits, and of a text that is too long to be held as it is."""
 
 
 def same(columns: Sequence[Column], *, key: Iterable[str]) -> str:
@@ -28,16 +28,30 @@ def differ(columns: Iterable[Column]) -> str:
     )
 
 
-def compared(column: Column, *, length: int) -> str:
-    """The value, or of a text that has ``length`` bytes, some times a digest's, or more: a digest of as many.
+def compared(column: Column) -> str:
+    """The value, or of a text that has as many bytes as ``_TEXT``, or more, a digest of as many.
 
     No text that is compared as it is has as many, so that none is taken for another's digest.
     """
     name = identifier(column.in_table)
     if column.type != "VARCHAR":
         return name
-    digest = f"repeat(sha256({name}), {length // DIGEST})"
-    return f"CASE WHEN strlen({name}) >= {length} THEN {digest} ELSE {name} END AS {name}"
+    digest = f"repeat(sha256({name}), {_TEXT // _DIGEST})"
+    return f"CASE WHEN strlen({name}) >= {_TEXT} THEN {digest} ELSE {name} END AS {name}"
+
+
+def digest(columns: Iterable[Column]) -> str:
+    """One of all values: each stands there so that it ends where it does, whatever is in it."""
+    return f"sha256(concat({', '.join(_part(identifier(one.in_table), one.type) for one in columns)}))"
+
+
+def _part(name: str, kind: str) -> str:
+    if kind != "VARCHAR":
+        return f"coalesce({name}::VARCHAR, '-'), ';'"
+    return (
+        f"CASE WHEN {name} IS NULL THEN '-' WHEN strlen({name}) >= {_DIGEST} THEN '#' || sha256({name})"
+        f" ELSE strlen({name}) || ':' || {name} END"
+    )
 
 
 def _of_table(name: str, *, is_text: bool) -> str:

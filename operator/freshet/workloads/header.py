@@ -3,12 +3,12 @@
 import codecs
 import csv as csvlib
 import io
-import re
 import zlib
 from typing import Any
 
 from freshet.workloads.encodings import UTF_8, codec_of
 from freshet.workloads.errors import InputError
+from freshet.workloads.not_csv import expect_text
 from freshet.workloads.records import is_sound, records
 from freshet.workloads.spec import Csv
 
@@ -20,7 +20,7 @@ __all__ = [
     "text_codec",
 ]
 
-_LONGEST = 1 << 20
+_SHORTEST, _LONGEST = 16, 1 << 20
 csvlib.field_size_limit(1 << 31)
 """Python takes 128 KB for the longest field; DuckDB refuses a line of more than 2 MB."""
 
@@ -60,6 +60,8 @@ def read_header(path: str, csv: Csv) -> tuple[str, ...]:
     Raises InputError with a sentence.
     """
     try:
+        with open(path, "rb") as source:
+            start = source.read(_SHORTEST)
         with open_text(path, csv) as stream:
             head = stream.read(_LONGEST)
     except (OSError, EOFError, ValueError, zlib.error) as error:
@@ -68,26 +70,11 @@ def read_header(path: str, csv: Csv) -> tuple[str, ...]:
             f"The file {path} cannot be read or unpacked: see csv.compression, its permissions and whether it "
             "is whole.",
         ) from error
+    expect_text(path, start=start, head=head)
     return _names(head, path, csv)
 
 
-_OF_EXCEL = re.compile(r'[\r\n]*"?(sep=.)"?[ \t]*[\r\n]', re.IGNORECASE)
-_PAGE = re.compile(r"\s*<(!doctype|html|\?xml)\b", re.IGNORECASE)
-
-
 def _names(head: str, path: str, csv: Csv) -> tuple[str, ...]:
-    if _PAGE.match(head):
-        raise InputError(
-            "HeaderUnreadable",
-            f"{path} is a web page or XML, not CSV: see whether its address wants a login (csv.secretRef), or is that"
-            " of a page about the file.",
-        )
-    if note := _OF_EXCEL.match(head):
-        raise InputError(
-            "HeaderUnreadable",
-            f"The first line of {path} is {note[1]!r}, which tells Excel the delimiter and is no row: let the export"
-            " leave it out.",
-        )
     try:
         reader = csvlib.reader(io.StringIO(head, newline=""), **dialect(csv))
         first = next((record for record in reader if record), None)

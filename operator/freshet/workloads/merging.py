@@ -12,19 +12,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from freshet.workloads.columns import Column, plain
-from freshet.workloads.compared import DIGEST, compared, differ, same
+from freshet.workloads.compared import compared, differ, digest, same
 from freshet.workloads.sql import identifier, qualified
 
 __all__ = ["Merge"]
 
-_CHANGED, _ROW = "temp.main._freshet_changed", "_freshet_row"
+_CHANGED = "temp.main._freshet_changed"
+_ROW, _DIGEST = "_freshet_row", "_freshet_digest"
+_TAKEN = {"rowid", _ROW, _DIGEST}
 _SLICE = 50_000
 _SMALL = 16 << 20
 """Bytes of values that may be updated, old and new: DuckDB holds about four times as much until the transaction ends.
 """
-_LONG, _TEXT = 1_000, 1_024
-"""Bytes of a row, in the file or the table, beyond which each text that is longer than a digest is compared by that;
-and those of a text that is where rows are shorter.
+_LONG, _WIDE = 1_000, 20
+"""Bytes of a row, in the file or the table, and columns: of what has more a digest is compared, since the join holds
+all that is compared.
 """
 _OF_TABLE = "database_name = current_database() AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?)"
 
@@ -63,9 +65,9 @@ class Merge:
         table = self._table_columns()
         came = {plain(column.in_table) for column in self.columns}
         kept = [name for name, is_generated in table.items() if not is_generated and plain(name) not in came]
-        if self._is_indexed() or {"rowid", _ROW} & {name.lower() for name in table} or (kept and self._is_small(size)):
+        if self._is_indexed() or _TAKEN & {name.lower() for name in table} or (kept and self._is_small(size)):
             return self._update()
-        self._find(is_long=size > _LONG * rows or self._holds_long_texts())
+        self._find(by_digest=len(self._others) > _WIDE or size > _LONG * rows or self._holds_long_texts())
         written = self._write(kept)
         self.con.execute(f"DELETE FROM {qualified(self.target)} AS t USING {_CHANGED} AS c WHERE t.rowid = c.held")
         self.con.execute(f"DROP TABLE {_CHANGED}")
@@ -116,16 +118,16 @@ class Merge:
         )
         return int(held), int(rows)
 
-    def _find(self, *, is_long: bool) -> None:
+    def _find(self, *, by_digest: bool) -> None:
         """The numbers of rows that are new or differ, and those that the table has of their keys."""
-        length = DIGEST if is_long else _TEXT
-        others = [compared(column, length=length) for column in self._others]
+        others = [f"{digest(self._others)} AS {_DIGEST}"] if by_digest else list(map(compared, self._others))
+        differs = f"t.{_DIGEST} <> s.{_DIGEST}" if by_digest else differ(self._others) or "false"
         values = ", ".join([f"rowid AS {_ROW}", *map(identifier, self.key), *others])
         self.con.execute(
             f"CREATE OR REPLACE TEMP TABLE {_CHANGED} AS SELECT s.{_ROW} AS came, t.{_ROW} AS held"
             f" FROM (SELECT {values} FROM {qualified(self.incoming)}) AS s"
             f" LEFT JOIN (SELECT {values} FROM {qualified(self.target)}) AS t ON ({self._same})"
-            f" WHERE t.{_ROW} IS NULL OR {differ(self._others) or 'false'}"
+            f" WHERE t.{_ROW} IS NULL OR {differs}"
         )
 
     def _write(self, kept: Sequence[str]) -> int:

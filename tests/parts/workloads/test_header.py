@@ -1,5 +1,10 @@
 """What both Python and DuckDB read as a header, and what the first row is where there is none."""
 
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +54,37 @@ def test_one_that_both_read_is_taken_and_is_that_of_further_rows(world: World, h
     world.write(f"{header}\n1,a\n2,b\n")
     world.load(csv=csv, write=GROW)
     assert world.rows() == [(1, "a"), (2, "b")]
+
+
+def zipped(content: bytes) -> bytes:
+    with io.BytesIO() as out:
+        with zipfile.ZipFile(out, "w") as archive:
+            archive.writestr("in.csv", content)
+        return out.getvalue()
+
+
+PACKED = {
+    "gzip": (gzip.compress, "packed by gzip, not CSV: set csv.compression to gzip"),
+    "xz": (lzma.compress, "packed by xz, not CSV: unpack it"),
+    "bzip2": (bz2.compress, "packed by bzip2, not CSV: unpack it"),
+    "zip": (zipped, "a ZIP archive or an Excel workbook, not CSV: unpack it, or let the export write CSV"),
+}
+
+
+@pytest.mark.parametrize("csv", [{}, {"encoding": "latin-1"}, {"header": False, "columns": ["id", "v"]}])
+@pytest.mark.parametrize("name", PACKED)
+def test_what_is_no_csv_is_called_by_its_name(world: World, name: str, csv: dict[str, Any]) -> None:
+    """Its header was said not to be UTF-8."""
+    pack, told = PACKED[name]
+    path = world.write(pack(b"id,v\n1,a\n"))
+    with pytest.raises(InputError, match=f"{path} is {told}") as caught:
+        world.load(csv=csv, onBadRows="drop")
+    assert caught.value.reason == "HeaderUnreadable"
+
+
+def test_a_column_may_be_called_as_what_is_packed_begins(world: World) -> None:
+    world.write("BZh,PAR,PK\n1,2,3\n")
+    assert world.load()["rows"] == 1
 
 
 def test_a_bad_byte_in_the_first_row_of_a_file_without_a_header_makes_a_bad_row(world: World) -> None:

@@ -68,6 +68,16 @@ def test_short_texts_come_for_long_ones(world: World, text: str, more: str) -> N
     assert not world.load(csv={"schema": {"t": "VARCHAR"}}, write=ADOPT)["changed"]
 
 
+def test_rows_may_have_many_short_texts(world: World) -> None:
+    """DuckDB's join held all of them, of both sides, at 16 bytes each."""
+    for sign in "vu":
+        texts = ", ".join(f"'{sign}' || (range * 31 + {number}) % 997 AS t{number}" for number in range(110))
+        world.do(f"COPY (SELECT range AS id, {texts} FROM range(40_000)) TO '{world.csv}' (HEADER)")
+        assert world.load(write=MERGE)["rowsLoaded"] == 40_000
+    assert world.rows("SELECT count(DISTINCT id), min(t0), max(t109) FROM kw.raw") == [(40_000, "u0", "u996")]
+    assert not world.load(write=MERGE)["changed"]
+
+
 def test_a_long_text_may_become_its_own_digest(world: World) -> None:
     world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.raw AS SELECT range AS id, {LONG_TEXT} AS t FROM range(100)")
     digests = world.rows("SELECT id, sha256(t), repeat(sha256(t), 16) FROM kw.raw ORDER BY id")
@@ -143,8 +153,11 @@ def test_a_generated_column_may_be_called_as_what_counts_rows(world: World, of: 
     assert world.rows("SELECT id, v FROM kw.raw ORDER BY id") == [(1, 9), (2, 2), (3, 3)]
 
 
-@pytest.mark.parametrize("name", ["_freshet_row", "_freshet_ROW"])
-def test_a_column_may_be_called_as_we_call_the_number_of_a_row(world: World, name: str) -> None:
+@pytest.mark.parametrize("name", ["_freshet_row", "_freshet_ROW", "_freshet_digest"])
+def test_a_column_may_be_called_as_we_call_the_number_of_a_row(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(merging, "_WIDE", 0)
     world.do(f"CREATE SCHEMA kw; CREATE TABLE kw.raw ({name} BIGINT, v BIGINT)")
     world.do("INSERT INTO kw.raw VALUES (1, 10), (2, 20), (3, 30)")
     world.write(f"{name},v\n1,11\n3,30\n")
