@@ -67,7 +67,8 @@ class Merge:
         kept = [name for name, is_generated in table.items() if not is_generated and plain(name) not in came]
         if self._is_indexed() or _TAKEN & {name.lower() for name in table} or (kept and self._is_small(size)):
             return self._update()
-        self._find(by_digest=len(self._others) > _WIDE or size > _LONG * rows or self._holds_long_texts())
+        is_long = len(self._others) > _WIDE or size > _LONG * rows or self._holds_long_texts()
+        self._find(by_digest=is_long and bool(self._others))
         written = self._write(kept)
         self.con.execute(f"DELETE FROM {qualified(self.target)} AS t USING {_CHANGED} AS c WHERE t.rowid = c.held")
         self.con.execute(f"DROP TABLE {_CHANGED}")

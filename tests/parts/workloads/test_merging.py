@@ -143,6 +143,14 @@ def test_a_column_may_be_called_as_what_counts_rows(world: World, monkeypatch: p
     assert world.rows("SELECT rowid, v FROM kw.raw ORDER BY ALL") == [(7, 5), (9, 6)]
 
 
+def test_a_file_may_have_nothing_but_a_long_key(world: World) -> None:
+    keys = [letter * 1_500 for letter in "abc"]
+    for came, written in ((keys[:2], 2), (keys, 1)):
+        world.write("\n".join(["id", *came, ""]))
+        assert world.load(write=MERGE)["rowsLoaded"] == written
+    assert world.rows() == [(key,) for key in keys]
+
+
 @pytest.mark.parametrize("of", ["7", "id % 2"])
 def test_a_generated_column_may_be_called_as_what_counts_rows(world: World, of: str) -> None:
     """By it rows were deleted that nobody had asked for."""
