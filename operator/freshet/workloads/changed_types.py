@@ -52,24 +52,20 @@ def _fits_somewhere(con: Any, files: Files, csv: Csv, column: Column, parsed: Pa
     name = identifier(column.name)
     if con.execute(f"SELECT count({name}) > 0 FROM read_parquet({literal(str(parsed.path))})").fetchone()[0]:
         return True
-    return _fits_in_some(con, files, csv, column)
-
-
-def _fits_in_some(con: Any, files: Files, csv: Csv, column: Column) -> bool:
-    return any(_fits_in(con, path, names, csv, column) for path, names in files.items())
-
-
-def _fits_in(con: Any, path: str, names: Sequence[str], csv: Csv, column: Column) -> bool:
-    return _is_any(con, path, names, csv, column, f"{identifier(column.name)} IS NOT NULL AND {BAD} IS NULL")
+    return _is_any(con, files, csv, column, f"{name} IS NOT NULL AND {BAD} IS NULL")
 
 
 def _are_codes(con: Any, files: Files, csv: Csv, column: Column) -> bool:
     """Whether all values, of which none fits, would if the column were declared."""
-    declared = replace(column, held=False)
-    return not any(_is_any(con, path, names, csv, declared, f"{BAD} IS NOT NULL") for path, names in files.items())
+    return not _is_any(con, files, csv, replace(column, held=False), f"{BAD} IS NOT NULL")
 
 
-def _is_any(con: Any, path: str, names: Sequence[str], csv: Csv, column: Column, condition: str) -> bool:
+def _is_any(con: Any, files: Files, csv: Csv, column: Column, condition: str) -> bool:
+    """Whether one of the rows, of which ``column`` alone is judged, is so."""
+    return any(_is_any_of(con, path, names, csv, column, condition) for path, names in files.items())
+
+
+def _is_any_of(con: Any, path: str, names: Sequence[str], csv: Csv, column: Column, condition: str) -> bool:
     columns = [column if name == column.name else Column(name=name, type="VARCHAR") for name in names]
     rows = checked_select(path=path, csv=csv, columns=columns)
     found = con.execute(f"SELECT count(*) FILTER (WHERE {condition}) > 0 FROM ({rows})").fetchone()[0]

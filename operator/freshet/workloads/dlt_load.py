@@ -136,13 +136,12 @@ def load_parquet(
         pipeline = dlt.pipeline(
             name, pipelines_dir=str(folder / "dlt" / "pipelines"), destination=destination, dataset_name=schema
         )
-    pipeline.config.restore_from_destination = False
-    hints = {column.name: {"name": column.name, "nullable": True, **_hint(column)} for column in columns}
-    items = [dlt.mark.with_file_import(str(path), "parquet", rows) for path, rows in files]
-    resource = dlt.resource(items, name=table, write_disposition="append", columns=hints)
-    source = dlt.source(lambda: resource, name=name, max_table_nesting=0)()
-    heed_signals()
-    with absent(*_LOGINS):
+        pipeline.config.restore_from_destination = False
+        hints = {column.name: {"name": column.name, "nullable": True, **_hint(column)} for column in columns}
+        items = [dlt.mark.with_file_import(str(path), "parquet", rows) for path, rows in files]
+        resource = dlt.resource(items, name=table, write_disposition="append", columns=hints)
+        source = dlt.source(lambda: resource, name=name, max_table_nesting=0)()
+        heed_signals()
         info = pipeline.run(source)
     info.raise_on_failed_jobs()
     return str(info.loads_ids[-1])

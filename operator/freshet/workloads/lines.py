@@ -10,7 +10,7 @@ from freshet.workloads.header import open_text, read_header, text_codec
 from freshet.workloads.records import records
 from freshet.workloads.spec import Csv
 
-__all__ = ["blanks_are_rows", "chunks", "line_ends", "lines_of_bytes", "lines_of_rows", "rows_of"]
+__all__ = ["blank_is_row", "blanks_are_rows", "chunks", "line_ends", "lines_of_bytes", "lines_of_rows", "rows_of"]
 
 _CHUNK = 1 << 20
 _TEXT = re.compile(rb"[^\r\n]")
@@ -93,8 +93,12 @@ def rows_of(path: str, csv: Csv) -> Iterator[tuple[int, str]]:
 
 
 def blanks_are_rows(path: str, csv: Csv) -> bool:
-    """Whether a blank line is one: of one column, if it is null there. Else DuckDB passes over it.
-
-    Without a header ``csv.columns`` tell: what a file grew by may have no row.
+    """Whether a blank line of ``path`` is one. Without a header ``csv.columns`` tell: what a file grew by may have no
+    row.
     """
-    return "" in csv.null_strings and len((not csv.header and csv.columns) or read_header(path, csv)) == 1
+    return blank_is_row(csv, (not csv.header and csv.columns) or read_header(path, csv))
+
+
+def blank_is_row(csv: Csv, names: Sequence[str]) -> bool:
+    """Whether a blank line is one: of one column, if it is null there. Else DuckDB passes over it."""
+    return "" in csv.null_strings and len(names) == 1

@@ -69,7 +69,7 @@ class Merge:
             return self._update()
         is_long = len(self._others) > _WIDE or size > _LONG * rows or self._holds_long_texts()
         self._find(by_digest=is_long and bool(self._others))
-        written = self._write(kept)
+        written = self._insert_changed(kept)
         self.con.execute(f"DELETE FROM {qualified(self.target)} AS t USING {_CHANGED} AS c WHERE t.rowid = c.held")
         self.con.execute(f"DROP TABLE {_CHANGED}")
         return written
@@ -131,7 +131,7 @@ class Merge:
             f" WHERE t.{_ROW} IS NULL OR {differs}"
         )
 
-    def _write(self, kept: Sequence[str]) -> int:
+    def _insert_changed(self, kept: Sequence[str]) -> int:
         """With the table's values of columns that did not come, where it has the row."""
         came = ", ".join(f"s.{identifier(column.in_table)}" for column in self.columns)
         source = f"{qualified(self.incoming)} AS s"

@@ -19,6 +19,7 @@ from msgspec import structs
 from freshet.workloads.by_lines import spans
 from freshet.workloads.growth import Part
 from freshet.workloads.header import open_text, read_header, text_codec
+from freshet.workloads.lines import blank_is_row
 from freshet.workloads.records import LONGEST, records
 from freshet.workloads.spec import Csv
 from freshet.workloads.unreadable import readable
@@ -69,7 +70,7 @@ def _start(part: Part, csv: Csv) -> _Start:
 
 def _of_header(rows: Iterator[str], part: Part, csv: Csv) -> _Start:
     (blank, header), (below, row) = _next(rows), _next(rows)
-    if below and _blanks_are_rows(part, csv):
+    if below and blank_is_row(csv, _names(part, csv)):
         below, row = "", below
     text = blank + header + below
     is_parted = spans(header.rstrip("\r\n")) and _is_marked(part, csv)
@@ -78,7 +79,7 @@ def _of_header(rows: Iterator[str], part: Part, csv: Csv) -> _Start:
 
 def _of_row(rows: Iterator[str], part: Part, csv: Csv) -> _Start:
     blank, row = _next(rows)
-    if blank and _blanks_are_rows(part, csv):
+    if blank and blank_is_row(csv, _names(part, csv)):
         blank, row = "", blank
     return _Start(text=blank + row, left_out=blank, end=_end(row, blank))
 
@@ -96,10 +97,6 @@ def _next(rows: Iterator[str]) -> tuple[str, str]:
 def _end(*texts: str) -> str:
     """That of the first one that has any."""
     return next((ends[-1] for ends in map(_END.findall, texts) if ends), "\n")
-
-
-def _blanks_are_rows(part: Part, csv: Csv) -> bool:
-    return "" in csv.null_strings and len(_names(part, csv)) == 1
 
 
 def _names(part: Part, csv: Csv) -> tuple[str, ...]:
